@@ -1,0 +1,84 @@
+"""The `ide` command: one module a subcommand, loaded only when it is called.
+
+A module ``imagedataextractor.cli.NAME`` holds a `click.Command` called ``command``. Importing
+PyTorch or SciPy takes seconds, so `ide --help` must not.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from imagedataextractor import __version__
+from imagedataextractor.errors import IdeError, UsageError
+
+__all__ = ["COMMANDS", "main"]
+
+#: Subcommand → its line in `ide --help` (kept here, so that help loads no command).
+COMMANDS: dict[str, str] = {
+    "extract": "Images, figures or articles, all the way into the database.",
+    "search": "Find article DOIs and write them to a file for `ide mine`.",
+    "mine": "A bulk run over many articles: resumable, parallel.",
+    "status": "What a run has done, what failed, and why.",
+    "read": "Read articles: figures, captions, sub-captions.",
+    "split": "Split figures into panels.",
+    "scalebar": "Read scale bars.",
+    "segment": "Segment particles into label maps.",
+    "measure": "Measure the particles of a label map.",
+    "query": "Ask the database, read-only.",
+    "export": "Write the database's rows as CSV, Parquet or COCO.",
+    "report": "A self-contained HTML report.",
+    "serve": "Datasette on the database, with the overlays.",
+    "train": "Train a segmentation network on data in the EMPS layout.",
+    "evaluate": "Score predicted label maps, or a model, against the truth.",
+    "model": "List, fetch or import segmentation models.",
+    "doctor": "What is installed, what is missing, and what to do about it.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported on first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"imagedataextractor.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="ide")
+def ide() -> None:
+    """From scientific literature to a database of measured particles."""
+
+
+def main() -> None:
+    """Entry point: errors of the input become one line and exit code 1, of the request 2."""
+    try:
+        ide.main(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2 if isinstance(error, click.UsageError) else 1)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("ide: stopped", err=True)
+        sys.exit(130)
+    except UsageError as error:
+        click.echo(f"ide: {error}", err=True)
+        sys.exit(2)
+    except IdeError as error:
+        click.echo(f"ide: {error}", err=True)
+        sys.exit(1)
+    except BrokenPipeError:  # the reader of stdout left, as `| head` does
+        sys.stderr.close()
+        sys.exit(1)

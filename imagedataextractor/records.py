@@ -1,0 +1,392 @@
+"""The values that pass between stages.
+
+Frozen dataclasses, units in the field names: ``_px`` pixels of the image at hand, ``_nm``
+nanometres, ``_deg`` degrees. ``None`` where a value is unknown, never a guess.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = [
+    "Article",
+    "ArticleResult",
+    "Box",
+    "CaptionFacts",
+    "Failure",
+    "Figure",
+    "FigureResult",
+    "InfoBar",
+    "Panel",
+    "PanelKind",
+    "PanelResult",
+    "Particle",
+    "Run",
+    "ScaleBar",
+    "ScaleStatement",
+    "Segmentation",
+    "SizeStatement",
+]
+
+PanelKind = Literal["em", "diffraction", "eds", "plot", "schematic", "photo", "other"]
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of pixels, half-open: columns x0 … x1-1, rows y0 … y1-1."""
+
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+
+    @property
+    def width(self) -> int:
+        return self.x1 - self.x0
+
+    @property
+    def height(self) -> int:
+        return self.y1 - self.y0
+
+    @property
+    def area(self) -> int:
+        return max(self.width, 0) * max(self.height, 0)
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns, for indexing an image array."""
+        return slice(self.y0, self.y1), slice(self.x0, self.x1)
+
+    def shifted(self, dx: int, dy: int) -> Box:
+        return Box(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
+
+    def intersection(self, other: Box) -> Box:
+        """The common rectangle; empty (area 0) where the two do not meet."""
+        x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
+        return Box(x0, y0, max(x0, min(self.x1, other.x1)), max(y0, min(self.y1, other.y1)))
+
+    def iou(self, other: Box) -> float:
+        common = self.intersection(other).area
+        union = self.area + other.area - common
+        return common / union if union else 0.0
+
+
+# ---------------------------------------------------------------- articles
+
+
+@dataclass(frozen=True)
+class ScaleStatement:
+    """A scale-bar length that a caption states in words.
+
+    ``panels`` are the letters it speaks of (lower case); empty means the whole figure.
+    ``start`` and ``end`` are character offsets into the caption.
+    """
+
+    length_nm: float
+    panels: tuple[str, ...]
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class SizeStatement:
+    """A particle size that a caption states in words, in nm, with its spread where given."""
+
+    mean_nm: float
+    spread_nm: float | None
+    panels: tuple[str, ...]
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class CaptionFacts:
+    """What a caption says, read from its words alone.
+
+    Attributes
+    ----------
+    is_em : bool
+        The caption speaks of an electron micrograph.
+    techniques : tuple of str
+        The techniques named anywhere in it: "SEM", "TEM", "HRTEM", "STEM", "HAADF", "EDS", "SAED", …
+    subcaptions : mapping
+        Panel letter, as the caption writes it without brackets ("a", "B", "ii") → its text.
+    panel_techniques : mapping
+        Panel letter → techniques that its own sub-caption (or the shared preamble) names.
+    scale_statements, size_statements : tuple
+        Lengths stated in words, with the span of text they came from.
+    """
+
+    is_em: bool = False
+    techniques: tuple[str, ...] = ()
+    subcaptions: Mapping[str, str] = field(default_factory=dict)
+    panel_techniques: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    scale_statements: tuple[ScaleStatement, ...] = ()
+    size_statements: tuple[SizeStatement, ...] = ()
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One numbered figure of an article.
+
+    ``graphics`` are its picture files: absolute paths where the file is at hand, otherwise the
+    reference or URL the document gives. ``missing`` names those that were looked for and not found.
+    """
+
+    label: str
+    caption: str
+    graphics: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    licence: str | None = None
+    facts: CaptionFacts = field(default_factory=CaptionFacts)
+    id: str | None = None
+
+
+@dataclass(frozen=True)
+class Article:
+    """A publication, as read. ``doi`` is lower case; ``key`` identifies it where there is no DOI."""
+
+    key: str
+    doi: str | None = None
+    title: str = ""
+    authors: tuple[str, ...] = ()
+    journal: str = ""
+    year: int | None = None
+    licence: str | None = None
+    figures: tuple[Figure, ...] = ()
+    links: tuple[str, ...] = ()
+    source: str = ""
+    path: Path | None = None
+
+
+# ---------------------------------------------------------------- figures
+
+
+@dataclass(frozen=True)
+class InfoBar:
+    """An instrument's data bar inside a panel (panel coordinates), with what it prints."""
+
+    box: Box
+    text: str = ""
+    voltage_kv: float | None = None
+    magnification: float | None = None
+    detector: str | None = None
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One image inside a figure.
+
+    Attributes
+    ----------
+    index : int
+        Position in reading order within its figure, from 0.
+    box : Box
+        Where it lies, in pixels of the figure.
+    label : str or None
+        Its letter, without brackets, as printed.
+    kind, kind_score
+        What it shows, and the calibrated probability of that (0 … 1).
+    technique : str or None
+        "SEM", "TEM", "STEM", "HRTEM" … where it can be told.
+    measurable : bool
+        An EM panel that shows particles rather than fibres, films, lattice fringes or fractures.
+    parent : int or None
+        Index of the panel that this one is an inset of.
+    insets : tuple of Box
+        Insets lying inside this panel, in *panel* coordinates; not to be segmented.
+    label_box : Box or None
+        Where its letter is printed, in *panel* coordinates, where that is inside the panel.
+    info_bar : InfoBar or None
+        The instrument's data bar, in *panel* coordinates.
+    """
+
+    index: int
+    box: Box
+    label: str | None = None
+    kind: PanelKind = "other"
+    kind_score: float = 0.0
+    technique: str | None = None
+    measurable: bool = True
+    subcaption: str = ""
+    parent: int | None = None
+    insets: tuple[Box, ...] = ()
+    label_box: Box | None = None
+    info_bar: InfoBar | None = None
+
+
+# ---------------------------------------------------------------- scale bar
+
+
+@dataclass(frozen=True)
+class ScaleBar:
+    """The scale of one panel. Where no scale can be trusted ``nm_per_px`` is None and ``reason`` says why.
+
+    ``x0``, ``x1`` are the bar's outer ends and ``y`` its middle line, in pixels of the panel
+    (sub-pixel; an edge between pixel 4 and 5 is 5.0). ``source`` is "bar" (bar and printed text),
+    "caption" (bar measured, length from the caption), "figure" (a sibling panel's scale, where the
+    caption says it holds) or "user".
+    """
+
+    value: float | None = None
+    unit: str | None = None
+    length_px: float | None = None
+    x0: float | None = None
+    x1: float | None = None
+    y: float | None = None
+    nm_per_px: float | None = None
+    confidence: float = 0.0
+    text: str | None = None
+    source: str | None = None
+    reason: str | None = None
+    text_box: Box | None = None
+    bar_box: Box | None = None
+
+
+# ---------------------------------------------------------------- segmentation
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """The particles of one image.
+
+    Attributes
+    ----------
+    label_map : int32 array, shape (H, W)
+        0 background, 1 … N one value a particle, at the image's own resolution.
+    uncertainty : float array, shape (N,)
+        Epistemic uncertainty of particle i + 1: mean mutual information over its pixels, nats.
+    score : float array, shape (N,)
+        Calibrated probability that particle i + 1 is real (IoU ≥ 0.5 with a true one).
+    filtered : bool array, shape (N,)
+        True where the uncertainty filter rejects the particle.
+    uncertainty_map : float32 array, shape (H, W), or None
+        Mutual information per pixel, nats (0 … ln 2).
+    model, weights_sha256, mode, samples, threshold, seed
+        What made it: enough to repeat it.
+    """
+
+    label_map: npt.NDArray[np.int32]
+    uncertainty: npt.NDArray[np.float64]
+    score: npt.NDArray[np.float64]
+    filtered: npt.NDArray[np.bool_]
+    uncertainty_map: npt.NDArray[np.float32] | None = None
+    model: str = ""
+    weights_sha256: str = ""
+    mode: str = "filtered"
+    samples: int = 1
+    threshold: float | None = None
+    seed: int = 0
+
+
+# ---------------------------------------------------------------- measurement
+
+
+@dataclass(frozen=True)
+class Particle:
+    """One measured particle; the nm fields are None where the scale is unknown.
+
+    ``contour`` holds the outer outline as (x, y) vertices in panel pixels. ``orientation_deg`` is
+    the angle of the major axis against the x axis, counter-clockwise as seen, in (-90, 90].
+    ``reason`` is None for an accepted particle, otherwise "border", "uncertain", "annotation", …
+    """
+
+    label: int
+    x_px: float
+    y_px: float
+    area_px: float
+    ecd_px: float
+    perimeter_px: float
+    feret_max_px: float
+    feret_min_px: float
+    major_axis_px: float
+    minor_axis_px: float
+    aspect_ratio: float
+    circularity: float
+    solidity: float
+    orientation_deg: float
+    touches_border: bool
+    uncertainty: float | None = None
+    score: float | None = None
+    accepted: bool = True
+    reason: str | None = None
+    area_nm2: float | None = None
+    ecd_nm: float | None = None
+    perimeter_nm: float | None = None
+    feret_max_nm: float | None = None
+    feret_min_nm: float | None = None
+    major_axis_nm: float | None = None
+    minor_axis_nm: float | None = None
+    x_nm: float | None = None
+    y_nm: float | None = None
+    contour: tuple[tuple[float, float], ...] = ()
+
+
+# ---------------------------------------------------------------- what the pipeline returns
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be done. ``target`` says where: a file, "DOI / Figure 2 / panel 3", …"""
+
+    stage: str
+    target: str
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True)
+class PanelResult:
+    """Everything learnt of one panel. ``segmentation`` is None where the panel is not measured."""
+
+    panel: Panel
+    scalebar: ScaleBar | None = None
+    segmentation: Segmentation | None = None
+    particles: tuple[Particle, ...] = ()
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FigureResult:
+    """Everything learnt of one picture file of a figure.
+
+    ``label`` is unique within its article ("Figure 3", or "Figure 3 [2]" for its second graphic).
+    """
+
+    figure: Figure
+    label: str
+    image_path: str
+    image_sha256: str
+    width_px: int
+    height_px: int
+    panels: tuple[PanelResult, ...] = ()
+
+
+@dataclass(frozen=True)
+class ArticleResult:
+    """One article through every stage: what the store writes in one transaction."""
+
+    article: Article
+    figures: tuple[FigureResult, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One invocation: every row can be traced to one. ``started_at`` is ISO 8601, UTC."""
+
+    id: str
+    started_at: str
+    command: str
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    weights_sha256: str
+    seed: int

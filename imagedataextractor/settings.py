@@ -1,0 +1,231 @@
+"""Every setting, with its default, its unit and where it comes from.
+
+A setting is taken, first found first, from the command line, the environment (``IDE_…``), the
+user's configuration file, and the default here. Stages never read settings themselves: the command
+line and the pipeline pass plain values.
+
+The configuration file is TOML, ``$IDE_CONFIG`` or ``~/.config/imagedataextractor/config.toml``,
+with one table a dataclass below ([services], [keys], [figures], [scalebar], [segmentation], …).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from imagedataextractor.errors import UsageError
+
+__all__ = [
+    "FigureSettings",
+    "Keys",
+    "MiningSettings",
+    "ScaleBarSettings",
+    "SegmentationSettings",
+    "Services",
+    "Settings",
+    "cache_dir",
+    "config_path",
+    "load_settings",
+]
+
+
+@dataclass(frozen=True)
+class Services:
+    """Base URLs (for proxies, mirrors and tests) and politeness; facts from each service's documentation."""
+
+    europepmc: str = "https://www.ebi.ac.uk/europepmc/webservices/rest"
+    pmc_idconv: str = "https://pmc.ncbi.nlm.nih.gov/tools/idconv/api/v1/articles"
+    pmc_bucket: str = "https://pmc-oa-opendata.s3.amazonaws.com"
+    elsevier: str = "https://api.elsevier.com"
+    springer: str = "https://api.springernature.com"
+    springer_static: str = "https://media.springernature.com"
+    crossref: str = "https://api.crossref.org"
+    unpaywall: str = "https://api.unpaywall.org"
+    arxiv: str = "https://export.arxiv.org"
+    #: Contact address sent with every request, as Crossref and Unpaywall ask; empty = not sent.
+    contact: str = ""
+    #: Seconds until a silent connection counts as failed.
+    timeout_s: float = 30.0
+    #: Attempts at one request, the first one included.
+    attempts: int = 4
+    #: First pause of the exponential back-off, seconds.
+    backoff_s: float = 1.0
+    #: Bound of the HTTP cache on disk, bytes.
+    cache_bytes: int = 5_000_000_000
+
+
+@dataclass(frozen=True)
+class Keys:
+    """API keys. Never logged, stored or shown; `repr` hides them."""
+
+    elsevier_api_key: str = field(default="", repr=False)
+    elsevier_insttoken: str = field(default="", repr=False)
+    springer_api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class FigureSettings:
+    """Figures stage."""
+
+    #: Shortest side of a panel that is looked at, px; smaller ones hold no measurable particle.
+    min_panel_px: int = 48
+    #: Probability of being an electron micrograph from which a panel is segmented.
+    em_threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class ScaleBarSettings:
+    """Scale-bar stage."""
+
+    #: OCR engine: "rapidocr" or "tesseract".
+    ocr: str = "rapidocr"
+    #: Confidence below which no scale is reported (chosen on the labelled micrographs).
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class SegmentationSettings:
+    """Segmentation stage; the words are the BPartIS paper's (Yildirim & Cole 2021)."""
+
+    model: str = "default"
+    #: "discriminative", "bayesian" or "filtered".
+    mode: str = "filtered"
+    #: T, the number of Monte Carlo samples; None = the model's own default.
+    samples: int | None = None
+    #: t_u, epistemic uncertainty in nats above which a particle is filtered; None = the model's own.
+    threshold: float | None = None
+    seed: int = 0
+    #: "auto", "cpu", "cuda", "cuda:1", "mps".
+    device: str = "auto"
+
+
+@dataclass(frozen=True)
+class MiningSettings:
+    """Bulk runs."""
+
+    #: Worker processes; 0 = one a core.
+    workers: int = 0
+    #: Tries of an article that kills its worker before it is set aside.
+    max_attempts: int = 3
+    keep_figures: bool = True
+    #: Disk that downloaded figures may take, bytes.
+    disk_budget_bytes: int = 20_000_000_000
+
+
+@dataclass(frozen=True)
+class Settings:
+    db: str = "sqlite:///particles.db"
+    services: Services = field(default_factory=Services)
+    keys: Keys = field(default_factory=Keys)
+    figures: FigureSettings = field(default_factory=FigureSettings)
+    scalebar: ScaleBarSettings = field(default_factory=ScaleBarSettings)
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+    mining: MiningSettings = field(default_factory=MiningSettings)
+
+    def public(self) -> dict[str, Any]:
+        """All settings but the keys and the database's address, as plain values: what a run records."""
+        values = dataclasses.asdict(self)
+        del values["keys"], values["db"]
+        return values
+
+
+#: Environment variable → (section, field); section None is `Settings` itself.
+ENVIRONMENT: Mapping[str, tuple[str | None, str]] = {
+    "IDE_DB": (None, "db"),
+    "IDE_CONTACT": ("services", "contact"),
+    "IDE_EUROPEPMC_URL": ("services", "europepmc"),
+    "IDE_PMC_IDCONV_URL": ("services", "pmc_idconv"),
+    "IDE_PMC_BUCKET_URL": ("services", "pmc_bucket"),
+    "IDE_ELSEVIER_URL": ("services", "elsevier"),
+    "IDE_SPRINGER_URL": ("services", "springer"),
+    "IDE_SPRINGER_STATIC_URL": ("services", "springer_static"),
+    "IDE_CROSSREF_URL": ("services", "crossref"),
+    "IDE_UNPAYWALL_URL": ("services", "unpaywall"),
+    "IDE_ARXIV_URL": ("services", "arxiv"),
+    "IDE_ELSEVIER_API_KEY": ("keys", "elsevier_api_key"),
+    "IDE_ELSEVIER_INSTTOKEN": ("keys", "elsevier_insttoken"),
+    "IDE_SPRINGER_API_KEY": ("keys", "springer_api_key"),
+}
+
+
+def config_path() -> Path:
+    """The user's configuration file, whether or not it exists."""
+    if os.environ.get("IDE_CONFIG"):
+        return Path(os.environ["IDE_CONFIG"])
+    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return Path(base) / "imagedataextractor" / "config.toml"
+
+
+def cache_dir() -> Path:
+    """Where downloads and fetched models are kept: ``$IDE_CACHE`` or the user's cache folder."""
+    if os.environ.get("IDE_CACHE"):
+        return Path(os.environ["IDE_CACHE"])
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "imagedataextractor"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from the environment and the user's configuration file over the defaults.
+
+    Raises
+    ------
+    UsageError
+        The file is not TOML, or names a setting that does not exist or has the wrong type.
+    """
+    environ = os.environ if environ is None else environ
+    settings = Settings()
+    path = config_path()
+    if path.is_file():
+        try:
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
+        settings = apply(settings, content, where=str(path))
+    for variable, (section, name) in ENVIRONMENT.items():
+        value = environ.get(variable)
+        if value:
+            settings = apply(settings, {section: {name: value}} if section else {name: value}, where=variable)
+    return settings
+
+
+def apply(settings: Settings, content: Mapping[str, Any], *, where: str) -> Settings:
+    """`settings` with the values of a nested mapping laid over them, checked by name and type."""
+    return _overlay(settings, content, where, "")
+
+
+def _overlay(target: Any, content: Mapping[str, Any], where: str, prefix: str) -> Any:
+    known = {f.name for f in dataclasses.fields(target)}
+    changes: dict[str, Any] = {}
+    for name, value in content.items():
+        full = f"{prefix}{name}"
+        if name not in known:
+            raise UsageError(f"{where}: no setting is called {full!r}; known here: {', '.join(sorted(known))}")
+        current = getattr(target, name)
+        if dataclasses.is_dataclass(current):
+            if not isinstance(value, Mapping):
+                raise UsageError(f"{where}: {full} is a table, not {value!r}")
+            changes[name] = _overlay(current, value, where, f"{full}.")
+        else:
+            changes[name] = _checked(value, current, where, full)
+    return dataclasses.replace(target, **changes)
+
+
+def _checked(value: Any, current: Any, where: str, name: str) -> Any:
+    """`value` if it has the type of the default `current`; None defaults take numbers."""
+    if isinstance(current, bool):
+        ok = isinstance(value, bool)
+    elif isinstance(current, int):
+        ok = isinstance(value, int) and not isinstance(value, bool)
+    elif isinstance(current, float) or current is None:
+        ok = isinstance(value, int | float) and not isinstance(value, bool)
+    else:
+        ok = isinstance(value, str)
+    if not ok:
+        wanted = "number" if current is None else type(current).__name__
+        raise UsageError(f"{where}: {name} must be a {wanted}, not {value!r}")
+    return float(value) if isinstance(current, float) else value
