@@ -1,0 +1,1 @@
+"""Bundled data: trained weights with their model card, and the sample article."""

@@ -1,0 +1,1 @@
+"""Bundled database files: migrations, named queries, Datasette metadata."""

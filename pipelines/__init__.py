@@ -1,0 +1,1 @@
+"""Bundled corpus definitions, run by `ide mine`."""
