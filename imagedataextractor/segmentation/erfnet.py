@@ -91,11 +91,19 @@ class Encoder(nn.Module):
             ]
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.initial_block(x)
-        for layer in self.layers:
+    def stem(self, x: Tensor) -> Tensor:
+        """The part before the first dropout: (B, 3, H, W) → (B, 64, H/4, W/4)."""
+        out: Tensor = self.layers[0](self.initial_block(x))
+        return out
+
+    def rest(self, x: Tensor) -> Tensor:
+        """The part with dropout: (B, 64, H/4, W/4) → (B, 128, H/8, W/8)."""
+        for layer in list(self.layers)[1:]:
             x = layer(x)
         return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.rest(self.stem(x))
 
 
 class Decoder(nn.Module):
@@ -130,16 +138,31 @@ class BPartISNet(nn.Module):
     seed map; no tanh, exp or sigmoid has been applied.
     """
 
+    #: What a weights file calls this network.
+    architecture = "erfnet"
+
     def __init__(self) -> None:
         super().__init__()
         self.encoder = Encoder()
         self.decoders = nn.ModuleList([Decoder(4), Decoder(1)])
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, image: Tensor) -> Tensor:
+        """The deterministic part, run once an image whatever the number of samples.
+
+        The encoder's dropout begins early, so here this is a small part: most of the cost is `decode`.
+        """
         if image.shape[-2] % STRIDE or image.shape[-1] % STRIDE:
             raise ValueError(f"height and width must be multiples of {STRIDE}, not {tuple(image.shape[-2:])}")
-        features = self.encoder(image)
+        out: Tensor = self.encoder.stem(image)
+        return out
+
+    def decode(self, stem: Tensor) -> tuple[Tensor, Tensor]:
+        """The stochastic part: one sample while the dropout is on."""
+        features = self.encoder.rest(stem)
         return self.decoders[0](features), self.decoders[1](features)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self.decode(self.encode(image))
 
     def set_dropout(self, on: bool) -> None:
         """Turn dropout on or off by itself, batch norm untouched: Monte Carlo sampling in eval mode."""
