@@ -1,0 +1,328 @@
+"""Where the panels of a figure lie, from its pixels alone.
+
+A figure is a page of white (or black) paper with two sorts of things on it. *Blocks* are solid
+rectangles of pixels: micrographs, photographs, maps. *Drawings* are ink on paper: plots, schematics
+and text. Blocks are found as connected ink that fills its rectangle and are cut where dark or white
+lines, or long straight edges, run through their whole extent. Drawings are gathered around the axes
+that carry them. The page is then cut along its gutters as long as every cut leaves something that
+can be a panel on either side.
+
+Everything here works on a reduced copy of the figure; `Layout.scale` leads back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.images import to_grey
+from imagedataextractor.records import Box
+
+__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "runs", "shrink"]
+
+BoolArray = npt.NDArray[np.bool_]
+GreyArray = npt.NDArray[np.uint8]
+
+#: Longest side of the copy that the analysis looks at, px. A gutter of 2 px in a figure of
+#: 2,000 px is still there; twice as many pixels cost four times the time and find nothing more.
+WORK_SIDE = 1200
+#: How far a pixel may be from the paper's colour before it counts as ink, grey levels of 255.
+#: JPEG leaves ripples of about 10 levels around letters.
+INK_LEVELS = 18
+#: Fraction of its rectangle that a block's filled outline must cover.
+BLOCK_FILL = 0.86
+#: Fraction of a block's own pixels that must be ink; the inside of a plot's frame is paper.
+BLOCK_INK = 0.55
+#: Shortest side of a block or an axis, as a fraction of the figure's shorter side.
+CORE_SIDE = 0.07
+#: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
+FLAT_GRAPHIC = 0.5
+
+
+@dataclass(frozen=True)
+class Core:
+    """Something that makes a panel: a solid block, a pair of axes, or a mass of drawing."""
+
+    kind: str  # "block", "axes" or "mass"
+    box: Box
+
+
+@dataclass
+class Layout:
+    """What the analysis of one figure saw, in pixels of the reduced copy."""
+
+    grey: GreyArray
+    scale: float
+    paper: int
+    ink: BoolArray
+    blocks: list[Core] = field(default_factory=list)
+    axes: list[Core] = field(default_factory=list)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        height, width = self.grey.shape
+        return height, width
+
+
+def bounding_box(boxes: Iterable[Box]) -> Box:
+    """The smallest box that holds all of `boxes` (at least one)."""
+    boxes = list(boxes)
+    return Box(min(b.x0 for b in boxes), min(b.y0 for b in boxes), max(b.x1 for b in boxes), max(b.y1 for b in boxes))
+
+
+def ink_box(ink: BoolArray, within: Box) -> Box | None:
+    """The tight box of the ink inside `within`, or None where there is none."""
+    part = ink[within.slices]
+    rows = np.flatnonzero(part.any(axis=1))
+    columns = np.flatnonzero(part.any(axis=0))
+    if rows.size == 0:
+        return None
+    return Box(
+        within.x0 + int(columns[0]),
+        within.y0 + int(rows[0]),
+        within.x0 + int(columns[-1]) + 1,
+        within.y0 + int(rows[-1]) + 1,
+    )
+
+
+def shrink(image: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.uint8]:
+    """A copy whose longest side is at most `longest` px, by area averaging; the image itself if it is small."""
+    height, width = image.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1.0:
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def analyse(image: npt.NDArray[np.uint8]) -> Layout:
+    """Blocks and axes of a figure.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W) or (H, W, 3)
+
+    Returns
+    -------
+    Layout
+        In pixels of a copy whose longest side is at most `WORK_SIDE`.
+    """
+    height, width = image.shape[:2]
+    scale = min(1.0, WORK_SIDE / max(height, width))
+    image = shrink(image, WORK_SIDE)
+    grey = to_grey(image)
+    paper = _paper_level(grey)
+    ink = _ink_mask(image, grey, paper)
+    layout = Layout(grey=grey, scale=scale, paper=paper, ink=ink)
+    layout.blocks = _find_blocks(layout)
+    layout.axes = _find_axes(layout)
+    return layout
+
+
+def _paper_level(grey: GreyArray) -> int:
+    """Grey level of the paper: white unless the figure's rim is mostly black and hardly any of it is white."""
+    rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    if (rim > 235).mean() < 0.05 and (rim < 20).mean() > 0.6 and (grey > 235).mean() < 0.1:
+        return 0
+    return 255
+
+
+def _ink_mask(image: npt.NDArray[np.uint8], grey: GreyArray, paper: int) -> BoolArray:
+    far = (grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)
+    if image.ndim == 3:  # pale yellow on white is as bright as paper, but it is no paper
+        spread = image.max(axis=2).astype(np.int16) - image.min(axis=2)
+        far |= spread > 2 * INK_LEVELS
+    return np.asarray(far, dtype=np.bool_)
+
+
+# ---------------------------------------------------------------- blocks
+
+
+def _find_blocks(layout: Layout) -> list[Core]:
+    """Solid rectangles of ink, cut into single images where they touch."""
+    height, width = layout.shape
+    shortest = max(12, round(CORE_SIDE * min(height, width)))
+    ink = layout.ink.astype(np.uint8)
+    # Axis ticks, letters and leaders that touch an image hang on it by thin strokes.
+    # An opening as wide as a few strokes lets go of them.
+    thickness = max(5, round(0.012 * min(height, width)) | 1)
+    kernel = np.ones((thickness, thickness), np.uint8)
+    solid = np.asarray(cv2.morphologyEx(_fill_holes(ink), cv2.MORPH_OPEN, kernel), dtype=np.uint8)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
+    boxes: list[Box] = []
+    for x, y, w, h, area in stats[1:].tolist():
+        if w < shortest or h < shortest:
+            continue
+        box = Box(x, y, x + w, y + h)
+        boxes += _rectangles_of(solid, ink, box, area, shortest)
+    pieces: list[Box] = []
+    for box in boxes:
+        pieces += split_block(layout, box, shortest, edges=_flat_share(layout.grey, box) < FLAT_GRAPHIC)
+    return [Core("block", b) for b in _drop_nested(pieces)]
+
+
+def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    contours, _ = cv2.findContours(ink, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    filled = np.zeros_like(ink)
+    cv2.drawContours(filled, contours, -1, 1, thickness=cv2.FILLED)
+    return filled
+
+
+def _rectangles_of(
+    solid: npt.NDArray[np.uint8], ink: npt.NDArray[np.uint8], box: Box, area: int, shortest: int
+) -> list[Box]:
+    """`box` if it is a solid rectangle; its parts where several rectangles hang together."""
+    if min(box.width, box.height) < shortest:
+        return []
+    fill = area / box.area
+    inked = float(ink[box.slices].mean())
+    if fill >= BLOCK_FILL and inked >= BLOCK_INK:
+        return [box]
+    if fill >= BLOCK_FILL:
+        return []  # the frame of a plot
+    return []
+
+
+def _drop_nested(boxes: Sequence[Box]) -> list[Box]:
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda b: -b.area):
+        if not any(box.intersection(k).area > 0.8 * box.area for k in kept):
+            kept.append(box)
+    return kept
+
+
+def _flat_share(grey: GreyArray, box: Box) -> float:
+    """Share of a block's pixels, the dark ones aside, whose 3 x 3 neighbourhood is of one grey.
+
+    Instruments never give two equal pixels for long; drawing programs do.
+    """
+    part = grey[box.slices]
+    kernel = np.ones((3, 3), np.uint8)
+    spread = cv2.subtract(cv2.dilate(part, kernel), cv2.erode(part, kernel))
+    lit = part > 25
+    return float(((spread <= 2) & lit).sum() / max(1, int(lit.sum())))
+
+
+def split_block(layout: Layout, box: Box, shortest: int, *, edges: bool = True) -> list[Box]:
+    """Cut a block of touching images at lines and, if `edges`, at edges that run through all of it."""
+    cut = _best_cut(layout.grey, box, shortest, edges)
+    if cut is None:
+        return [box]
+    axis, start, end = cut
+    if axis == 0:
+        parts = [Box(box.x0, box.y0, box.x1, start), Box(box.x0, end, box.x1, box.y1)]
+    else:
+        parts = [Box(box.x0, box.y0, start, box.y1), Box(end, box.y0, box.x1, box.y1)]
+    return [piece for part in parts for piece in split_block(layout, part, shortest, edges=edges)]
+
+
+def _best_cut(grey: GreyArray, box: Box, shortest: int, edges: bool) -> tuple[int, int, int] | None:
+    """The clearest line or edge through `box`: (axis, first, one past last), or None."""
+    best: tuple[float, int, int, int] | None = None
+    for axis in (0, 1):
+        part = grey[box.slices] if axis == 0 else grey[box.slices].T
+        origin = box.y0 if axis == 0 else box.x0
+        for strength, first, last in _lines(part, shortest, edges):
+            if best is None or strength > best[0]:
+                best = (strength, axis, origin + first, origin + last)
+    return None if best is None else best[1:]
+
+
+def _lines(part: GreyArray, shortest: int, edges: bool) -> list[tuple[float, int, int]]:
+    """Rows of `part` that separate images: (strength, first row, one past the last)."""
+    height = part.shape[0]
+    if height < 2 * shortest:
+        return []
+    rows = part.astype(np.float32)
+    found: list[tuple[float, int, int]] = []
+    for level_mask in (rows > 225, rows < 30):
+        share = level_mask.mean(axis=1)
+        for first, last in runs(share > 0.97):
+            if first < shortest or height - last < shortest or last - first > 0.3 * height:
+                continue
+            around = np.concatenate([share[max(0, first - 4) : max(0, first - 2)], share[last + 2 : last + 4]])
+            if around.size and float(around.max()) < 0.85:
+                found.append((3.0 - float(around.max()), first, last))
+    return found + _edges(rows, shortest) if edges else found
+
+
+def _edges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
+    """Straight edges across the whole extent, where two images touch without a gutter."""
+    height, width = rows.shape
+    step = np.abs(np.diff(rows, axis=0))
+    # The share of the row where the step is larger than what is usual one or two rows away.
+    usual = np.maximum(cv2.blur(step, (1, 9)), 6.0)
+    clear = (step > 2.0 * usual).mean(axis=1)
+    signed = np.diff(rows, axis=0)
+    parts = np.array_split(np.arange(width), 6)
+    everywhere = np.min([(np.abs(signed[:, p]) > 2.0 * usual[:, p]).mean(axis=1) for p in parts], axis=0)
+    found = []
+    for y in range(shortest, height - shortest - 1):
+        if clear[y] > 0.45 and everywhere[y] > 0.2:
+            found.append((float(clear[y]), y + 1, y + 1))
+    return found
+
+
+def runs(mask: BoolArray) -> list[tuple[int, int]]:
+    padded = np.concatenate([[0], mask.astype(np.int8), [0]])
+    change = np.diff(padded)
+    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
+
+
+# ---------------------------------------------------------------- axes
+
+
+def _find_axes(layout: Layout) -> list[Core]:
+    """Boxes spanned by the axes and frames of plots, outside the blocks."""
+    height, width = layout.shape
+    shortest = max(24, round(0.1 * min(height, width)))
+    contrast = cv2.absdiff(layout.grey, np.full_like(layout.grey, layout.paper))
+    strokes = (contrast > 50).astype(np.uint8)
+    for block in layout.blocks:
+        strokes[block.box.slices] = 0
+    horizontal = _strokes(strokes, shortest, axis=1)
+    vertical = _strokes(strokes, shortest, axis=0)
+    near = max(4, round(0.01 * min(height, width)))
+    boxes = []
+    for h in horizontal:
+        for v in vertical:
+            at_end = min(abs(v.x0 - h.x0), abs(v.x1 - h.x1)) <= near
+            meets = v.y0 - near <= h.y0 <= v.y1 + near and min(abs(h.y0 - v.y1), abs(h.y0 - v.y0)) <= near
+            if at_end and meets:
+                boxes.append(bounding_box([h, v]))
+    return [Core("axes", b) for b in _merge_overlapping(boxes)]
+
+
+def _strokes(strokes: npt.NDArray[np.uint8], shortest: int, axis: int) -> list[Box]:
+    """Straight strokes at least `shortest` long and at most a few pixels thick."""
+    kernel = np.ones((1, shortest) if axis == 1 else (shortest, 1), np.uint8)
+    lines = cv2.morphologyEx(strokes, cv2.MORPH_OPEN, kernel)
+    _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
+    found = []
+    for x, y, w, h, _ in stats[1:].tolist():
+        if (h if axis == 1 else w) <= 8:
+            found.append(Box(x, y, x + w, y + h))
+    return found
+
+
+def _merge_overlapping(boxes: Sequence[Box]) -> list[Box]:
+    """Union of boxes that share more than a fifth of the smaller one, until none do."""
+    merged = list(boxes)
+    changed = True
+    while changed:
+        changed = False
+        for i in range(len(merged)):
+            for j in range(i + 1, len(merged)):
+                a, b = merged[i], merged[j]
+                if a.intersection(b).area > 0.2 * min(a.area, b.area):
+                    merged[i] = bounding_box([a, b])
+                    del merged[j]
+                    changed = True
+                    break
+            if changed:
+                break
+    return merged

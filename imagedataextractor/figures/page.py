@@ -1,0 +1,218 @@
+"""Cut the page into panels: along its gutters, so that each piece keeps one thing that makes a panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box, runs
+from imagedataextractor.records import Box
+
+__all__ = ["Region", "cut_page"]
+
+#: Narrowest strip of paper that counts as a gutter, px of the reduced copy.
+GUTTER_PX = 3
+#: A drawing without axes makes a panel of its own only if its box is at least this share of the page …
+MASS_AREA = 0.03
+#: … and its shorter side at least this share of the page's shorter side.
+MASS_SIDE = 0.12
+
+
+@dataclass(frozen=True)
+class Region:
+    """A piece of the page and what lies in it; `box` is the panel, tight around its ink."""
+
+    box: Box
+    cores: tuple[Core, ...]
+    letter: int | None = None
+
+
+@dataclass(frozen=True)
+class _Page:
+    layout: Layout
+    ink: npt.NDArray[np.bool_]
+    letters: Sequence[Box]
+
+
+def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
+    """Panels of a figure.
+
+    Parameters
+    ----------
+    layout : Layout
+    letters : sequence of Box
+        Where panel letters are printed (px of the reduced copy), if they are known: pieces of the
+        page are then cut apart only if each keeps a letter or an image of its own.
+
+    Returns
+    -------
+    list of Region
+        In no particular order. `Region.letter` is an index into `letters`.
+    """
+    ink = layout.ink.copy()
+    for block in layout.blocks:
+        ink[block.box.slices] = True
+    page = _Page(layout, ink, letters)
+    height, width = layout.shape
+    cores = list(layout.blocks) + list(layout.axes)
+    cores = [c for c in cores if not _inside_other(c, cores)]
+    cores += _masses(layout, cores, letters)
+    whole = ink_box(ink, Box(0, 0, width, height))
+    if whole is None:
+        return []
+    return _cut(page, whole, cores, list(range(len(letters))))
+
+
+def _inside_other(core: Core, cores: Sequence[Core]) -> bool:
+    return any(
+        other is not core
+        and core.box.intersection(other.box).area > 0.8 * core.box.area
+        and other.box.area > core.box.area
+        for other in cores
+    )
+
+
+def _masses(layout: Layout, cores: Sequence[Core], letters: Sequence[Box]) -> list[Core]:
+    """Drawings that have neither axes nor a solid rectangle: schematics, formulas, free-form plots."""
+    height, width = layout.shape
+    ink = layout.ink.astype(np.uint8)
+    for core in cores:
+        ink[core.box.slices] = 0
+    for letter in letters:
+        ink[letter.slices] = 0
+    reach = max(5, round(0.025 * min(height, width)) | 1)
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    found = []
+    for x, y, w, h, _ in stats[1:].tolist():
+        large = w * h >= MASS_AREA * height * width and min(w, h) >= MASS_SIDE * min(height, width)
+        if large:
+            found.append(Core("mass", Box(x, y, x + w, y + h)))
+    return found
+
+
+def _cut(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
+    best: tuple[float, int, int] | None = None
+    for axis in (0, 1):
+        for first, last in _gutters(page.ink, box, axis):
+            value = _value_of_cut(page, axis, first, last, cores, letters)
+            if value is not None and (best is None or value > best[0]):
+                best = (value, axis, (first + last) // 2)
+    if best is None:
+        return _leaf(page, box, cores, letters)
+    _, axis, at = best
+    regions: list[Region] = []
+    for side in (0, 1):
+        part = _half(box, axis, at, side)
+        inked = ink_box(page.ink, part)
+        if inked is not None:
+            mine = [c for c in cores if _on_side(c.box, axis, at) == side]
+            my_letters = [i for i in letters if _on_side(page.letters[i], axis, at) == side]
+            regions += _cut(page, inked, mine, my_letters)
+    return regions
+
+
+def _half(box: Box, axis: int, at: int, side: int) -> Box:
+    if axis == 0:
+        return Box(box.x0, box.y0, box.x1, at) if side == 0 else Box(box.x0, at, box.x1, box.y1)
+    return Box(box.x0, box.y0, at, box.y1) if side == 0 else Box(at, box.y0, box.x1, box.y1)
+
+
+def _on_side(box: Box, axis: int, at: int) -> int:
+    middle = (box.y0 + box.y1) / 2 if axis == 0 else (box.x0 + box.x1) / 2
+    return int(middle >= at)
+
+
+def _gutters(ink: npt.NDArray[np.bool_], box: Box, axis: int) -> list[tuple[int, int]]:
+    """Strips of bare paper through the whole of `box`, in page coordinates: (first, one past the last)."""
+    part = ink[box.slices]
+    inked = part.mean(axis=1 - axis)
+    origin = box.y0 if axis == 0 else box.x0
+    length = part.shape[1 - axis]
+    speck = 1.0 / length if length > 100 else 0.0  # one stray pixel does not close a gutter
+    return [(origin + a, origin + b) for a, b in runs(inked <= speck) if b - a >= GUTTER_PX]
+
+
+def _value_of_cut(
+    page: _Page, axis: int, first: int, last: int, cores: Sequence[Core], letters: Sequence[int]
+) -> float | None:
+    """How good it is to cut here; None where one side would be left with nothing that makes a panel."""
+    at = (first + last) // 2
+    sides: tuple[list[Core], list[Core]] = ([], [])
+    for core in cores:
+        sides[_on_side(core.box, axis, at)].append(core)
+    lettered = [0, 0]
+    for i in letters:
+        lettered[_on_side(page.letters[i], axis, at)] += 1
+    if letters and len(page.letters) >= 2:
+        if not (lettered[0] and lettered[1]) and not _images_alone(sides):
+            return None
+    elif not all(sides) or all(c.kind == "mass" for c in cores):
+        return None
+    value = float(last - first)
+    if letters:
+        value += 0.5 * value * _letter_follows(page, axis, last, letters)
+    return value
+
+
+def _images_alone(sides: tuple[list[Core], list[Core]]) -> bool:
+    return all(side and all(c.kind == "block" for c in side) for side in sides)
+
+
+def _letter_follows(page: _Page, axis: int, last: int, letters: Sequence[int]) -> bool:
+    """Whether the ink right after the gutter begins with a letter, as panels do."""
+    for i in letters:
+        box = page.letters[i]
+        start, size = (box.y0, box.height) if axis == 0 else (box.x0, box.height)
+        if -1 <= start - last <= size:
+            return True
+    return False
+
+
+def _leaf(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
+    letter = letters[0] if letters else None
+    if not cores:
+        height, width = page.layout.shape
+        if letter is None and (box.area < MASS_AREA * height * width or len(page.layout.blocks) > 0):
+            return []
+        return [Region(_without_letter(page, box, letters), (), letter)]
+    if len(cores) == 1 and cores[0].kind == "block" and _mostly(page, box, cores[0].box):
+        return [Region(cores[0].box, tuple(cores), letter)]
+    if len(cores) > 1 and len(letters) != 1 and any(c.kind == "block" for c in cores):
+        return _leaf_of_many(page, box, cores, letters)
+    return [Region(_without_letter(page, box, letters), tuple(cores), letter)]
+
+
+def _mostly(page: _Page, box: Box, block: Box) -> bool:
+    """Whether what surrounds the block is only writing: little ink, on little room."""
+    outside = page.ink[box.slices].sum() - page.ink[block.slices].sum()
+    return bool(outside < 0.25 * block.area)
+
+
+def _leaf_of_many(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
+    """A piece that no straight gutter divides: each core stands for itself."""
+    regions = []
+    for core in cores:
+        nearest = min(letters, key=lambda i: _distance(page.letters[i], core.box), default=None)
+        regions.append(Region(core.box, (core,), nearest))
+    return regions
+
+
+def _distance(letter: Box, box: Box) -> float:
+    return abs(letter.x0 - box.x0) + abs(letter.y0 - box.y0)
+
+
+def _without_letter(page: _Page, box: Box, letters: Sequence[int]) -> Box:
+    """`box` shrunk to the ink that is left when the panel letters are wiped away."""
+    if not letters:
+        return box
+    ink = page.ink[box.slices].copy()
+    for i in letters:
+        letter = page.letters[i].intersection(box).shifted(-box.x0, -box.y0)
+        ink[letter.slices] = False
+    tight = ink_box(ink, Box(0, 0, box.width, box.height))
+    return box if tight is None else bounding_box([tight.shifted(box.x0, box.y0)])
