@@ -1,0 +1,213 @@
+"""Ask the database, without being able to change it.
+
+Named queries are the .sql files in db/queries. Such a file begins with comment lines: what it
+answers, and a line for each parameter, with the value it has when none is given::
+
+    -- The largest accepted particles, with where they are.
+    -- param limit = 20
+
+A parameter without a default is asked for: ``-- param doi``. The statement itself names it ``:limit``.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import psycopg as psycopg_dialect
+from sqlalchemy.engine import URL
+
+from imagedataextractor.errors import StoreError, UsageError
+from imagedataextractor.resources import resource_path
+from imagedataextractor.store.session import clear_errors, connect_sqlite_read_only, refusal, sqlite_path
+from imagedataextractor.store.tables import SCHEMA_REVISION
+
+__all__ = ["NamedQuery", "Reader", "load_named_queries", "named_queries"]
+
+_PARAMETER = re.compile(r"^--\s*param\s+(?P<name>\w+)\s*(?:=\s*(?P<default>.*?)\s*)?$")
+
+#: Rows fetched at a time where all rows of a large answer are wanted one after the other.
+_BLOCK = 5_000
+
+
+@dataclass(frozen=True)
+class NamedQuery:
+    """A question kept in a file: its name, what it answers, its SQL, its parameters' defaults (None: asked for)."""
+
+    name: str
+    description: str
+    sql: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+    def bind(self, given: Mapping[str, str]) -> dict[str, Any]:
+        """The parameters of one call: what is given over the defaults.
+
+        Raises
+        ------
+        UsageError
+            One is missing, or is not a parameter of this query.
+        """
+        unknown = sorted(set(given) - set(self.parameters))
+        if unknown:
+            known = ", ".join(self.parameters) or "none"
+            raise UsageError(f"{self.name}: no parameter is called {unknown[0]!r}; it takes: {known}")
+        bound = {name: _value(given[name]) if name in given else default for name, default in self.parameters.items()}
+        missing = [name for name, value in bound.items() if value is None]
+        if missing:
+            raise UsageError(f"{self.name}: needs --param {missing[0]}=VALUE")
+        return bound
+
+
+def load_named_queries() -> dict[str, NamedQuery]:
+    """All named queries that come with the package, by name."""
+    files = sorted(resource_path("db", "queries").glob("*.sql"))
+    return {file.stem: _parse(file.stem, file.read_text(encoding="utf-8")) for file in files}
+
+
+def named_queries() -> dict[str, str]:
+    """Name → SQL of every named query."""
+    return {name: query.sql for name, query in load_named_queries().items()}
+
+
+def _parse(name: str, content: str) -> NamedQuery:
+    description: list[str] = []
+    parameters: dict[str, Any] = {}
+    lines = content.splitlines()
+    while lines and lines[0].startswith("--"):
+        line = lines.pop(0)
+        found = _PARAMETER.match(line)
+        if found:
+            default = found["default"]
+            parameters[found["name"]] = None if default is None else _value(default)
+        else:
+            description.append(line.removeprefix("--").strip())
+    return NamedQuery(name, " ".join(description), "\n".join(lines).strip(), parameters)
+
+
+def _value(text: str) -> int | float | str:
+    """A parameter as it is meant: a whole number, a number, or the text itself."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return text
+
+
+class Reader:
+    """A connection that can only read."""
+
+    def __init__(self, url: URL, *, timeout_s: float) -> None:
+        self._url = url
+        # One connection, so one question at a time.
+        self._lock = threading.RLock()
+        with clear_errors(url):
+            self._connection = self._connect(timeout_s)
+
+    def _connect(self, timeout_s: float) -> Any:
+        if self._url.drivername == "sqlite":
+            return connect_sqlite_read_only(sqlite_path(self._url), timeout_s=timeout_s)
+        try:
+            import psycopg
+        except ModuleNotFoundError as error:
+            raise StoreError("PostgreSQL needs psycopg: pip install 'imagedataextractor[postgresql]'") from error
+        address = self._url.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = psycopg.connect(address, connect_timeout=int(timeout_s), autocommit=False)
+        connection.read_only = True
+        return connection
+
+    def check_schema(self) -> None:
+        """Refuse a database whose schema this program does not know.
+
+        Raises
+        ------
+        StoreError
+        """
+        try:
+            _, rows = self.query("SELECT version_num FROM alembic_version")
+            revision = rows[0][0] if rows else None
+        except UsageError:  # there is no such table
+            revision = None
+        if revision != SCHEMA_REVISION:
+            raise StoreError(refusal(self._url, revision))
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Column names and all rows. See `Store.query`."""
+        columns, rows = self.iterate(sql, params)
+        return columns, list(rows)
+
+    def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+        """Column names and an iterator over the rows, which are not held in memory together."""
+        with self._lock, self._question():
+            cursor = self._start(sql, params)
+            columns = [column[0] for column in cursor.description or ()]
+            first = cursor.fetchmany(_BLOCK) if columns else []
+        return columns, self._rows(cursor, first)
+
+    def _rows(self, cursor: Any, block: list[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+        try:
+            while block:
+                yield from block
+                if len(block) < _BLOCK:
+                    return
+                with self._lock, self._question():
+                    block = cursor.fetchmany(_BLOCK)
+        finally:
+            with self._lock:
+                cursor.close()
+                self._connection.rollback()  # ends the snapshot, so that old rows can be cleared away
+
+    def _start(self, sql: str, params: Mapping[str, Any] | None) -> Any:
+        if self._url.drivername == "sqlite":
+            return self._connection.execute(sql, dict(params or {}))
+        statement = sql
+        if params:
+            dialect = psycopg_dialect.dialect()  # type: ignore[no-untyped-call]
+            statement = str(sa.text(sql).compile(dialect=dialect))
+        cursor = self._connection.cursor()
+        # Prepared, because the server takes only a single statement that way: no "; COMMIT; DELETE …".
+        return cursor.execute(statement, dict(params) if params else None, prepare=True)
+
+    def _question(self) -> Any:
+        return _question_errors(self._url, self._connection)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+
+class _question_errors:  # noqa: N801 - a context manager, used as a function
+    """What is wrong with the question itself is a UsageError, everything else a StoreError."""
+
+    def __init__(self, url: URL, connection: Any) -> None:
+        self._clear = clear_errors(url)
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._clear.__enter__()
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool | None:
+        if error is not None and not isinstance(error, StoreError | UsageError):
+            if not isinstance(self._connection, sqlite3.Connection):
+                self._connection.rollback()
+            if _is_about_the_question(error):
+                raise UsageError(f"the query: {str(error).strip().splitlines()[0]}") from error
+        return self._clear.__exit__(kind, error, trace)
+
+
+def _is_about_the_question(error: BaseException) -> bool:
+    if isinstance(error, sqlite3.Error):
+        name = getattr(error, "sqlite_errorname", None)
+        return name in (None, "SQLITE_ERROR", "SQLITE_AUTH", "SQLITE_MISUSE", "SQLITE_RANGE", "SQLITE_MISMATCH") or (
+            name == "SQLITE_READONLY" and "attempt to write" in str(error)
+        )
+    if type(error).__module__.split(".")[0] != "psycopg":
+        return False
+    # Classes of SQLSTATE: 22 data, 25006 read-only, 42 syntax or access, 0A not supported.
+    state = getattr(error, "sqlstate", None) or ""
+    return state[:2] in ("22", "42", "0A") or state == "25006" or type(error).__name__ == "ProgrammingError"

@@ -1,0 +1,274 @@
+"""The tables, as SQLAlchemy sees them.
+
+The schema itself is made by the Alembic migrations in db/migrations, which stand on their own; a
+test compares the two. Flags are stored as 0/1 in SQLite, structured extras as JSON text, times as
+ISO 8601 UTC text, in both databases alike.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+__all__ = [
+    "MEASURED_PARTICLES",
+    "SCHEMA_REVISION",
+    "articles",
+    "failures",
+    "figures",
+    "metadata",
+    "panels",
+    "particles",
+    "runs",
+    "scalebars",
+    "segmentations",
+    "targets",
+]
+
+#: The Alembic revision that this version of the program reads and writes.
+SCHEMA_REVISION = "0002"
+
+#: The view that joins what a materials scientist asks for.
+MEASURED_PARTICLES = "measured_particles"
+
+metadata = MetaData()
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("started_at", Text, nullable=False),
+    Column("updated_at", Text, nullable=False),
+    Column("finished_at", Text),
+    Column("command", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("settings_digest", Text, nullable=False),
+    Column("versions", Text, nullable=False),
+    Column("weights_sha256", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("exit_code", Integer),
+    Column("host", Text),
+    Column("pid", Integer),
+    Column("targets_total", Integer),
+    Column("targets_done", Integer, nullable=False, server_default=text("0")),
+    Column("targets_failed", Integer, nullable=False, server_default=text("0")),
+    Column("targets_skipped", Integer, nullable=False, server_default=text("0")),
+    CheckConstraint("state IN ('running', 'finished', 'failed', 'interrupted')", name="runs_state"),
+)
+
+articles = Table(
+    "articles",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False, unique=True),
+    Column("doi", Text),
+    Column("title", Text, nullable=False),
+    Column("authors", Text, nullable=False),
+    Column("journal", Text, nullable=False),
+    Column("year", Integer),
+    Column("licence", Text),
+    Column("source", Text, nullable=False),
+    Column("path", Text),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+)
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("article_id", Integer, ForeignKey("articles.id", ondelete="CASCADE"), nullable=False),
+    Column("label", Text, nullable=False),
+    Column("caption", Text, nullable=False),
+    Column("is_em", Boolean, nullable=False),
+    Column("techniques", Text, nullable=False),
+    Column("licence", Text),
+    Column("image_path", Text),
+    Column("image_sha256", Text),
+    Column("width_px", Integer),
+    Column("height_px", Integer),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("article_id", "label", name="figures_natural_key"),
+)
+
+panels = Table(
+    "panels",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("figure_id", Integer, ForeignKey("figures.id", ondelete="CASCADE"), nullable=False),
+    Column("panel_index", Integer, nullable=False),
+    Column("label", Text),
+    Column("kind", Text, nullable=False),
+    Column("kind_score", Double, nullable=False),
+    Column("technique", Text),
+    Column("measurable", Boolean, nullable=False),
+    Column("subcaption", Text, nullable=False),
+    Column("x0", Integer, nullable=False),
+    Column("y0", Integer, nullable=False),
+    Column("x1", Integer, nullable=False),
+    Column("y1", Integer, nullable=False),
+    Column("parent_index", Integer),
+    Column("insets", Text, nullable=False),
+    Column("label_box", Text),
+    Column("info_bar_box", Text),
+    Column("info_bar_text", Text),
+    Column("voltage_kv", Double),
+    Column("magnification", Double),
+    Column("detector", Text),
+    Column("stated_size_nm", Double),
+    Column("stated_spread_nm", Double),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("figure_id", "panel_index", name="panels_natural_key"),
+)
+
+scalebars = Table(
+    "scalebars",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("panel_id", Integer, ForeignKey("panels.id", ondelete="CASCADE"), nullable=False),
+    Column("settings_digest", Text, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("value", Double),
+    Column("unit", Text),
+    Column("length_px", Double),
+    Column("x0", Double),
+    Column("x1", Double),
+    Column("y", Double),
+    Column("nm_per_px", Double),
+    Column("confidence", Double, nullable=False),
+    Column("text", Text),
+    Column("source", Text),
+    Column("reason", Text),
+    Column("text_box", Text),
+    Column("bar_box", Text),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("panel_id", "settings_digest", name="scalebars_natural_key"),
+)
+
+segmentations = Table(
+    "segmentations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("panel_id", Integer, ForeignKey("panels.id", ondelete="CASCADE"), nullable=False),
+    Column("settings_digest", Text, nullable=False),
+    Column("is_current", Boolean, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("weights_sha256", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("threshold", Double),
+    Column("seed", BigInteger, nullable=False),
+    Column("nm_per_px", Double),
+    Column("n_particles", Integer, nullable=False),
+    Column("n_accepted", Integer, nullable=False),
+    Column("n_border", Integer, nullable=False),
+    Column("n_uncertain", Integer, nullable=False),
+    # Of the accepted particles, so that questions about panels need not visit the particles.
+    Column("ecd_mean_px", Double),
+    Column("ecd_mean_nm", Double),
+    Column("ecd_sd_nm", Double),
+    Column("ecd_median_nm", Double),
+    Column("ecd_min_nm", Double),
+    Column("ecd_max_nm", Double),
+    Column("aspect_ratio_mean", Double),
+    Column("uncertainty_mean", Double),
+    Column("statistics", Text, nullable=False),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("panel_id", "settings_digest", name="segmentations_natural_key"),
+)
+
+particles = Table(
+    "particles",
+    metadata,
+    Column("segmentation_id", Integer, ForeignKey("segmentations.id", ondelete="CASCADE"), primary_key=True),
+    Column("label", Integer, primary_key=True, autoincrement=False),
+    Column("x_px", Double, nullable=False),
+    Column("y_px", Double, nullable=False),
+    Column("x_nm", Double),
+    Column("y_nm", Double),
+    Column("area_px", Double, nullable=False),
+    Column("area_nm2", Double),
+    Column("ecd_px", Double, nullable=False),
+    Column("ecd_nm", Double),
+    # NULL where a shape has no such value: a particle of one pixel has no perimeter to speak of.
+    Column("perimeter_px", Double),
+    Column("perimeter_nm", Double),
+    Column("feret_max_px", Double),
+    Column("feret_max_nm", Double),
+    Column("feret_min_px", Double),
+    Column("feret_min_nm", Double),
+    Column("major_axis_px", Double),
+    Column("major_axis_nm", Double),
+    Column("minor_axis_px", Double),
+    Column("minor_axis_nm", Double),
+    Column("aspect_ratio", Double),
+    Column("circularity", Double),
+    Column("solidity", Double),
+    Column("orientation_deg", Double),
+    Column("uncertainty", Double),
+    Column("score", Double),
+    Column("touches_border", Boolean, nullable=False),
+    Column("accepted", Boolean, nullable=False),
+    Column("reason", Text),
+    Column("contour", LargeBinary),
+)
+
+targets = Table(
+    "targets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("settings_digest", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("fingerprint", Text),
+    Column("attempts", Integer, nullable=False),
+    Column("article_id", Integer, ForeignKey("articles.id", ondelete="SET NULL")),
+    Column("updated_at", Text, nullable=False),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    UniqueConstraint("settings_digest", "key", name="targets_natural_key"),
+    CheckConstraint("state IN ('done', 'failed', 'set aside')", name="targets_state"),
+)
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    # SHA-256 over stage, target, error class and message: a failure met again is the same row.
+    Column("digest", Text, nullable=False, unique=True),
+    Column("article_key", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("first_seen_at", Text, nullable=False),
+    Column("last_seen_at", Text, nullable=False),
+    Column("resolved_at", Text),
+    Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
+    Column("resolved_run_id", Text, ForeignKey("runs.id")),
+)
+
+Index("articles_doi", articles.c.doi)
+Index("figures_image", figures.c.image_sha256)
+Index("targets_article", targets.c.article_id)
+Index(
+    "failures_open",
+    failures.c.article_key,
+    sqlite_where=failures.c.resolved_at.is_(None),
+    postgresql_where=failures.c.resolved_at.is_(None),
+)
+Index("segmentations_size", segmentations.c.ecd_max_nm)

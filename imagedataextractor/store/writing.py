@@ -1,0 +1,542 @@
+"""Turn results into rows.
+
+A `Writer` works on an open connection and inside a transaction that its caller began. Rows are
+found again by natural keys, so that writing the same result twice leaves the same rows:
+
+==============  ==========================================================================
+article         its DOI, else its key
+figure          article + label; another picture under the same label replaces its panels
+panel           figure + index; another box under the same index replaces the panel
+scale bar       panel + settings digest
+segmentation    panel + settings digest; its particles are replaced as a whole
+target          settings digest + key
+failure         stage + target + error class + message
+==============  ==========================================================================
+
+Results under other settings are kept beside the new ones, and the last written is `is_current`.
+What a failed attempt did not produce never erases what an earlier attempt did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from imagedataextractor.records import (
+    Article,
+    ArticleResult,
+    Box,
+    Failure,
+    Figure,
+    FigureResult,
+    Panel,
+    PanelResult,
+    Particle,
+    ScaleBar,
+    Segmentation,
+)
+from imagedataextractor.store import tables
+from imagedataextractor.store.contours import encode_contours
+
+__all__ = ["Writer", "now"]
+
+#: Particle columns that hold plain numbers, in the order of the table.
+_NUMBERS = tuple(column.name for column in tables.particles.columns if isinstance(column.type, sa.Double))
+_numbers_of = attrgetter(*_NUMBERS)
+_PARTICLE_COLUMNS = ("segmentation_id", "label", *_NUMBERS, "touches_border", "accepted", "reason", "contour")
+
+
+def now() -> str:
+    """The time as the database keeps it: ISO 8601, UTC, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def article_key(article: Article) -> str:
+    """What identifies an article: its DOI in lower case, else its key."""
+    return _text(article.doi.lower() if article.doi else article.key)
+
+
+class Writer:
+    """Writes results over one connection, within its caller's transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._postgresql = connection.dialect.name == "postgresql"
+        self._statements: dict[str, str] = {}
+
+    # ------------------------------------------------------------ one article
+
+    def write_article(
+        self, result: ArticleResult, run_id: str, digest: str, target: str | None, fingerprint: str | None
+    ) -> None:
+        """All rows of one article. `digest` is the settings digest of the run."""
+        key = article_key(result.article)
+        article_id = self._upsert_article(result.article, key, run_id)
+        rows: list[tuple[Any, ...]] = []
+        known = self._known_figures(article_id)
+        for figure in result.figures:
+            figure_id = self._upsert_figure(figure, article_id, known.get(figure.label), run_id)
+            existing = self._known_panels(figure_id) if figure.label in known else {}
+            if figure.panels or not result.failures:
+                self._drop_stale_panels(figure, existing)
+            stated = _stated_sizes(figure.figure)
+            for panel in figure.panels:
+                is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
+                panel_id = self._upsert_panel(panel.panel, figure_id, stated, run_id)
+                keep = bool(result.failures)
+                self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=keep)
+                rows += self._write_segmentation(panel, panel_id, digest, run_id, is_new=is_new, keep=keep)
+        self._write_other_figures(result, article_id, run_id)
+        self._insert_particles(rows)
+        self._write_failures(result, key, target, run_id)
+        state = "failed" if result.failures else "done"
+        self.write_target(target or key, digest, state, run_id, fingerprint=fingerprint, article_id=article_id)
+
+    def _upsert_article(self, article: Article, key: str, run_id: str) -> int:
+        return self._upsert(
+            "articles",
+            ("key",),
+            key=key,
+            doi=_text(article.doi.lower()) if article.doi else None,
+            title=_text(article.title),
+            authors=_json([_text(author) for author in article.authors]),
+            journal=_text(article.journal),
+            year=article.year,
+            licence=_text_or_none(article.licence),
+            source=_text(article.source),
+            path=_text_or_none(article.path),
+            run_id=run_id,
+        )
+
+    # ------------------------------------------------------------ figures and panels
+
+    def _known_figures(self, article_id: int) -> dict[str, tuple[int, str | None]]:
+        rows = self._execute("SELECT label, id, image_sha256 FROM figures WHERE article_id = ?", (article_id,))
+        return {label: (figure_id, sha256) for label, figure_id, sha256 in rows}
+
+    def _upsert_figure(
+        self, figure: FigureResult, article_id: int, known: tuple[int, str | None] | None, run_id: str
+    ) -> int:
+        if known is not None and known[1] not in (None, figure.image_sha256):
+            self._execute("DELETE FROM panels WHERE figure_id = ?", (known[0],))
+        return self._upsert(
+            "figures",
+            ("article_id", "label"),
+            article_id=article_id,
+            label=_text(figure.label),
+            **_caption_columns(figure.figure),
+            image_path=_text(figure.image_path),
+            image_sha256=figure.image_sha256,
+            width_px=int(figure.width_px),
+            height_px=int(figure.height_px),
+            run_id=run_id,
+        )
+
+    def _write_other_figures(self, result: ArticleResult, article_id: int, run_id: str) -> None:
+        """The figures that no picture was read of: their captions are rows all the same."""
+        looked_at = {figure.figure.label for figure in result.figures}
+        taken = {figure.label for figure in result.figures}
+        for figure in result.article.figures:
+            if figure.label in looked_at:
+                continue
+            label = _unique_label(figure, taken)
+            taken.add(label)
+            self._upsert(
+                "figures",
+                ("article_id", "label"),
+                article_id=article_id,
+                label=_text(label),
+                **_caption_columns(figure),
+                run_id=run_id,
+            )
+
+    def _known_panels(self, figure_id: int) -> dict[int, tuple[int, Box]]:
+        sql = "SELECT panel_index, id, x0, y0, x1, y1 FROM panels WHERE figure_id = ?"
+        return {index: (panel_id, Box(*box)) for index, panel_id, *box in self._execute(sql, (figure_id,))}
+
+    def _drop_stale_panels(self, figure: FigureResult, existing: Mapping[int, tuple[int, Box]]) -> None:
+        boxes = {panel.panel.index: panel.panel.box for panel in figure.panels}
+        for index, (panel_id, box) in existing.items():
+            if boxes.get(index) != box:
+                self._execute("DELETE FROM panels WHERE id = ?", (panel_id,))
+
+    def _upsert_panel(
+        self, panel: Panel, figure_id: int, stated: Mapping[str, tuple[float, float | None]], run_id: str
+    ) -> int:
+        bar = panel.info_bar
+        size, spread = stated.get((panel.label or "").lower()) or stated.get("") or (None, None)
+        return self._upsert(
+            "panels",
+            ("figure_id", "panel_index"),
+            figure_id=figure_id,
+            panel_index=int(panel.index),
+            label=_text_or_none(panel.label),
+            kind=panel.kind,
+            kind_score=float(panel.kind_score),
+            technique=_text_or_none(panel.technique),
+            measurable=bool(panel.measurable),
+            subcaption=_text(panel.subcaption),
+            x0=int(panel.box.x0),
+            y0=int(panel.box.y0),
+            x1=int(panel.box.x1),
+            y1=int(panel.box.y1),
+            parent_index=panel.parent,
+            insets=_json([_box(inset) for inset in panel.insets]),
+            label_box=_box_json(panel.label_box),
+            info_bar_box=_box_json(bar.box) if bar else None,
+            info_bar_text=_text(bar.text) if bar else None,
+            voltage_kv=_number(bar.voltage_kv) if bar else None,
+            magnification=_number(bar.magnification) if bar else None,
+            detector=_text_or_none(bar.detector) if bar else None,
+            stated_size_nm=_number(size),
+            stated_spread_nm=_number(spread),
+            run_id=run_id,
+        )
+
+    # ------------------------------------------------------------ scale, segmentation, particles
+
+    def _write_scalebar(
+        self, result: PanelResult, panel_id: int, digest: str, run_id: str, *, is_new: bool, keep: bool
+    ) -> None:
+        bar = result.scalebar
+        if not is_new and not self._make_room("scalebars", panel_id, digest, found=bar is not None, keep=keep):
+            return
+        if bar is not None:
+            self._upsert(
+                "scalebars",
+                ("panel_id", "settings_digest"),
+                **_scalebar_columns(bar),
+                panel_id=panel_id,
+                settings_digest=digest,
+                is_current=True,
+                run_id=run_id,
+            )
+
+    def _write_segmentation(
+        self, result: PanelResult, panel_id: int, digest: str, run_id: str, *, is_new: bool, keep: bool
+    ) -> list[tuple[Any, ...]]:
+        """Write the segmentation's own row; return those of its particles, to be inserted together."""
+        found = result.segmentation
+        if not is_new and not self._make_room("segmentations", panel_id, digest, found=found is not None, keep=keep):
+            return []
+        if found is None:
+            return []
+        numbers = _particle_numbers(result.particles)
+        scale = result.scalebar.nm_per_px if result.scalebar else None
+        segmentation_id = self._upsert(
+            "segmentations",
+            ("panel_id", "settings_digest"),
+            panel_id=panel_id,
+            settings_digest=digest,
+            is_current=True,
+            run_id=run_id,
+            **_segmentation_columns(found),
+            **_summary_columns(result.particles, numbers),
+            nm_per_px=_number(scale),
+            statistics=_json(dict(result.statistics)),
+        )
+        return _particle_rows(segmentation_id, result.particles, numbers)
+
+    def _make_room(self, table: str, panel_id: int, digest: str, *, found: bool, keep: bool) -> bool:
+        """Put aside what this panel's new row supersedes; False where the old rows shall stand.
+
+        Where an attempt failed and found nothing, what an earlier one found is kept.
+        """
+        if not found and keep:
+            return False
+        if not found:
+            self._execute(f"DELETE FROM {table} WHERE panel_id = ? AND settings_digest = ?", (panel_id, digest))
+        elif table == "segmentations":
+            self._execute(
+                "DELETE FROM particles WHERE segmentation_id IN "
+                "(SELECT id FROM segmentations WHERE panel_id = ? AND settings_digest = ?)",
+                (panel_id, digest),
+            )
+        self._execute(f"UPDATE {table} SET is_current = ? WHERE panel_id = ? AND is_current", (False, panel_id))
+        return True
+
+    def _insert_particles(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        if not rows:
+            return
+        if not self._postgresql:
+            marks = ", ".join("?" * len(_PARTICLE_COLUMNS))
+            sql = f"INSERT INTO particles ({', '.join(_PARTICLE_COLUMNS)}) VALUES ({marks})"
+            self._connection.exec_driver_sql(sql, rows)
+            return
+        driver: Any = self._connection.connection.driver_connection
+        with driver.cursor().copy(f"COPY particles ({', '.join(_PARTICLE_COLUMNS)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    # ------------------------------------------------------------ runs
+
+    def insert_run(self, values: Mapping[str, Any]) -> None:
+        """A new row of `runs`; JSON columns as text."""
+        columns = {name: _text(value) if isinstance(value, str) else value for name, value in values.items()}
+        marks = ", ".join("?" * len(columns))
+        self._execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
+
+    def update_run(self, run_id: str, values: Mapping[str, Any]) -> None:
+        changes = ", ".join(f"{name} = ?" for name in values)
+        self._execute(f"UPDATE runs SET {changes} WHERE id = ?", (*values.values(), run_id))
+
+    def running(self, host: str) -> Sequence[Any]:
+        """Id and process of the runs that are not noted as over, of one machine."""
+        return self._execute("SELECT id, pid FROM runs WHERE state = 'running' AND host = ?", (host,))
+
+    def run_digest(self, run_id: str) -> str | None:
+        rows = self._execute("SELECT settings_digest FROM runs WHERE id = ?", (run_id,))
+        return str(rows[0][0]) if rows else None
+
+    # ------------------------------------------------------------ targets and failures
+
+    def write_target(
+        self,
+        key: str,
+        digest: str,
+        state: str,
+        run_id: str,
+        *,
+        fingerprint: str | None = None,
+        article_id: int | None = None,
+    ) -> None:
+        """Note how far a target has come: "done", "failed" or "set aside"."""
+        attempts = self._execute(
+            "SELECT attempts FROM targets WHERE settings_digest = ? AND key = ?", (digest, _text(key))
+        )
+        self._upsert(
+            "targets",
+            ("settings_digest", "key"),
+            key=_text(key),
+            settings_digest=digest,
+            state=state,
+            fingerprint=fingerprint,
+            attempts=1 + (attempts[0][0] if attempts else 0),
+            article_id=article_id,
+            updated_at=now(),
+            run_id=run_id,
+        )
+
+    def write_failure(self, failure: Failure, key: str, run_id: str) -> str:
+        """One failure row; its digest. A failure met before counts one attempt more and is open again."""
+        values = tuple(map(_text, (failure.stage, failure.target, failure.error_class, failure.message)))
+        digest = hashlib.sha256("\0".join(values).encode()).hexdigest()
+        seen = self._execute("SELECT attempt, first_seen_at FROM failures WHERE digest = ?", (digest,))
+        attempt, first_seen = (seen[0][0] + 1, seen[0][1]) if seen else (1, now())
+        self._upsert(
+            "failures",
+            ("digest",),
+            digest=digest,
+            article_key=_text(key),
+            stage=values[0],
+            target=values[1],
+            error_class=values[2],
+            message=values[3],
+            attempt=attempt,
+            first_seen_at=first_seen,
+            last_seen_at=now(),
+            resolved_at=None,
+            run_id=run_id,
+            resolved_run_id=None,
+        )
+        return digest
+
+    def _write_failures(self, result: ArticleResult, key: str, target: str | None, run_id: str) -> None:
+        still_open = {self.write_failure(failure, key, run_id) for failure in result.failures}
+        names = {key, _text(result.article.key), _text(target or key)}
+        if result.article.path is not None:
+            names.add(_text(result.article.path))
+        marks = ", ".join("?" * len(names))
+        sql = f"SELECT id, digest FROM failures WHERE article_key IN ({marks}) AND resolved_at IS NULL"
+        for failure_id, digest in self._execute(sql, tuple(names)):
+            if digest not in still_open:
+                self._execute(
+                    "UPDATE failures SET resolved_at = ?, resolved_run_id = ? WHERE id = ?",
+                    (now(), run_id, failure_id),
+                )
+
+    # ------------------------------------------------------------ statements
+
+    def _upsert(self, table: str, keys: tuple[str, ...], **values: Any) -> int:
+        """Insert a row, or update the one of the same natural key; its id."""
+        name = f"{table}:{','.join(values)}"
+        if name not in self._statements:
+            self._statements[name] = _upsert_sql(table, keys, tuple(values))
+        return int(self._execute(self._statements[name], tuple(values.values()))[0][0])
+
+    def _execute(self, sql: str, values: tuple[Any, ...]) -> Sequence[Any]:
+        """Run a statement written with ``?``; its rows, if it gives any."""
+        if self._postgresql:
+            sql = sql.replace("?", "%s")
+        found = self._connection.exec_driver_sql(sql, values)
+        return found.fetchall() if found.returns_rows else ()
+
+
+def _upsert_sql(table: str, keys: Iterable[str], columns: Sequence[str]) -> str:
+    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in keys)
+    return (
+        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes} RETURNING id"
+    )
+
+
+# ---------------------------------------------------------------- columns of a row
+
+
+def _caption_columns(figure: Figure) -> dict[str, Any]:
+    return {
+        "caption": _text(figure.caption),
+        "is_em": bool(figure.facts.is_em),
+        "techniques": _json([_text(technique) for technique in figure.facts.techniques]),
+        "licence": _text_or_none(figure.licence),
+    }
+
+
+def _unique_label(figure: Figure, taken: set[str]) -> str:
+    """The figure's label, made unique within its article where the article repeats it or gives none."""
+    label = figure.label or figure.id or "(no label)"
+    candidate, number = label, 2
+    while candidate in taken:
+        candidate, number = f"{label} [{number}]", number + 1
+    return candidate
+
+
+def _stated_sizes(figure: Figure) -> dict[str, tuple[float, float | None]]:
+    """Panel letter → the size its caption states; "" → the one stated of the whole figure."""
+    stated: dict[str, tuple[float, float | None]] = {}
+    for statement in figure.facts.size_statements:
+        for letter in statement.panels or ("",):
+            stated.setdefault(letter.lower(), (statement.mean_nm, statement.spread_nm))
+    return stated
+
+
+def _scalebar_columns(bar: ScaleBar) -> dict[str, Any]:
+    return {
+        "value": _number(bar.value),
+        "unit": _text_or_none(bar.unit),
+        "length_px": _number(bar.length_px),
+        "x0": _number(bar.x0),
+        "x1": _number(bar.x1),
+        "y": _number(bar.y),
+        "nm_per_px": _number(bar.nm_per_px),
+        "confidence": float(bar.confidence),
+        "text": _text_or_none(bar.text),
+        "source": _text_or_none(bar.source),
+        "reason": _text_or_none(bar.reason),
+        "text_box": _box_json(bar.text_box),
+        "bar_box": _box_json(bar.bar_box),
+    }
+
+
+def _segmentation_columns(segmentation: Segmentation) -> dict[str, Any]:
+    return {
+        "model": _text(segmentation.model),
+        "weights_sha256": segmentation.weights_sha256,
+        "mode": segmentation.mode,
+        "samples": int(segmentation.samples),
+        "threshold": _number(segmentation.threshold),
+        "seed": int(segmentation.seed),
+    }
+
+
+def _summary_columns(particles: Sequence[Particle], numbers: npt.NDArray[np.float64]) -> dict[str, Any]:
+    """Counts of all particles, and statistics of the accepted ones; None where there are none."""
+    accepted = np.fromiter((p.accepted for p in particles), bool, len(particles))
+    chosen = numbers[accepted]
+    nm = chosen[:, _NUMBERS.index("ecd_nm")]
+    nm = nm[np.isfinite(nm)]
+    uncertainty = chosen[:, _NUMBERS.index("uncertainty")]
+    return {
+        "n_particles": len(particles),
+        "n_accepted": int(accepted.sum()),
+        "n_border": sum(bool(p.touches_border) for p in particles),
+        "n_uncertain": sum(p.reason == "uncertain" for p in particles),
+        "ecd_mean_px": _mean(chosen[:, _NUMBERS.index("ecd_px")]),
+        "ecd_mean_nm": _mean(nm),
+        "ecd_sd_nm": float(nm.std(ddof=1)) if nm.size > 1 else None,
+        "ecd_median_nm": float(np.median(nm)) if nm.size else None,
+        "ecd_min_nm": float(nm.min()) if nm.size else None,
+        "ecd_max_nm": float(nm.max()) if nm.size else None,
+        "aspect_ratio_mean": _mean(chosen[:, _NUMBERS.index("aspect_ratio")]),
+        "uncertainty_mean": _mean(uncertainty[np.isfinite(uncertainty)]),
+    }
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float | None:
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else None
+
+
+def _particle_numbers(particles: Sequence[Particle]) -> npt.NDArray[np.float64]:
+    """The number columns of all particles, shape (N, columns), NaN where unknown.
+
+    Through an array because that turns NumPy scalars, None and infinities into what a database
+    takes, at a fraction of the cost of asking each value.
+    """
+    return np.array([_numbers_of(p) for p in particles], dtype=np.float64).reshape(len(particles), len(_NUMBERS))
+
+
+def _particle_rows(
+    segmentation_id: int, particles: Sequence[Particle], numbers: npt.NDArray[np.float64]
+) -> list[tuple[Any, ...]]:
+    """Rows in the order of `_PARTICLE_COLUMNS`."""
+    values: list[list[Any]] = numbers.tolist()
+    unknown = ~np.isfinite(numbers)
+    for column in np.flatnonzero(unknown.any(axis=0)).tolist():
+        for row in np.flatnonzero(unknown[:, column]).tolist():
+            values[row][column] = None
+    blobs = encode_contours([p.contour for p in particles])
+    return [
+        (segmentation_id, int(p.label), *row, bool(p.touches_border), bool(p.accepted), p.reason, blob)
+        for p, row, blob in zip(particles, values, blobs, strict=True)
+    ]
+
+
+# ---------------------------------------------------------------- values of a row
+
+
+def _text(value: object) -> str:
+    """Text that both databases take: no NUL characters, no lone surrogates."""
+    return str(value).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+def _text_or_none(value: object | None) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _box(box: Box) -> list[int]:
+    return [int(box.x0), int(box.y0), int(box.x1), int(box.y1)]
+
+
+def _box_json(box: Box | None) -> str | None:
+    return None if box is None else _json(_box(box))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it: no NumPy types, null for what is not finite."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if np.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -1,0 +1,245 @@
+"""Writing results and finding them again, in SQLite and in PostgreSQL."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from store_results import all_rows, make_result, make_run
+
+from imagedataextractor.errors import StoreError
+from imagedataextractor.records import ArticleResult, Box, Failure, ScaleBar
+from imagedataextractor.store import Store, decode_contour
+
+
+def count(store: Store, table: str) -> int:
+    return store.query(f"SELECT count(*) FROM {table}")[1][0][0]
+
+
+def test_every_value_of_a_particle_comes_back(store, run):
+    result = make_result(figures=1, panels=1, particles=6)
+    store.write_article(result, run.id)
+    columns, rows = store.query("SELECT * FROM particles ORDER BY label")
+    assert len(rows) == 6
+    for particle, values in zip(result.figures[0].panels[0].particles, rows, strict=True):
+        row = dict(zip(columns, values, strict=True))
+        for name in columns:
+            if name not in ("segmentation_id", "contour"):
+                assert row[name] == getattr(particle, name), name
+        assert np.array_equal(decode_contour(row["contour"]), np.array(particle.contour))
+
+
+def test_the_view_joins_what_is_asked_for(store, run):
+    store.write_article(make_result(figures=1, panels=2, particles=5), run.id)
+    _, rows = store.query(
+        "SELECT doi, figure, panel, subcaption, ecd_nm, aspect_ratio, uncertainty FROM measured_particles "
+        "WHERE accepted ORDER BY panel, particle"
+    )
+    assert len(rows) == 8  # every fifth touches the border
+    assert rows[0][:4] == ("10.1000/example.1", "Figure 1", "a", "TEM of sample 0.")
+    assert rows[-1][2] == "b"
+
+
+def test_without_a_scale_every_length_in_nm_is_null_and_no_guess(store, run):
+    store.write_article(make_result(figures=1, panels=1, nm_per_px=None), run.id)
+    columns, rows = store.query("SELECT * FROM particles")
+    in_nm = [i for i, name in enumerate(columns) if name.endswith(("_nm", "_nm2"))]
+    assert len(in_nm) == 9
+    assert {row[i] for row in rows for i in in_nm} == {None}
+    assert store.query("SELECT nm_per_px, reason FROM scalebars")[1] == [(None, "no bar found")]
+    assert store.query("SELECT ecd_mean_nm, ecd_mean_px IS NULL, n_accepted FROM segmentations")[1] == [
+        (None, False, 8)
+    ]
+
+
+def test_not_a_number_and_numpy_scalars_become_what_a_database_takes(store, run):
+    result = make_result(figures=1, panels=1, particles=2)
+    panel = result.figures[0].panels[0]
+    odd = dataclasses.replace(
+        panel.particles[0],
+        circularity=float("nan"),
+        solidity=np.float32(0.5),
+        label=np.int64(7),
+        accepted=np.bool_(True),
+    )
+    changed = dataclasses.replace(panel, particles=(odd, panel.particles[1]))
+    figure = dataclasses.replace(result.figures[0], panels=(changed,))
+    store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
+    _, rows = store.query("SELECT label, circularity, solidity, accepted FROM particles ORDER BY label DESC")
+    assert rows[0] == (7, None, 0.5, True)
+
+
+def test_text_with_nul_and_lone_surrogates_is_taken(store, run):
+    result = make_result()
+    article = dataclasses.replace(result.article, title="A\0B \ud800 µ – 金")
+    store.write_article(dataclasses.replace(result, article=article), run.id)
+    assert store.query("SELECT title FROM articles")[1] == [("AB ? µ – 金",)]
+
+
+def test_the_same_result_twice_leaves_the_same_rows(store, run):
+    for _ in range(2):
+        for number in (1, 2):
+            store.write_article(make_result(number), run.id)
+        seen = all_rows(store)
+    assert len(seen["particles"]) == 2 * 2 * 2 * 10
+    assert len(seen["figures"]) == 6  # the plots, too
+    again = make_run("run-2", device="cuda")  # another device is no other setting
+    store.start_run(again)
+    for number in (1, 2):
+        store.write_article(make_result(number), again.id)
+    assert all_rows(store) == seen
+
+
+def test_other_settings_are_kept_apart_and_the_view_shows_the_last(store, run):
+    store.write_article(make_result(particles=10), run.id)
+    other = make_run("run-2", threshold=0.3)
+    store.start_run(other)
+    store.write_article(make_result(particles=4), other.id)
+    assert count(store, "segmentations") == 8
+    assert count(store, "particles") == 4 * 10 + 4 * 4
+    assert count(store, "measured_particles") == 4 * 4
+    assert count(store, "scalebars") == 8
+    store.write_article(make_result(particles=10), run.id)
+    assert count(store, "measured_particles") == 4 * 10
+    assert count(store, "particles") == 4 * 10 + 4 * 4
+
+
+def test_fewer_particles_the_second_time_leave_no_old_ones(store, run):
+    store.write_article(make_result(particles=10), run.id)
+    store.write_article(make_result(particles=3), run.id)
+    assert count(store, "particles") == 4 * 3
+
+
+def test_a_panel_that_moved_is_another_panel(store, run):
+    result = make_result(figures=1, panels=2)
+    store.write_article(result, run.id)
+    first, second = result.figures[0].panels
+    moved = dataclasses.replace(second, panel=dataclasses.replace(second.panel, box=Box(1, 2, 3, 4)), segmentation=None)
+    figure = dataclasses.replace(result.figures[0], panels=(first, moved))
+    store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
+    assert store.query("SELECT panel_index, x0 FROM panels ORDER BY 1")[1] == [(0, 0), (1, 1)]
+    assert count(store, "segmentations") == 1
+
+
+def test_another_picture_under_the_same_label_replaces_its_panels(store, run):
+    result = make_result(figures=1)
+    store.write_article(result, run.id)
+    figure = dataclasses.replace(result.figures[0], image_sha256="0" * 64, panels=())
+    store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
+    assert store.query("SELECT image_sha256 FROM figures WHERE image_sha256 IS NOT NULL")[1] == [("0" * 64,)]
+    assert [count(store, table) for table in ("panels", "scalebars", "segmentations", "particles")] == [0, 0, 0, 0]
+
+
+def test_a_failed_attempt_erases_nothing_that_an_earlier_one_found(store, run):
+    result = make_result()
+    store.write_article(result, run.id)
+    before = all_rows(store)
+    failure = Failure("segmentation", "10.1000/example.1 / Figure 1", "MemoryError", "not enough memory")
+    bare = tuple(
+        dataclasses.replace(f, panels=tuple(dataclasses.replace(p, segmentation=None, particles=()) for p in f.panels))
+        for f in result.figures
+    )
+    store.write_article(dataclasses.replace(result, figures=bare, failures=(failure,)), run.id)
+    after = all_rows(store)
+    assert {name: rows for name, rows in after.items() if name not in ("targets", "failures")} == {
+        name: rows for name, rows in before.items() if name not in ("targets", "failures")
+    }
+    assert not store.is_done("10.1000/example.1", store.digest_of(run.id))
+
+
+def test_a_later_success_resolves_failures(store, run):
+    digest = store.digest_of(run.id)
+    failures = (Failure("figures", "10.1000/example.1 / Figure 9", "InputError", "f9.png: no such file"),)
+    for attempt in (1, 2):
+        store.write_article(make_result(failures=failures), run.id)
+        assert store.query("SELECT attempt, resolved_at FROM failures")[1] == [(attempt, None)]
+        assert not store.is_done("10.1000/example.1", digest)
+    store.write_article(make_result(), run.id)
+    assert store.query("SELECT resolved_at IS NULL, resolved_run_id FROM failures")[1] == [(False, run.id)]
+    assert store.is_done("10.1000/example.1", digest)
+
+
+def test_a_target_that_could_not_be_read_is_resolved_when_it_can(store, run):
+    store.record_failure(Failure("articles", "/in/one.xml", "InputError", "/in/one.xml: not XML"), run.id)
+    assert store.target_states(["/in/one.xml"], store.digest_of(run.id))["/in/one.xml"].state == "failed"
+    store.write_article(make_result(), run.id, target="/in/one.xml", fingerprint="12 34")
+    assert store.query("SELECT resolved_at IS NULL FROM failures")[1] == [(False,)]
+    assert store.is_done("/in/one.xml", store.digest_of(run.id), fingerprint="12 34")
+    assert not store.is_done("/in/one.xml", store.digest_of(run.id), fingerprint="12 35")
+
+
+def test_done_means_these_settings_and_these_pictures(store, run):
+    result = make_result()
+    store.write_article(result, run.id)
+    digest = store.digest_of(run.id)
+    pictures = [figure.image_sha256 for figure in result.figures]
+    assert store.is_done("10.1000/example.1", digest, pictures)
+    assert not store.is_done("10.1000/example.1", digest, [*pictures, "f" * 64])
+    assert not store.is_done("10.1000/example.1", "another digest")
+    assert not store.is_done("10.1000/example.2", digest)
+
+
+def test_states_of_many_targets_at_once(store, run):
+    with store.transaction():
+        for number in range(1, 6):
+            store.write_article(make_result(number, figures=1, panels=1, particles=1), run.id)
+    keys = [f"10.1000/example.{number}" for number in range(1, 1300)]
+    assert sorted(store.target_states(keys, store.digest_of(run.id))) == keys[:5]
+
+
+def test_an_error_half_way_leaves_nothing_of_the_article(store, run):
+    result = make_result()
+    store.write_article(make_result(2), run.id)
+    before = all_rows(store)
+    broken = dataclasses.replace(result.figures[1].panels[1], scalebar=ScaleBar(confidence="high"))
+    figure = dataclasses.replace(result.figures[1], panels=(result.figures[1].panels[0], broken))
+    with pytest.raises(ValueError, match="high"):
+        store.write_article(dataclasses.replace(result, figures=(result.figures[0], figure)), run.id)
+    assert all_rows(store) == before
+    store.write_article(result, run.id)
+    assert count(store, "articles") == 2
+
+
+def test_an_article_without_doi_or_figures_is_a_row(store, run):
+    result = make_result()
+    article = dataclasses.replace(result.article, doi=None, figures=())
+    store.write_article(ArticleResult(article), run.id)
+    assert store.query("SELECT key, doi FROM articles")[1] == [("key-1", None)]
+    assert store.is_done("key-1", store.digest_of(run.id))
+
+
+def test_figures_without_labels_are_all_kept(store, run):
+    result = make_result(figures=0)
+    unnamed = tuple(dataclasses.replace(result.article.figures[0], label="", caption=text) for text in ("one", "two"))
+    for _ in range(2):
+        store.write_article(ArticleResult(dataclasses.replace(result.article, figures=unnamed)), run.id)
+    assert store.query("SELECT label, caption FROM figures ORDER BY id")[1] == [
+        ("(no label)", "one"),
+        ("(no label) [2]", "two"),
+    ]
+
+
+def test_the_size_that_the_caption_states_stands_beside_the_measured_one(store, run):
+    store.write_article(make_result(figures=1), run.id)
+    _, rows = store.query("SELECT label, stated_size_nm, stated_spread_nm FROM panels ORDER BY label")
+    assert rows == [("a", 40.0, 5.0), ("b", None, None)]
+
+
+def test_a_run_is_traced_and_its_end_noted(store, run):
+    store.update_run(run.id, targets_total=3, targets_done=1)
+    store.finish_run(run.id, state="failed", exit_code=1)
+    _, rows = store.query("SELECT id, state, exit_code, targets_total, targets_done, weights_sha256, command FROM runs")
+    assert rows == [("run-1", "failed", 1, 3, 1, run.weights_sha256, "ide extract")]
+
+
+def test_a_run_whose_process_died_is_noted_by_the_next(store, run):
+    with store._writing() as writer:
+        writer.update_run(run.id, {"pid": 2**22 + 1})  # above the largest process id of Linux
+    store.start_run(make_run("run-2"))
+    assert dict(store.query("SELECT id, state FROM runs")[1]) == {"run-1": "interrupted", "run-2": "running"}
+
+
+def test_a_result_of_no_run_is_refused(store):
+    with pytest.raises(StoreError, match="no run 'nobody'"):
+        store.write_article(make_result(), "nobody")
