@@ -195,7 +195,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def apply(settings: Settings, content: Mapping[str, Any], *, where: str) -> Settings:
     """`settings` with the values of a nested mapping laid over them, checked by name and type."""
-    return _overlay(settings, content, where, "")
+    overlaid: Settings = _overlay(settings, content, where, "")
+    return overlaid
 
 
 def _overlay(target: Any, content: Mapping[str, Any], where: str, prefix: str) -> Any:

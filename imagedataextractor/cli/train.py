@@ -1,0 +1,89 @@
+"""`ide train`: a network from a folder in the EMPS layout."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("train")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder: checkpoint, weights, curve.")
+@click.option("--architecture", type=click.Choice(["lite0", "erfnet"]), default="lite0", show_default=True)
+@click.option("--split", default="train", show_default=True, help="Part of split.csv to learn from, or 'all'.")
+@click.option("--validate", "validation", default="val", show_default=True, help="Part to choose by; '' for none.")
+@click.option("--validate-images", type=int, default=40, show_default=True, help="Images of it; 0 for all.")
+@click.option("--steps", type=int, default=None, help="Optimiser steps.")
+@click.option("--cooldown", type=float, default=None, help="Last share of the steps, over which the rate falls.")
+@click.option("--learning-rate", type=float, default=None)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--synthetic", type=int, default=0, show_default=True, help="Synthetic micrographs to mix in.")
+@click.option("--synthetic-share", type=float, default=None, help="Share of crops cut from them.")
+@click.option("--initial", type=click.Path(path_type=Path), default=None, help="Weights to start from.")
+@click.option("--device", default="auto", show_default=True)
+@click.option("--workers", type=int, default=0, show_default=True, help="Processes that cut crops.")
+@click.option("--threads", type=int, default=0, help="CPU threads of the network; 0 leaves it to PyTorch.")
+@click.option("--validate-every", type=int, default=None, help="Steps between validations.")
+def command(
+    data: Path,
+    out: Path,
+    architecture: str,
+    split: str,
+    validation: str,
+    validate_images: int,
+    steps: int | None,
+    cooldown: float | None,
+    learning_rate: float | None,
+    seed: int,
+    synthetic: int,
+    synthetic_share: float | None,
+    initial: Path | None,
+    device: str,
+    workers: int,
+    threads: int,
+    validate_every: int | None,
+) -> None:
+    """Train a segmentation network on DATA (images/, segmaps/, split.csv).
+
+    A run that was stopped goes on from its folder's checkpoint.
+    """
+    import dataclasses
+
+    import torch
+
+    from imagedataextractor.segmentation.dataset import load_emps
+    from imagedataextractor.segmentation.inference import choose_device
+    from imagedataextractor.segmentation.training import TrainingSettings, synthetic_examples, train, validator
+
+    if threads:
+        torch.set_num_threads(threads)
+    given: dict[str, Any] = {
+        "architecture": architecture,
+        "seed": seed,
+        "steps": steps,
+        "cooldown": cooldown,
+        "learning_rate": learning_rate,
+        "extra_share": synthetic_share,
+        "validate_every": validate_every,
+        "workers": workers,
+    }
+    settings = dataclasses.replace(TrainingSettings(), **{k: v for k, v in given.items() if v is not None})
+    device = choose_device(device)
+    examples = load_emps(data, split)
+    check = load_emps(data, validation)[: validate_images or None] if validation else []
+    click.echo(f"{len(examples)} images to learn from, {len(check)} to choose by, device {device}", err=True)
+    begun = time.monotonic()
+    weights = train(
+        examples,
+        out,
+        settings,
+        extra=synthetic_examples(synthetic, seed),
+        initial=initial,
+        device=device,
+        validate=validator(check, device) if check else None,
+        report=lambda line: click.echo(line, err=True),
+    )
+    click.echo(f"{weights}  ({time.monotonic() - begun:.0f} s)")

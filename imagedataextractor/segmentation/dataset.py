@@ -1,0 +1,305 @@
+"""Training data: micrographs with instance maps, and the crops cut from them.
+
+The EMPS layout: ``images/NAME.png``, ``segmaps/NAME.png`` (16-bit, 0 background, one value a
+particle) and, optionally, ``split.csv`` (columns name, split).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from scipy import ndimage
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.images import load_image, to_grey
+
+__all__ = ["Crops", "Example", "augment", "load_emps", "read_label_map", "split_names"]
+
+GreyImage = npt.NDArray[np.uint8]
+LabelMap = npt.NDArray[np.int32]
+
+#: Pixels of a crop that say nothing: beyond the image's border, or slivers of cut-off particles.
+IGNORE = -1
+#: A piece of a particle, cut off by the crop, that is smaller than this is ignored, px.
+MIN_PIECE_PX = 12
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A micrograph (H, W) uint8 with its label map (H, W) int32."""
+
+    name: str
+    image: GreyImage
+    labels: LabelMap
+
+    @functools.cached_property
+    def extent_px(self) -> float:
+        """Longer side of the bounding box of a typical particle (median, weighted by that side), px."""
+        boxes = [box for box in ndimage.find_objects(self.labels) if box is not None]
+        if not boxes:
+            return 0.0
+        sides = np.sort([float(max(s.stop - s.start for s in box)) for box in boxes])
+        return float(sides[np.searchsorted(sides.cumsum(), sides.sum() / 2)])
+
+
+def read_label_map(path: Path) -> LabelMap:
+    """An instance map from an 8- or 16-bit picture or a .npy array.
+
+    Raises
+    ------
+    InputError
+        The file is absent, has more than one channel, or holds no whole numbers.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such label map")
+    try:
+        array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.asarray(Image.open(path))
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path}: cannot be read as a label map ({error})") from error
+    if array.ndim != 2 or array.size == 0:
+        raise InputError(f"{path}: a label map has one channel and some pixels, this has shape {array.shape}")
+    whole = np.issubdtype(array.dtype, np.integer) or array.dtype == np.bool_
+    if not whole and not np.all(array == np.round(array)):
+        raise InputError(f"{path}: the labels are not whole numbers")
+    if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
+        raise InputError(f"{path}: labels must lie between 0 and 2³¹ - 1")
+    return array.astype(np.int32)
+
+
+def split_names(folder: Path, split: str) -> list[str]:
+    """Names of a data set's images: "all", or one of the splits in its split.csv.
+
+    Raises
+    ------
+    InputError
+        The folder does not have the EMPS layout, or no such split.
+    """
+    for part in ("images", "segmaps"):
+        if not (folder / part).is_dir():
+            raise InputError(f"{folder}: not in the EMPS layout, the folder {part}/ is missing")
+    present = sorted(p.stem for p in (folder / "segmaps").iterdir() if p.suffix in (".png", ".npy", ".tif"))
+    if split == "all":
+        return present
+    table = folder / "split.csv"
+    if not table.is_file():
+        raise InputError(f"{table}: missing, so the split {split!r} is unknown; use the split 'all'")
+    with table.open(newline="", encoding="utf-8") as handle:
+        rows = [(row["name"], row["split"]) for row in csv.DictReader(handle)]
+    names = [name for name, part in rows if part == split and name in set(present)]
+    if not names:
+        raise InputError(f"{table}: no image of the split {split!r}; it has {sorted({part for _, part in rows})}")
+    return names
+
+
+def load_emps(folder: Path, split: str = "all") -> list[Example]:
+    """All examples of a split, in memory (about 0.5 MB an image)."""
+    return [_load_example(folder, name) for name in split_names(folder, split)]
+
+
+def _load_example(folder: Path, name: str) -> Example:
+    maps = [p for s in (".png", ".npy", ".tif") if (p := folder / "segmaps" / f"{name}{s}").is_file()]
+    pictures = sorted((folder / "images").glob(f"{name}.*"))
+    if not pictures:
+        raise InputError(f"{folder / 'images'}: no image called {name}")
+    image, labels = to_grey(load_image(pictures[0])), read_label_map(maps[0])
+    if image.shape != labels.shape:
+        raise InputError(f"{pictures[0]}: {image.shape} pixels, but its label map has {labels.shape}")
+    return Example(name, image, labels)
+
+
+class Crops:
+    """An endless, seeded stream of training batches.
+
+    Every batch is one crop size drawn from `sizes` (side px, crops a batch), so that the network sees
+    small crops in number as well as whole large particles.
+
+    Parameters
+    ----------
+    examples, extra : sequence of Example
+        Real examples, and others (synthetic micrographs) mixed in with probability `extra_share`.
+    scales : tuple of float
+        Range of the random magnification, log-uniform.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        *,
+        extra: Sequence[Example] = (),
+        extra_share: float = 0.15,
+        sizes: Sequence[tuple[int, int]] = ((256, 8), (384, 4), (512, 2)),
+        scales: tuple[float, float] = (0.45, 1.6),
+        seed: int = 0,
+    ) -> None:
+        if not examples:
+            raise InputError("no training images")
+        self.examples = [(e, _halved(e)) for e in examples]
+        self.extra = [(e, _halved(e)) for e in extra]
+        self.extra_share = extra_share if extra else 0.0
+        self.sizes = tuple(sizes)
+        self.scales = scales
+        self.seed = seed
+
+    def batch(self, step: int) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """Batch number `step`: images (B, S, S) in 0 … 1 and labels (B, S, S); depends on seed and step only."""
+        rng = np.random.default_rng((self.seed, step))
+        size, count = self.sizes[rng.integers(len(self.sizes))]
+        images = np.empty((count, size, size), np.float32)
+        labels = np.empty((count, size, size), np.int64)
+        for index in range(count):
+            pool = self.extra if rng.random() < self.extra_share else self.examples
+            images[index], labels[index] = self._crop(rng, pool[rng.integers(len(pool))], size)
+        return images, labels
+
+    def __iter__(self) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
+        step = 0
+        while True:
+            yield self.batch(step)
+            step += 1
+
+    def _crop(
+        self, rng: np.random.Generator, levels: tuple[Example, Example], size: int
+    ) -> tuple[npt.NDArray[np.float32], LabelMap]:
+        # A crop without any particle teaches little; a few of them teach what background is.
+        for _ in range(3):
+            image, labels = _cut(rng, levels, size, self.scales)
+            if (labels > 0).any() or rng.random() < 0.2:
+                break
+        return augment(rng, image), labels
+
+
+def _halved(example: Example) -> Example:
+    """The example at half size, from which strongly shrunken crops are cut without aliasing."""
+    shape = (max(example.image.shape[1] // 2, 1), max(example.image.shape[0] // 2, 1))
+    return Example(
+        example.name,
+        cv2.resize(example.image, shape, interpolation=cv2.INTER_AREA).astype(np.uint8),
+        cv2.resize(example.labels, shape, interpolation=cv2.INTER_NEAREST).astype(np.int32),
+    )
+
+
+def _cut(
+    rng: np.random.Generator, levels: tuple[Example, Example], size: int, scales: tuple[float, float]
+) -> tuple[GreyImage, LabelMap]:
+    scale = float(np.exp(rng.uniform(np.log(scales[0]), np.log(scales[1]))))
+    # Half of the crops stay near the native scale, where the images of the literature are.
+    if rng.random() < 0.5:
+        scale = float(np.exp(rng.normal(0.0, 0.15)))
+    # A crop that lies inside one particle cannot be told from substrate: take in more of the image.
+    scale = min(scale, max(scales[0], size / max(1.2 * levels[0].extent_px, 1.0)))
+    level = 1 if scale < 0.7 else 0
+    example = levels[level]
+    zoom = scale * (2.0 if level else 1.0)
+    height, width = example.image.shape
+    reach = size / zoom
+    centre_x = rng.uniform(*_span(width, reach))
+    centre_y = rng.uniform(*_span(height, reach))
+    angle = float(rng.integers(4)) * 90.0
+    if rng.random() < 0.25:
+        angle += float(rng.uniform(-45, 45))
+    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    stretch = float(np.exp(rng.normal(0.0, 0.08)))
+    cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    # From the crop's pixels to the example's: rotation, mirror and a slight stretch about the centre.
+    linear = np.array([[cos, -sin], [sin, cos]]) @ np.diag([mirror * stretch, 1.0 / stretch]) / zoom
+    offset = np.array([centre_x, centre_y]) - linear @ np.array([(size - 1) / 2, (size - 1) / 2])
+    matrix = np.concatenate([linear, offset[:, None]], 1)
+    image = cv2.warpAffine(
+        example.image,
+        matrix,
+        (size, size),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REFLECT_101,
+    )
+    labels = cv2.warpAffine(
+        example.labels.astype(np.float32),
+        matrix,
+        (size, size),
+        flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=IGNORE,
+    ).astype(np.int32)
+    return np.asarray(image, np.uint8), _compacted(labels)
+
+
+def _span(length: int, reach: float) -> tuple[float, float]:
+    """Where a crop's centre may lie so that the crop stays inside the image, if it fits at all."""
+    if reach >= length:
+        return length / 2 - 1e-6, length / 2
+    return reach / 2, length - reach / 2
+
+
+def _compacted(labels: LabelMap) -> LabelMap:
+    """Consecutive labels; pieces that are too small to be told become `IGNORE`."""
+    counts = np.bincount(labels.clip(0).ravel())
+    lookup = np.zeros(len(counts), np.int32)
+    keep = counts >= MIN_PIECE_PX
+    keep[0] = False
+    lookup[keep] = np.arange(1, keep.sum() + 1)
+    lookup[~keep] = IGNORE
+    lookup[0] = 0
+    return np.where(labels < 0, IGNORE, lookup[labels.clip(0)]).astype(np.int32)
+
+
+def augment(rng: np.random.Generator, image: GreyImage) -> npt.NDArray[np.float32]:
+    """Random appearance: brightness and contrast ±0.3, gamma, noise, blur, JPEG, inversion, lettering."""
+    if rng.random() < 0.25:
+        image = _annotated(rng, image.copy())
+    if rng.random() < 0.15:
+        quality = int(rng.integers(25, 80))
+        encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
+    values: npt.NDArray[Any] = image.astype(np.float32) / 255.0
+    if rng.random() < 0.06:
+        values = 1.0 - values
+    if rng.random() < 0.15:
+        values = cv2.GaussianBlur(values, (0, 0), float(rng.uniform(0.4, 1.4)))
+    if rng.random() < 0.3:
+        values = values ** np.float32(np.exp(rng.normal(0.0, 0.3)))
+    contrast = 1.0 + rng.uniform(-0.3, 0.3)
+    mean = float(values.mean())
+    values = (values - mean) * contrast + mean * (1.0 + rng.uniform(-0.3, 0.3))
+    if rng.random() < 0.2:
+        values = values + _gradient(rng, values.shape)
+    if rng.random() < 0.35:
+        values = values + rng.normal(0.0, rng.uniform(0.005, 0.08), values.shape)
+    return np.clip(values, 0.0, 1.0).astype(np.float32)
+
+
+def _gradient(rng: np.random.Generator, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Uneven light: a linear ramp of up to ±0.2 across the crop."""
+    y, x = np.mgrid[-0.5 : 0.5 : shape[0] * 1j, -0.5 : 0.5 : shape[1] * 1j]
+    angle = rng.uniform(0, 2 * np.pi)
+    return np.asarray((np.cos(angle) * x + np.sin(angle) * y) * rng.uniform(-0.4, 0.4))
+
+
+_TEXTS = ("100 nm", "50 nm", "1 um", "2 um", "500 nm", "(a)", "(b)", "c", "SEM", "TEM", "20 nm", "x50k", "5.0kV")
+
+
+def _annotated(rng: np.random.Generator, image: GreyImage) -> GreyImage:
+    """Draw what is not a particle: scale bars, letters, arrows, in white or black."""
+    height, width = image.shape
+    ink = 255 if rng.random() < 0.6 else 0
+    for _ in range(int(rng.integers(1, 4))):
+        x, y = int(rng.integers(width)), int(rng.integers(height))
+        what = rng.integers(3)
+        if what == 0:
+            length, thick = int(rng.integers(20, 140)), int(rng.integers(2, 10))
+            cv2.rectangle(image, (x, y), (x + length, y + thick), ink, -1)
+        elif what == 1:
+            text = _TEXTS[rng.integers(len(_TEXTS))]
+            size, thick = float(rng.uniform(0.4, 1.3)), int(rng.integers(1, 4))
+            cv2.putText(image, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, size, ink, thick, cv2.LINE_AA)
+        else:
+            end = (x + int(rng.integers(-60, 60)), y + int(rng.integers(-60, 60)))
+            cv2.arrowedLine(image, (x, y), end, ink, int(rng.integers(1, 4)), cv2.LINE_AA, tipLength=0.3)
+    return image

@@ -1,0 +1,278 @@
+"""Run a trained network on a micrograph: Monte Carlo samples, label map, uncertainty, filter.
+
+Three modes, as in the paper: "discriminative" (one pass without dropout), "bayesian" (T passes with
+dropout on, raw outputs averaged), "filtered" (bayesian, particles of high epistemic uncertainty
+marked as rejected).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.images import to_grey
+from imagedataextractor.records import Segmentation
+from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
+from imagedataextractor.segmentation.embedding import bandwidth, embed
+
+__all__ = ["MODES", "Maps", "choose_device", "network_maps", "particle_means", "segment_with"]
+
+MODES = ("discriminative", "bayesian", "filtered")
+
+#: Sides of the padded input are multiples of this (the deepest map of the default network is at 1/32).
+_STRIDE = 32
+#: Longest side that the network is given, px; a larger image is scaled down and its label map back
+#: up. The offsets reach 256 px, and memory stays near 2 GB.
+MAX_SIDE_PX = 1536
+#: Shorter side below which an image is scaled up: particles of a thumbnail are too small otherwise.
+MIN_SIDE_PX = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """The networks' answer at the resolution it was given.
+
+    Attributes
+    ----------
+    embedding, bandwidth : float32 array (2, H, W)
+        px and 1/px².
+    seed : float32 array (H, W)
+        Seed of the averaged raw outputs, 0 … 1.
+    information : float32 array (H, W)
+        Mutual information per pixel, nats; zeros for a single pass.
+    """
+
+    embedding: npt.NDArray[np.float32]
+    bandwidth: npt.NDArray[np.float32]
+    seed: npt.NDArray[np.float32]
+    information: npt.NDArray[np.float32]
+
+
+def choose_device(name: str = "auto") -> str:
+    """A PyTorch device by name; "auto" is the GPU where there is one.
+
+    Raises
+    ------
+    UsageError
+        The device is not there.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UsageError(f"device {name!r} cannot be used here; try --device cpu") from error
+    return name
+
+
+def network_maps(
+    network: nn.Module, grey: npt.NDArray[np.uint8], *, samples: int, flips: bool, seed: int, device: str
+) -> Maps:
+    """T passes over one grey image (H, W).
+
+    Parameters
+    ----------
+    samples : int
+        T; 0 is one pass without dropout (for each flip).
+    flips : bool
+        Spread the samples over the four mirror images: test-time augmentation among the samples.
+    seed : int
+        Of the dropout masks.
+    """
+    height, width = grey.shape
+    generator_device = torch.device(device)
+    image = torch.from_numpy(grey.astype(np.float32) / 255.0).to(generator_device)[None, None]
+    image = F.pad(image, (0, -width % _STRIDE, 0, -height % _STRIDE), mode="replicate").expand(-1, 3, -1, -1)
+    geometry = torch.zeros((1, 4, *image.shape[-2:]), device=generator_device)
+    raw_seed = torch.zeros((1, 1, *image.shape[-2:]), device=generator_device)
+    mean_p = torch.zeros_like(raw_seed)
+    mean_entropy = torch.zeros_like(raw_seed)
+    network.eval()
+    with torch.inference_mode(), torch.random.fork_rng(devices=_cuda_devices(generator_device)):
+        torch.manual_seed(seed)
+        _set_dropout(network, samples > 0)
+        count = 0
+        for sample_geometry, sample_seed in _passes(network, image, max(samples, 1), flips):
+            geometry += sample_geometry
+            raw_seed += sample_seed
+            p = torch.sigmoid(sample_seed)
+            mean_p += p
+            mean_entropy += _entropy(p)
+            count += 1
+        _set_dropout(network, False)
+    geometry, raw_seed = geometry / count, raw_seed / count
+    information = (_entropy(mean_p / count) - mean_entropy / count).clamp(min=0.0)
+    window = (..., slice(0, height), slice(0, width))
+    return Maps(
+        embed(geometry)[window][0].cpu().numpy(),
+        bandwidth(geometry[:, 2:])[window][0].cpu().numpy(),
+        torch.sigmoid(raw_seed)[window][0, 0].cpu().numpy(),
+        information[window][0, 0].cpu().numpy(),
+    )
+
+
+def _cuda_devices(device: torch.device) -> list[int]:
+    return [device.index or 0] if device.type == "cuda" else []
+
+
+def _passes(network: nn.Module, image: Tensor, samples: int, flips: bool) -> Iterator[tuple[Tensor, Tensor]]:
+    """Raw outputs of every sample, turned back; the encoder runs once a mirror image."""
+    views: list[tuple[int, ...]] = [(), (-1,), (-2,), (-1, -2)] if flips else [()]
+    for index, dims in enumerate(views):
+        share = max(samples // len(views) + (index < samples % len(views)), 1 if flips and samples == 1 else 0)
+        if share == 0:
+            continue
+        view = torch.flip(image, dims) if dims else image
+        features = network.encode(view.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
+        for _ in range(share):
+            geometry, seed = network.decode(features)  # type: ignore[operator]
+            yield _unflipped(geometry.float(), dims), (torch.flip(seed.float(), dims) if dims else seed.float())
+
+
+def _unflipped(geometry: Tensor, dims: tuple[int, ...]) -> Tensor:
+    """Raw geometry of a mirrored image in the original's frame: offsets change sign along a mirrored axis."""
+    if not dims:
+        return geometry
+    geometry = torch.flip(geometry, dims)
+    sign = torch.ones(4, device=geometry.device)
+    if -1 in dims:
+        sign[0] = -1.0
+    if -2 in dims:
+        sign[1] = -1.0
+    return geometry * sign[:, None, None]
+
+
+def _set_dropout(network: nn.Module, on: bool) -> None:
+    for module in network.modules():
+        if isinstance(module, nn.Dropout2d):
+            module.train(on)
+
+
+def _entropy(p: Tensor) -> Tensor:
+    """Entropy of a Bernoulli variable, nats."""
+    q = p.clamp(1e-7, 1.0 - 1e-7)
+    return -(q * torch.log(q) + (1.0 - q) * torch.log1p(-q))
+
+
+def segment_with(
+    network: nn.Module,
+    image: npt.NDArray[np.uint8],
+    *,
+    mode: str = "filtered",
+    samples: int = 8,
+    threshold: float | None = None,
+    flips: bool = False,
+    seed: int = 0,
+    device: str = "cpu",
+    clustering: ClusterSettings = ClusterSettings(),
+    exclude: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Segmentation, Mapping[str, npt.NDArray[Any]]]:
+    """Segment one micrograph, whatever its size.
+
+    Parameters
+    ----------
+    image : uint8 array, (H, W) or (H, W, 3)
+    threshold : float or None
+        t_u in nats; None filters nothing.
+    exclude : bool array (H, W), optional
+        Pixels that are no micrograph (insets, info bars); nothing is found there.
+
+    Returns
+    -------
+    Segmentation
+        At the image's own resolution; `score` is still the mean seed, not calibrated.
+    mapping
+        Per-particle features, each (N,): "uncertainty", "seed", "seed_std", "area_px".
+    """
+    if mode not in MODES:
+        raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
+    if samples < 1:
+        raise UsageError(f"samples must be at least 1, not {samples}")
+    grey = to_grey(image)
+    if grey.size == 0:
+        raise InputError("the image has no pixels")
+    if exclude is not None:
+        grey = _blanked(grey, exclude)
+    scale = working_scale(*grey.shape)
+    small = grey if scale == 1.0 else _resized(grey, scale)
+    passes = 0 if mode == "discriminative" else samples
+    maps = network_maps(network, small, samples=passes, flips=flips, seed=seed, device=device)
+    if exclude is not None:
+        hidden = cv2.resize(exclude.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
+        maps.seed[hidden] = 0.0
+    labels = cluster(maps.embedding, maps.bandwidth, maps.seed, clustering)
+    count = int(labels.max())
+    features = {
+        "uncertainty": particle_means(maps.information, labels, count),
+        "seed": particle_means(maps.seed, labels, count),
+        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / scale**2,
+    }
+    size = (grey.shape[1], grey.shape[0])
+    information: npt.NDArray[Any] = maps.information
+    if scale != 1.0:
+        labels = _label_resized(labels, size)
+        information = cv2.resize(information, size, interpolation=cv2.INTER_LINEAR)
+    applied = threshold if mode == "filtered" else None
+    filtered = np.zeros(count, bool) if applied is None else features["uncertainty"] > applied
+    return (
+        Segmentation(
+            label_map=labels,
+            uncertainty=features["uncertainty"],
+            score=features["seed"],
+            filtered=filtered,
+            uncertainty_map=information,
+            mode=mode,
+            samples=passes,
+            threshold=applied,
+            seed=seed,
+        ),
+        features,
+    )
+
+
+def working_scale(height: int, width: int) -> float:
+    """Magnification at which an image is given to the network."""
+    if max(height, width) > MAX_SIDE_PX:
+        return MAX_SIDE_PX / max(height, width)
+    if min(height, width) < MIN_SIDE_PX:
+        return min(MIN_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width), 4.0)
+    return 1.0
+
+
+def _resized(grey: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
+    size = (max(round(grey.shape[1] * scale), 1), max(round(grey.shape[0] * scale), 1))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
+
+
+def _label_resized(labels: npt.NDArray[np.int32], size: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """Nearest-neighbour resize at pixel centres; `size` is (width, height)."""
+    width, height = size
+    rows = np.minimum(((np.arange(height) + 0.5) * labels.shape[0] / height).astype(int), labels.shape[0] - 1)
+    cols = np.minimum(((np.arange(width) + 0.5) * labels.shape[1] / width).astype(int), labels.shape[1] - 1)
+    return np.ascontiguousarray(labels[np.ix_(rows, cols)])
+
+
+def _blanked(grey: npt.NDArray[np.uint8], exclude: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Excluded pixels take the median of the rest, so that their edges look like nothing."""
+    if exclude.all():
+        return np.zeros_like(grey)
+    return np.where(exclude, np.uint8(np.median(grey[~exclude])), grey)
+
+
+def particle_means(
+    values: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], count: int
+) -> npt.NDArray[np.float64]:
+    """Mean of a map over each particle 1 … count; float array (count,)."""
+    sums = np.bincount(labels.ravel(), values.ravel().astype(np.float64), minlength=count + 1)[1:]
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return np.asarray(sums / np.maximum(areas, 1))

