@@ -1,0 +1,198 @@
+"""Read an article file, whatever its format, into one `Article`.
+
+The format is told from the content, not from the file's name. One module a format: `jats`,
+`elsevier_xml`, `html`, `pdf`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from imagedataextractor.articles.captions import parse_caption
+from imagedataextractor.articles.licences import figure_licence
+from imagedataextractor.articles.read.document import Document, DocumentFigure
+from imagedataextractor.articles.read.graphics import GraphicsFolder
+from imagedataextractor.articles.read.jats import is_jats, read_jats
+from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
+from imagedataextractor.errors import InputError
+from imagedataextractor.records import Article, Figure
+
+__all__ = ["find_articles", "is_article_file", "read_article"]
+
+#: Suffixes of article files, the richest format first.
+_SUFFIXES = (".xml", ".nxml", ".html", ".htm", ".xhtml", ".pdf")
+#: Root elements of the XML that `read_article` reads.
+_ARTICLE_ROOTS = frozenset(
+    {"article", "response", "pmc-articleset", "full-text-retrieval-response", "OAI-PMH", "html", "doc"}
+)
+_HEAD_BYTES = 8192
+
+
+def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path | None = None) -> Article:
+    """Read an article file.
+
+    Parameters
+    ----------
+    path : Path
+        JATS or Elsevier XML, a publisher's HTML page, or a PDF.
+    figure_dir : Path or None
+        Where its figure files lie; None for the folder of the file itself.
+    work_dir : Path or None
+        Where figures that must be cut out of the document (PDF) are written, as PNG. With None they
+        are named by page and position, but not written.
+
+    Returns
+    -------
+    Article
+        Every figure with its label, its full caption, what the caption says, and every graphic: the
+        absolute path where the file is at hand, otherwise the document's own reference.
+        References looked for and not found are also in ``Figure.missing``.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no article.
+    """
+    data = _contents(path)
+    kind = _kind(data)
+    if kind == "pdf":
+        from imagedataextractor.articles.read.pdf import read_pdf
+
+        document = read_pdf(data, path, work_dir)
+    elif kind == "html":
+        from imagedataextractor.articles.read.html import read_html
+
+        document = read_html(data, path)
+    else:
+        document = _read_xml(data, path)
+    folder = GraphicsFolder(figure_dir if figure_dir is not None else path.parent)
+    return Article(
+        key=document.doi or f"sha256:{hashlib.sha256(data).hexdigest()[:16]}",
+        doi=document.doi,
+        title=document.title,
+        authors=document.authors,
+        journal=document.journal,
+        year=document.year,
+        licence=document.licence,
+        figures=tuple(_figure(figure, document, folder) for figure in document.figures),
+        links=document.links,
+        source=kind,
+        path=path,
+    )
+
+
+def _contents(path: Path) -> bytes:
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: is a folder, not an article file")
+        if path.stat().st_size > 2 * MAX_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size // 1_000_000} MB is too large for an article")
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
+    if not data.strip():
+        raise InputError(f"{path}: is empty")
+    return data
+
+
+def _kind(data: bytes) -> str:
+    """ "pdf", "html" or "xml", told from the first bytes."""
+    head = data[:_HEAD_BYTES]
+    if b"%PDF-" in head[:1024]:
+        return "pdf"
+    start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
+    if start.startswith(b"<!doctype html") or re.match(
+        rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^>]*>\s*)*<html\b", start, re.S
+    ):
+        return "html"
+    if start.startswith(b"<!doctype") and b"<html" in start and b"-//w3c//dtd" in start:
+        return "html"
+    return "xml"
+
+
+def _read_xml(data: bytes, path: Path) -> Document:
+    if not data.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
+        raise InputError(f"{path}: is neither XML, HTML nor PDF")
+    root = parse_xml(data, path)
+    if root.tag == "full-text-retrieval-response" or next(root.iter("full-text-retrieval-response"), None) is not None:
+        from imagedataextractor.articles.read.elsevier_xml import read_elsevier
+
+        return read_elsevier(root, path)
+    if is_jats(root):
+        return read_jats(root, path)
+    raise InputError(f"{path}: XML with root element {root.tag!r} is no article")
+
+
+def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder) -> Figure:
+    graphics: list[str] = []
+    missing: list[str] = []
+    for references in figure.graphics:
+        found = folder.find(references) if not os.path.isabs(references[0]) else None
+        if found is not None:
+            graphics.append(str(found.absolute()))
+        else:
+            graphics.append(references[0])
+            missing.append(references[0])
+    return Figure(
+        label=figure.label,
+        caption=figure.caption,
+        graphics=tuple(graphics),
+        missing=tuple(missing),
+        licence=figure_licence(figure.licence, figure.caption, document.licence),
+        facts=parse_caption(figure.caption, figure.label, emphasised=figure.emphasised),
+        id=figure.id,
+    )
+
+
+def is_article_file(path: Path) -> bool:
+    """Whether a file is taken for an article: by its suffix and, for XML, by its root element.
+
+    XML whose root element cannot be told (an empty or broken file) counts as an article, so that
+    reading it says what is wrong.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _SUFFIXES or not path.is_file():
+        return False
+    if suffix not in {".xml", ".nxml"}:
+        return True
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(_HEAD_BYTES)
+    except OSError:
+        return True
+    text = re.sub(
+        r"<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^>\[]*(?:\[.*?\])?\s*>", "", head.decode("utf-8", "replace"), flags=re.DOTALL
+    )
+    root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", text)
+    return root is None or root[1] in _ARTICLE_ROOTS
+
+
+def find_articles(folder: Path) -> list[Path]:
+    """Article files in a folder and below, sorted; one a publication.
+
+    Where a publication lies there in several formats (``PMC1.xml`` and ``PMC1.pdf`` in one folder),
+    only the richest is taken: XML before HTML before PDF.
+
+    Raises
+    ------
+    InputError
+        There is no such folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = sorted(path for path in folder.rglob("*") if is_article_file(path))
+    return sorted(_richest(files))
+
+
+def _richest(files: Iterable[Path]) -> list[Path]:
+    chosen: dict[tuple[Path, str], Path] = {}
+    for path in files:
+        key = (path.parent, path.stem.lower())
+        rank = _SUFFIXES.index(path.suffix.lower())
+        if key not in chosen or rank < _SUFFIXES.index(chosen[key].suffix.lower()):
+            chosen[key] = path
+    return list(chosen.values())

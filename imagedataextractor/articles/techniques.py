@@ -1,0 +1,168 @@
+"""The techniques a caption names, and whether it says that an electron micrograph is shown.
+
+The words are those authors use, abbreviations and long forms alike. Naming a technique is not
+showing its picture: "size distribution determined from TEM images" shows a histogram, "mean ± SEM" a
+standard error.
+"""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["EM_TECHNIQUES", "find_techniques", "shows_em"]
+
+#: Techniques whose picture is an electron micrograph.
+EM_TECHNIQUES = ("SEM", "TEM", "HRTEM", "STEM", "HAADF", "cryo-EM", "EM")
+
+_MICRO = r"micro\s?(?:scop(?:y|ic|e|es|ical)|graphs?|graphy|photographs?|images?)"
+_SPACE = r"[\s\u2010-\u2015-]*"
+
+#: Technique → the words for it. Abbreviations keep their case: "stem" and "sem" are words of other fields.
+_WORDS: dict[str, str] = {
+    "HRTEM": rf"\bHR{_SPACE}S?TEM\w?\b|\bHREM\b|(?i:\bhigh{_SPACE}resolution\s+(?:transmission|TEM\b))",
+    "STEM": rf"\b(?:HR|AC|EF|cryo|Cs|BF|DF|ABF|HAADF|ADF|MAADF|LAADF)?{_SPACE}STEM\b(?!\s+cells?)"
+    rf"|(?i:scanning{_SPACE}transmission{_SPACE}electron)",
+    "HAADF": rf"\b(?:HAADF|MAADF|LAADF|ADF)\b|(?i:annular{_SPACE}dark)|(?i:\bZ{_SPACE}contrast\b)",
+    "TEM": rf"(?<![\w])(?:HR|EF|BF|DF|AC|Cs|cryo|Cryo|LR|LC|E|in{_SPACE}situ)?{_SPACE}TEMs?\b(?!{_SPACE}\w*PO)"
+    rf"|(?i:transmission{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo))|\bXTEM\b|\bHR-TEMs?\b|\bHRTEM\w?\b",
+    "SEM": rf"(?<![\w±])(?:FE|FEG|HR|E|BSE|BS|SE|cryo|Cryo|FIB|LV|VP|CL|UHR|XHR|EDX?|EDS)?{_SPACE}(?:FE)?SEMs?\b"
+    rf"|\b(?:FE|HR|FEG|UHR|BSE)SEMs?\b|(?i:scanning{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo|beam))"
+    r"|(?i:secondary\s+electron\s+(?:image|micro))|(?i:back\s?-?scatter(?:ed)?[\s-]+electron(?!\s+diffraction))"
+    r"|\bBSE\b(?=\s+(?:image|micro))|\bSEI\b(?=\s+(?:image|micro)s?\s+of\s+SEM)",
+    "cryo-EM": rf"(?i:\bcryo{_SPACE}EM\b|\bcryo{_SPACE}electron\b)",
+    "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))",
+    "EDS": rf"\b(?:EDXS?|EDS|EDAX|XEDS)\b|(?i:energy{_SPACE}dispersive|elemental?\s+(?:mapp|map|distribution))",
+    "EELS": rf"\bEELS\b|(?i:electron{_SPACE}energy{_SPACE}loss)",
+    "EBSD": rf"\bEBSD\b|(?i:back\s?-?scatter(?:ed)?{_SPACE}(?:electron)?{_SPACE}diffraction)",
+    "SAED": rf"\b(?:SAED|SAEDP|SADP|SAD|NBED|CBED)\b|(?i:\belectron{_SPACE}diffraction)",
+    "FFT": r"\bi?FFTs?\b|(?i:fourier[\s-]+transform(?!\w*\s*infra))(?!\s+infra)",
+    "AFM": rf"\bAFM\b|(?i:atomic{_SPACE}force)",
+    "STM": rf"\bSTM\b|(?i:scanning{_SPACE}tunnel)",
+    "XRD": rf"\b(?:P|GI)?XRP?D\b|(?i:X{_SPACE}ray\s+(?:powder\s+)?diffract)",
+    "XPS": rf"\bXPS\b|(?i:X{_SPACE}ray\s+photoelectron)",
+    "Raman": r"(?i:\bRaman\b)",
+    "FTIR": rf"\b(?:ATR{_SPACE})?FT{_SPACE}IR\b",
+    "UV-Vis": rf"(?i:\bUV{_SPACE}vis)",
+    "TGA": r"\b(?:TGA?|DSC|DTA)\b",
+    "DLS": rf"\bDLS\b|(?i:dynamic{_SPACE}light{_SPACE}scatter)",
+    "optical microscopy": rf"(?i:\b(?:optical|light|polari[sz]ed?|bright{_SPACE}field\s+optical|stereo)[\s-]+(?:light\s+|optical\s+)?"
+    rf"(?:{_MICRO}|images?))|\bPOM\b",
+    "fluorescence microscopy": r"(?i:\b(?:fluorescen\w+|confocal)\b)|\bCLSM\b",
+}
+_PATTERNS = {name: re.compile(words) for name, words in _WORDS.items()}
+
+#: Standard error of the mean, which biology writes like the microscope.
+_STANDARD_ERROR = re.compile(
+    r"(?:±|\+/-|\bmeans?\s*(?:and|,|\()?)\s*(?:the\s+)?\(?S\.?E\.?M\b\.?|standard\s+errors?(?:\s+of\s+(?:the\s+)?means?)?\s*\(?\s*(?:SEM\b)?"
+    r"|error\s+bars?[^.;]{0,40}?\bSEM\b|\bSEM\b[^.;]{0,12}\b(?:n|N)\s*=|\b(?:as|represents?|indicates?|denotes?|show)\s+(?:the\s+)?(?:means?\s*)?"
+    r"(?:±\s*)?SEM\b(?!\s*(?:image|micro|pic|photo|obs|view|and\s))",
+)
+_MENTION = re.compile(
+    "|".join(f"(?:{_WORDS[name]})" for name in ("HRTEM", "STEM", "HAADF", "TEM", "SEM", "cryo-EM", "EM"))
+)
+_PICTURE = r"(?:images?|imaging|micro\s?graphs?|micro\s?photographs?|photo(?:graph|micrograph)?s?|pictures?|views?|observations?|snapshots?|tomogra\w+)"
+#: A measurement that rests on micrographs, without showing them.
+_DERIVED = re.compile(
+    r"(?:obtained|determined|measured|calculated|derived|estimated|extracted|evaluated|counted|deduced|based|computed|"
+    r"collected|taken|acquired|inferred|quantified|histograms?|distributions?|statistics|analy[sz]ed|analysis|results)\s+"
+    r"(?:from|by|using|on|via|with|through|in|of)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){0,3}?\(?$",
+    re.IGNORECASE,
+)
+_QUANTITY = re.compile(
+    r"\b(?:distributions?|histograms?|plots?|statistics|diameters?|sizes?|curves?|profiles?|dependence|comparison|"
+    r"number|thickness|fractions?|evolution|values?|graphs?|relationship|areas?|density|lengths?|percentages?)\b",
+    re.IGNORECASE,
+)
+_DRAWN = re.compile(
+    r"\b(?:schem(?:e|atic\w*)|illustrations?|sketch(?:es)?|diagrams?|drawings?|cartoons?|simulat\w+|flow\s?charts?|set-?up|workflow|"
+    r"modell?ed|calculated|configuration)\b",
+    re.IGNORECASE,
+)
+_NOT_THE_PICTURE = re.compile(
+    r"^\W*(?:grids?|holders?|stage|chamber|specimen\s+holder|samples?\s+preparation|stubs?|setup|set-up|instrument|"
+    r"system|column|cells?\b(?!\s+(?:image|micro)))",
+    re.IGNORECASE,
+)
+#: Words for micrographs that leave the microscope unsaid.
+_UNNAMED = re.compile(r"\b(?:micro\s?graphs?|micro-?photographs?|photomicrographs?|nano\s?graphs?)\b", re.IGNORECASE)
+_OTHER_MICROSCOPE = re.compile(
+    r"\b(?:optical|light|fluorescen\w+|confocal|polari[sz]\w+|AFM|STM|atomic\s+force|tunnel\w*|X-?ray|phase[\s-]contrast|"
+    r"metallograph\w*|Raman|DIC|digital|stereo\w*|ultrasound|acoustic|two-photon|super-resolution|STORM|histolog\w*|stain\w*|H&E|"
+    r"hematoxylin|immuno\w*|bright[\s-]?field|photoluminescence|infrared|camera|PALM|epi\w+)\b",
+    re.IGNORECASE,
+)
+_NANO_BAR = re.compile(
+    r"\b(?:scale\s*-?\s*)?bars?\b[^.;]{0,30}?\b(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>nm|Å)(?!\w)", re.IGNORECASE
+)
+
+
+def find_techniques(text: str) -> tuple[str, ...]:
+    """Techniques named in a text, in the order of their first mention.
+
+    A special technique names its general one, too: HRTEM is TEM, HAADF is STEM.
+    """
+    masked = _STANDARD_ERROR.sub(lambda match: " " * len(match.group()), text)
+    first: dict[str, int] = {}
+    for name, pattern in _PATTERNS.items():
+        match = pattern.search(masked)
+        if match:
+            first[name] = match.start()
+    if "HRTEM" in first:
+        first.setdefault("TEM", first["HRTEM"])
+    if "HAADF" in first:
+        first.setdefault("STEM", first["HAADF"])
+    if "TEM" in first and "STEM" in first and not _plain_tem(masked):
+        del first["TEM"]
+    if "EM" in first and any(name in first for name in ("SEM", "TEM", "STEM", "cryo-EM")):
+        del first["EM"]
+    return tuple(sorted(first, key=lambda name: (first[name], list(_WORDS).index(name))))
+
+
+def _plain_tem(text: str) -> bool:
+    """Whether TEM is named apart from STEM, whose long form holds the words of TEM."""
+    without = _PATTERNS["STEM"].sub(" ", text)
+    return bool(_PATTERNS["TEM"].search(without) or _PATTERNS["HRTEM"].search(without))
+
+
+def shows_em(caption: str) -> bool:
+    """Whether a caption says that the figure shows an electron micrograph (SEM, TEM, STEM).
+
+    True where a technique is named and is not only the origin of a number, a drawing or part of an
+    apparatus; where micrographs are shown whose microscope is not named otherwise; and where a
+    scale bar of nanometres is stated, which no light microscope resolves.
+    """
+    masked = _STANDARD_ERROR.sub(lambda match: " " * len(match.group()), caption)
+    if any(_is_shown(masked, match) for match in _MENTION.finditer(masked)):
+        return True
+    if _OTHER_MICROSCOPE.search(masked):
+        return False
+    if _UNNAMED.search(masked) and not _DRAWN.search(masked):
+        return True
+    bar = _NANO_BAR.search(masked)
+    return bool(bar and float(bar["number"]) <= 500)
+
+
+def _is_shown(caption: str, mention: re.Match[str]) -> bool:
+    """Whether one mention of a technique stands for a picture of it."""
+    before = _clause_before(caption, mention.start())
+    after = caption[mention.end() : mention.end() + 60]
+    pictured = re.match(rf"[\w\s()/,\u2010-\u2015-]{{0,25}}?\b{_PICTURE}\b", after, re.IGNORECASE) is not None
+    if _NOT_THE_PICTURE.match(after) and not pictured:
+        return False
+    if _DRAWN.search(before) and not re.search(r"\b(?:and|with)\b[^,;]{0,40}$", before[_last(_DRAWN, before) :]):
+        return False
+    derived = _DERIVED.search(before)
+    return not (derived and _QUANTITY.search(before))
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((match.end() for match in pattern.finditer(text)), default=0)
+
+
+def _clause_before(caption: str, position: int) -> str:
+    """The words of a clause up to `position`: back to a full stop, a semicolon or a panel marker."""
+    before = caption[:position]
+    cut = 0
+    for match in re.finditer(r"[.;:]\s+|\(?(?<![\w])[A-Za-z](?:\s*[,–-]\s*[A-Za-z])?\)\s|^", before):
+        cut = match.end()
+    return before[cut:]
