@@ -63,17 +63,22 @@ class BPartISLoss:
         outvoted by the pixels of large ones.
     max_points : int
         Pixels of an instance's neighbourhood that are looked at; a larger one is thinned evenly.
+    max_instances : int
+        Instances of a crop that the hinge looks at, drawn at random where there are more: its cost
+        grows with their number, what it teaches hardly does.
     """
 
     def __init__(
         self,
         weights: tuple[float, float, float] = (1.0, 1.0, 10.0),
         seed: str = "regression",
-        max_points: int = 20_000,
+        max_points: int = 8_000,
+        max_instances: int = 24,
     ) -> None:
         self.weights = weights
         self.seed = seed
         self.max_points = max_points
+        self.max_instances = max_instances
 
     def __call__(self, geometry: Tensor, raw_seed: Tensor, labels: Tensor) -> LossParts:
         """Loss of raw geometry (B, 4, H, W) and seed (B, 1, H, W) against label maps (B, H, W)."""
@@ -83,82 +88,85 @@ class BPartISLoss:
         smoothness = geometry.new_zeros((), dtype=torch.float32)
         seed = geometry.new_zeros((), dtype=torch.float32)
         for b in range(labels.shape[0]):
-            target = torch.zeros_like(raw_seed[b, 0], dtype=torch.float32)
-            weight = torch.ones_like(target)
-            inst, smooth = self._instances(embedding[b], raw_sigma[b], labels[b], target, weight)
-            instance = instance + inst
-            smoothness = smoothness + smooth
-            seed = seed + self._seed(raw_seed[b, 0].float(), target, weight, labels[b])
+            truth = labels[b]
+            areas, centres, sigmas = _instance_means(embedding[b], raw_sigma[b], truth)
+            if areas.numel():
+                instance = instance + self._hinge(embedding[b], truth, centres, bandwidth(sigmas))
+                smoothness = smoothness + _smoothness(raw_sigma[b], truth, areas, sigmas)
+            target, weight = self._seed_target(embedding[b], truth, areas, centres, bandwidth(sigmas))
+            seed = seed + self._seed(raw_seed[b, 0].float(), target, weight)
         count = labels.shape[0]
         instance, seed, smoothness = instance / count, seed / count, smoothness / count
         total = self.weights[0] * instance + self.weights[1] * seed + self.weights[2] * smoothness
         return LossParts(total, float(instance.detach()), float(seed.detach()), float(smoothness.detach()))
 
-    def _instances(
-        self, embedding: Tensor, raw_sigma: Tensor, labels: Tensor, target: Tensor, weight: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Lovász and smoothness terms of one image; fills the seed's `target` and `weight` in place."""
-        hinge: list[Tensor] = []
-        smooth: list[Tensor] = []
-        for label, (top, left, bottom, right) in _boxes(labels):
-            height, width = bottom - top, right - left
+    def _hinge(self, embedding: Tensor, labels: Tensor, centres: Tensor, s: Tensor) -> Tensor:
+        """Mean Lovász hinge over the instances of one image; centres and s are (N, 2)."""
+        boxes = _boxes(labels)
+        chosen = torch.randperm(len(boxes))[: self.max_instances].tolist()
+        hinges = []
+        for label, (top, left, bottom, right) in (boxes[index] for index in chosen):
             # φ of far pixels is judged through their own particles; near ones are what counts.
-            margin = 16 + int(0.75 * max(height, width))
-            rows = slice(max(top - margin, 0), bottom + margin)
-            cols = slice(max(left - margin, 0), right + margin)
+            margin = 16 + int(0.75 * max(bottom - top, right - left))
+            top, left = max(top - margin, 0), max(left - margin, 0)
+            window = labels[top : bottom + margin, left : right + margin]
             step = 1
-            while (labels[rows, cols].numel()) // (step * step) > self.max_points:
+            while window.numel() // (step * step) > self.max_points:
                 step += 1
-            rows = slice(rows.start, rows.stop, step)
-            cols = slice(cols.start, cols.stop, step)
-            window = labels[rows, cols]
-            inside = window == label
-            if not bool(inside.any()):
-                continue
-            points = embedding[:, rows, cols]
-            sigma = raw_sigma[:, rows, cols][:, inside]
-            mean_sigma = sigma.mean(1)
-            centre = points[:, inside].mean(1)
-            s = bandwidth(mean_sigma)
-            phi = torch.exp(-((points - centre[:, None, None]).square() * s[:, None, None]).sum(0))
+            window = window[::step, ::step]
+            points = embedding[:, top : bottom + margin : step, left : right + margin : step]
+            offsets = points - centres[label - 1][:, None, None]
+            phi = torch.exp(-(offsets.square() * s[label - 1][:, None, None]).sum(0))
             known = window >= 0
-            hinge.append(lovasz_hinge(2.0 * phi[known] - 1.0, inside[known].float()))
-            smooth.append((sigma - mean_sigma[:, None].detach()).square().mean())
-            with torch.no_grad():
-                self._set_seed_target(embedding, labels, label, (top, left, bottom, right), centre, s, target, weight)
-        if not hinge:
-            zero = embedding.sum() * 0.0
-            return zero, zero
-        return torch.stack(hinge).mean(), torch.stack(smooth).mean()
+            hinges.append(lovasz_hinge(2.0 * phi[known] - 1.0, (window[known] == label).float()))
+        return torch.stack(hinges).mean()
 
-    def _set_seed_target(
-        self,
-        embedding: Tensor,
-        labels: Tensor,
-        label: int,
-        box: tuple[int, int, int, int],
-        centre: Tensor,
-        s: Tensor,
-        target: Tensor,
-        weight: Tensor,
-    ) -> None:
-        rows, cols = slice(box[0], box[2]), slice(box[1], box[3])
-        inside = labels[rows, cols] == label
-        offsets = embedding[:, rows, cols].detach() - centre[:, None, None]
-        phi = torch.exp(-(offsets.square() * s[:, None, None]).sum(0))
-        if self.seed == "likelihood":
-            phi = phi.clamp(min=0.5)
-            # 1 for a particle of 40 px across and more, up to 4 for one of 10 px.
-            weight[rows, cols][inside] = (1600.0 / inside.sum().float()).sqrt().clamp(1.0, 4.0)
-        target[rows, cols][inside] = phi[inside]
+    @torch.no_grad()
+    def _seed_target(
+        self, embedding: Tensor, labels: Tensor, areas: Tensor, centres: Tensor, s: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """What the seed map should be, and the weight of every pixel, each (H, W)."""
+        target = torch.zeros(labels.shape, device=labels.device)
+        weight = (labels >= 0).float()
+        inside = labels > 0
+        if areas.numel():
+            index = labels[inside] - 1
+            offsets = embedding[:, inside].T - centres[index]
+            phi = torch.exp(-(offsets.square() * s[index]).sum(1))
+            if self.seed == "likelihood":
+                phi = phi.clamp(min=0.5)
+                # 1 for a particle of 40 px across and more, up to 4 for one of 10 px.
+                weight[inside] = (1600.0 / areas).sqrt().clamp(1.0, 4.0)[index]
+            target[inside] = phi
+        return target, weight
 
-    def _seed(self, raw: Tensor, target: Tensor, weight: Tensor, labels: Tensor) -> Tensor:
-        known = (labels >= 0).float() * weight
+    def _seed(self, raw: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         if self.seed == "likelihood":
             error = F.binary_cross_entropy_with_logits(raw, target, reduction="none")
         else:
             error = (torch.sigmoid(raw) - target).square()
-        return (error * known).sum() / known.sum().clamp(min=1.0)
+        return (error * weight).sum() / weight.sum().clamp(min=1.0)
+
+
+def _instance_means(embedding: Tensor, raw_sigma: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Area (N,), mean embedding (N, 2) and mean raw sigma (N, 2) of the instances 1 … N of one image."""
+    inside = labels > 0
+    count = max(int(labels.max()), 0)
+    index = labels[inside] - 1
+    areas = torch.bincount(index, minlength=count).float()
+    values = torch.cat([embedding[:, inside], raw_sigma[:, inside]]).T
+    sums = values.new_zeros((count, 4)).index_add(0, index, values)
+    means = sums / areas.clamp(min=1.0)[:, None]
+    return areas, means[:, :2], means[:, 2:]
+
+
+def _smoothness(raw_sigma: Tensor, labels: Tensor, areas: Tensor, sigmas: Tensor) -> Tensor:
+    """Variance of sigma within its instance, averaged over the instances."""
+    inside = labels > 0
+    index = labels[inside] - 1
+    deviations = (raw_sigma[:, inside].T - sigmas.detach()[index]).square().mean(1)
+    sums = deviations.new_zeros(areas.shape).index_add(0, index, deviations)
+    return (sums / areas.clamp(min=1.0)).mean()
 
 
 def _boxes(labels: Tensor) -> list[tuple[int, tuple[int, int, int, int]]]:

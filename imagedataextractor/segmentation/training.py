@@ -350,6 +350,7 @@ def _save_checkpoint(state: _State, settings: TrainingSettings, path: Path) -> N
         "step": state.step,
         "best": state.best,
         "seconds": state.seconds,
+        "random": torch.get_rng_state(),
         "settings": dataclasses.asdict(settings),
     }
     partial = path.with_suffix(".part")
@@ -362,6 +363,7 @@ def _restore(state: _State, path: Path) -> None:
     state.network.load_state_dict(content["network"])
     state.average.load_state_dict(content["average"])
     state.optimiser.load_state_dict(content["optimiser"])
+    torch.set_rng_state(content["random"])
     state.step, state.best, state.seconds = content["step"], content["best"], content["seconds"]
 
 
