@@ -294,6 +294,7 @@ def segment_published(
     network: BPartISNet | None = None,
     weights_sha256: str = "",
     device: str = "cpu",
+    exclude: npt.NDArray[np.bool_] | None = None,
 ) -> Segmentation:
     """Segment an image as the released software of 2021 does.
 
@@ -315,6 +316,8 @@ def segment_published(
     weights_sha256 : str
         Recorded in the result; found out where `network` is not given.
     device : str
+    exclude : bool array (H, W), optional
+        Pixels that are no micrograph: they are greyed out first and hold no particle afterwards.
 
     Returns
     -------
@@ -334,6 +337,8 @@ def segment_published(
     if network is None:
         network, weights_sha256 = load_published()
     samples = 1 if mode == "discriminative" else samples
+    if exclude is not None:
+        image = _greyed(image, exclude)
     frame, size = network_input(image, rules)
     raw, information = _predict(network.to(device), frame.to(device), samples, seed, dropout=mode != "discriminative")
     height, width = size
@@ -341,6 +346,8 @@ def segment_published(
     information = information[:height, :width]
     uncertainty = _mean_by_label(information, labels, len(scores))
     native = _nearest(labels, image.shape[:2])
+    if exclude is not None:
+        native = np.where(exclude, 0, native)
     kept = np.flatnonzero(np.bincount(native.ravel(), minlength=len(scores) + 1)[1:])
     renumber = np.zeros(len(scores) + 1, np.int32)
     renumber[kept + 1] = np.arange(1, len(kept) + 1)
@@ -382,6 +389,13 @@ def network_input(image: npt.NDArray[np.uint8], rules: Rules = PUBLISHED) -> tup
     pad = [(0, -size[0] % STRIDE), (0, -size[1] % STRIDE), (0, 0)]
     pixels = np.pad(pixels, pad, mode="symmetric")
     return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))[None], size
+
+
+def _greyed(image: npt.NDArray[np.uint8], exclude: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
+    """Excluded pixels take the median of the others, so that their edges look like nothing."""
+    out = image.copy()
+    out[exclude] = np.median(image[~exclude], axis=0).astype(np.uint8) if not exclude.all() else 0
+    return out
 
 
 def _predict(

@@ -44,6 +44,8 @@ SUFFIX = ".safetensors"
 _KEY = "imagedataextractor-weights"
 #: Raised when a reader of the older version would misread the newer file.
 FORMAT_VERSION = 1
+#: Names of models that share another's file (they run the same weights by other rules).
+_ALIASES = {"bpartis-2021-native": "bpartis-2021"}
 #: Models that are not bundled but can be had, and how.
 _FETCHABLE = {"bpartis-2021": "run `ide model fetch bpartis-2021` once to download it (98 MB)"}
 
@@ -175,6 +177,7 @@ def find_weights(name: str | Path) -> Path:
     text = str(name)
     if isinstance(name, Path) or text.endswith(SUFFIX) or os.sep in text:
         return _existing(text)
+    text = _ALIASES.get(text, text)
     for folder in (_bundled_folder(), models_folder()):
         path = folder / f"{text}{SUFFIX}" if folder else None
         if path is not None and path.is_file():
