@@ -16,6 +16,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from imagedataextractor.errors import StoreError
 from imagedataextractor.records import ArticleResult, Failure, Run
 from imagedataextractor.store import queries, session
+from imagedataextractor.store.packing import PackedArticle, pack
 from imagedataextractor.store.provenance import settings_digest
 from imagedataextractor.store.writing import Writer, now
 
@@ -204,13 +205,19 @@ class Store:
     # ------------------------------------------------------------ results
 
     def write_article(
-        self, result: ArticleResult, run_id: str, *, target: str | None = None, fingerprint: str | None = None
+        self,
+        result: ArticleResult | PackedArticle,
+        run_id: str,
+        *,
+        target: str | None = None,
+        fingerprint: str | None = None,
     ) -> None:
         """Write all rows of one article in one transaction; writing them again changes nothing.
 
         Parameters
         ----------
-        result : ArticleResult
+        result : ArticleResult or PackedArticle
+            The latter comes from `pack`, which may have been called in another process.
         run_id : str
             A run begun with `start_run`. Rows of a panel under the same settings are replaced,
             those under other settings kept, no longer as the current ones.
@@ -226,8 +233,9 @@ class Store:
             The database cannot be written; nothing of this article is kept then.
         """
         digest = self.digest_of(run_id)
+        packed = pack(result) if isinstance(result, ArticleResult) else result
         with self._writing() as writer:
-            writer.write_article(result, run_id, digest, target, fingerprint)
+            writer.write_article(packed, run_id, digest, target, fingerprint)
 
     def record_failure(
         self, failure: Failure, run_id: str, *, target: str | None = None, state: str = "failed"
