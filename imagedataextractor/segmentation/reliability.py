@@ -26,7 +26,6 @@ __all__ = [
     "auroc",
     "best_iou",
     "calibration_error",
-    "calibration_features",
     "choose_threshold",
     "fit_calibration",
     "is_real",
@@ -164,24 +163,6 @@ class Calibration:
         if not len(names) == len(mean) == len(scale) == len(weight):
             raise ValueError("a calibration has one mean, scale and weight for each name")
         return cls(names, mean, scale, weight, float(values["intercept"]))
-
-
-def calibration_features(uncertainty: npt.ArrayLike, seed: npt.ArrayLike, area_px: npt.ArrayLike) -> dict[str, Floats]:
-    """The features that calibrations of this project use, in the scales in which they act.
-
-    Parameters
-    ----------
-    uncertainty : array (N,)
-        Mean mutual information of each particle, nats.
-    seed : array (N,)
-        Its mean seed value, 0 … 1.
-    area_px : array (N,)
-    """
-    # The floors keep logarithms finite: below them values are no longer told apart.
-    u = np.maximum(np.asarray(uncertainty, np.float64), 1e-5)
-    doubt = np.clip(1.0 - np.asarray(seed, np.float64), 1e-4, 1.0)
-    area = np.maximum(np.asarray(area_px, np.float64), 1.0)
-    return {"log_uncertainty": np.log(u), "log_doubt": np.log(doubt), "log_area": np.log(area)}
 
 
 def fit_calibration(features: Mapping[str, npt.ArrayLike], real: npt.ArrayLike, *, ridge: float = 1.0) -> Calibration:
