@@ -1,0 +1,163 @@
+"""BPartIS: particles of a micrograph as a label map, each with its epistemic uncertainty.
+
+`Segmenter` is the stage; the modules behind it are usable alone: `network` and `erfnet` (the
+networks), `embedding` (what their outputs mean), `clustering`, `inference`, `published` (the network
+of 2021 by its own rules), `training` with `dataset` and `loss`, `metrics` and `reliability`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.errors import UsageError
+from imagedataextractor.records import Segmentation
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from imagedataextractor.segmentation.weights import WeightsInfo
+
+__all__ = ["MODES", "Segmenter"]
+
+MODES = ("discriminative", "bayesian", "filtered")
+
+
+class Segmenter:
+    """A trained model, loaded once and applied to many micrographs.
+
+    Attributes
+    ----------
+    name, weights_sha256 : str
+        What every segmentation records.
+    samples : int
+        The model's own T.
+    threshold : float
+        The model's own t_u, nats.
+    """
+
+    def __init__(self, name: str, network: nn.Module, info: WeightsInfo, weights_sha256: str, device: str) -> None:
+        self.name = name
+        self.weights_sha256 = weights_sha256
+        self.device = device
+        self.info = info
+        self.samples = int(info.defaults.get("samples", 8))
+        self.threshold = float(info.defaults.get("threshold", 0.0125))
+        self._network = network
+
+    @classmethod
+    def load(cls, name: str = "default", device: str = "auto") -> Segmenter:
+        """Load a model by name, or from the path of a weights file.
+
+        Raises
+        ------
+        InputError
+            No such model here; the message says how to get it.
+        UsageError
+            The device cannot be used.
+        """
+        from imagedataextractor.segmentation.inference import choose_device
+        from imagedataextractor.segmentation.training import build_network
+        from imagedataextractor.segmentation.weights import find_weights, load_weights, sha256_of
+
+        device = choose_device(device)
+        path = find_weights(name)
+        info, tensors = load_weights(path)
+        network = build_network(info.architecture)
+        network.load_state_dict(tensors, strict=True)
+        return cls(name, network.eval().to(device), info, sha256_of(path), device)
+
+    def segment(
+        self,
+        image: npt.NDArray[np.uint8],
+        *,
+        mode: str = "filtered",
+        samples: int | None = None,
+        threshold: float | None = None,
+        seed: int = 0,
+        exclude: npt.NDArray[np.bool_] | None = None,
+    ) -> Segmentation:
+        """Segment one micrograph, at its own resolution.
+
+        Parameters
+        ----------
+        image : uint8 array, (H, W) or (H, W, 3)
+        mode : {"discriminative", "bayesian", "filtered"}
+        samples : int, optional
+            T; the model's own by default.
+        threshold : float, optional
+            t_u in nats; the model's own by default.
+        seed : int
+            Of the dropout: the same image, settings and seed give the same result.
+        exclude : bool array (H, W), optional
+            Pixels that are no micrograph (insets, data bars): nothing is found there.
+        """
+        samples = self.samples if samples is None else samples
+        threshold = self.threshold if threshold is None else threshold
+        if mode not in MODES:
+            raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
+        if samples < 1:
+            raise UsageError(f"the number of samples must be at least 1, not {samples}")
+        if self.info.defaults.get("rules") == "published":
+            found = self._published(image, mode, samples, threshold, seed, exclude)
+        else:
+            found = self._own(image, mode, samples, threshold, seed, exclude)
+        return dataclasses.replace(found, model=self.name, weights_sha256=self.weights_sha256)
+
+    def _own(
+        self,
+        image: npt.NDArray[np.uint8],
+        mode: str,
+        samples: int,
+        threshold: float,
+        seed: int,
+        exclude: npt.NDArray[np.bool_] | None,
+    ) -> Segmentation:
+        from imagedataextractor.segmentation.clustering import ClusterSettings
+        from imagedataextractor.segmentation.inference import calibration_features, segment_with
+        from imagedataextractor.segmentation.reliability import Calibration, apply_calibration
+
+        clustering: dict[str, Any] = dict(self.info.defaults.get("clustering", {}))
+        found, features = segment_with(
+            self._network,
+            image,
+            mode=mode,
+            samples=samples,
+            threshold=threshold,
+            flips=bool(self.info.defaults.get("flips", False)),
+            seed=seed,
+            device=self.device,
+            clustering=ClusterSettings(**clustering),
+            exclude=exclude,
+        )
+        # The calibration was fitted on Monte Carlo samples; a single pass knows no uncertainty.
+        if self.info.calibration is None or mode == "discriminative":
+            return found
+        calibration = Calibration.from_dict(self.info.calibration)
+        return dataclasses.replace(found, score=apply_calibration(calibration, calibration_features(features)))
+
+    def _published(
+        self,
+        image: npt.NDArray[np.uint8],
+        mode: str,
+        samples: int,
+        threshold: float,
+        seed: int,
+        exclude: npt.NDArray[np.bool_] | None,
+    ) -> Segmentation:
+        from imagedataextractor.segmentation.inference import without_excluded
+        from imagedataextractor.segmentation.published import segment_published
+
+        found = segment_published(
+            image,
+            mode,
+            samples,
+            threshold,
+            seed,
+            network=self._network,
+            device=self.device,  # type: ignore[arg-type]
+        )
+        return found if exclude is None else without_excluded(found, exclude)

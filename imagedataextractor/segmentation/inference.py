@@ -7,6 +7,7 @@ marked as rejected).
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +25,16 @@ from imagedataextractor.records import Segmentation
 from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
 from imagedataextractor.segmentation.embedding import bandwidth, embed
 
-__all__ = ["MODES", "Maps", "choose_device", "network_maps", "particle_means", "segment_with"]
+__all__ = [
+    "MODES",
+    "Maps",
+    "calibration_features",
+    "choose_device",
+    "network_maps",
+    "particle_means",
+    "segment_with",
+    "without_excluded",
+]
 
 MODES = ("discriminative", "bayesian", "filtered")
 
@@ -276,3 +286,27 @@ def particle_means(
     sums = np.bincount(labels.ravel(), values.ravel().astype(np.float64), minlength=count + 1)[1:]
     areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
     return np.asarray(sums / np.maximum(areas, 1))
+
+
+def calibration_features(features: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float64]]:
+    """The features of `segment_with` as the calibration takes them: what spans decades as logarithms."""
+    return {
+        "log_uncertainty": np.log(np.maximum(features["uncertainty"], 1e-5)),
+        "seed": np.asarray(features["seed"], np.float64),
+        "log_area": np.log(np.maximum(features["area_px"], 1.0)),
+    }
+
+
+def without_excluded(found: Segmentation, exclude: npt.NDArray[np.bool_]) -> Segmentation:
+    """The segmentation without the particles that lie mostly on excluded pixels, renumbered."""
+    count = len(found.uncertainty)
+    on = particle_means(exclude.astype(np.float32), found.label_map, count) > 0.5
+    lookup = np.zeros(count + 1, np.int32)
+    lookup[1:][~on] = np.arange(1, int((~on).sum()) + 1)
+    return dataclasses.replace(
+        found,
+        label_map=lookup[found.label_map],
+        uncertainty=found.uncertainty[~on],
+        score=found.score[~on],
+        filtered=found.filtered[~on],
+    )

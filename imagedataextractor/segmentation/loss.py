@@ -108,13 +108,13 @@ class BPartISLoss:
         for label, (top, left, bottom, right) in (boxes[index] for index in chosen):
             # φ of far pixels is judged through their own particles; near ones are what counts.
             margin = 16 + int(0.75 * max(bottom - top, right - left))
-            top, left = max(top - margin, 0), max(left - margin, 0)
-            window = labels[top : bottom + margin, left : right + margin]
+            y0, x0 = max(top - margin, 0), max(left - margin, 0)
+            window = labels[y0 : bottom + margin, x0 : right + margin]
             step = 1
             while window.numel() // (step * step) > self.max_points:
                 step += 1
             window = window[::step, ::step]
-            points = embedding[:, top : bottom + margin : step, left : right + margin : step]
+            points = embedding[:, y0 : bottom + margin : step, x0 : right + margin : step]
             offsets = points - centres[label - 1][:, None, None]
             phi = torch.exp(-(offsets.square() * s[label - 1][:, None, None]).sum(0))
             known = window >= 0

@@ -1,0 +1,348 @@
+"""One article through every stage: the only module that knows their order.
+
+    Article → figures picked by caption → panels → scale bars → segmentation → particles
+
+Nothing here opens a database or a socket; what comes out is one `ArticleResult`, failures included.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import platform
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor import __version__
+from imagedataextractor.articles.read import read_article
+from imagedataextractor.errors import IdeError, InputError
+from imagedataextractor.figures import split_figure
+from imagedataextractor.images import load_image, sha256_of
+from imagedataextractor.measurement import measure_particles, panel_statistics
+from imagedataextractor.ocr import OcrEngine, load_engine
+from imagedataextractor.records import (
+    Article,
+    ArticleResult,
+    Box,
+    Failure,
+    Figure,
+    FigureResult,
+    Panel,
+    PanelResult,
+    Particle,
+    Run,
+    ScaleBar,
+    Segmentation,
+)
+from imagedataextractor.scalebar import read_scale_bar, reconcile, user_scale, with_length
+from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.settings import Settings
+from imagedataextractor.targets import Target
+
+__all__ = ["Manual", "Stages", "new_run", "process_article", "process_target"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Image = npt.NDArray[np.uint8]
+
+#: Called with every measured panel and its pixels, for pictures; see `report.draw_overlay`.
+Watcher = Callable[[Article, FigureResult, PanelResult, npt.NDArray[np.uint8]], None]
+
+
+@dataclass(frozen=True)
+class Manual:
+    """What the user knows better: a scale given by hand always wins, and holds for every panel.
+
+    ``bar`` is (value, unit) of the scale bar's text; its length is still found in the picture.
+    """
+
+    nm_per_px: float | None = None
+    bar: tuple[float, str] | None = None
+    #: Take every picture for an electron micrograph of particles, whatever the classifier says.
+    assume_em: bool = False
+
+
+@dataclass
+class Stages:
+    """What the stages need, loaded when first used: models, engines, settings."""
+
+    settings: Settings = field(default_factory=Settings)
+    manual: Manual = field(default_factory=Manual)
+    work_dir: Path | None = None
+
+    @cached_property
+    def ocr(self) -> OcrEngine:
+        name = self.settings.scalebar.ocr
+        if name not in ("rapidocr", "tesseract"):
+            raise InputError(f"OCR engine {name!r} is unknown; choose rapidocr or tesseract")
+        return load_engine("tesseract" if name == "tesseract" else "rapidocr")
+
+    @cached_property
+    def segmenter(self) -> Segmenter:
+        chosen = self.settings.segmentation
+        return Segmenter.load(chosen.model, chosen.device)
+
+
+def new_run(stages: Stages, command: str) -> Run:
+    """The provenance of an invocation: settings, versions, weights."""
+    versions = {"imagedataextractor": __version__, "python": platform.python_version()}
+    for package in ("numpy", "onnxruntime", "opencv-python-headless", "rapidocr", "scikit-image", "scipy", "torch"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:  # an equivalent build under another name
+            continue
+    manual = {name: value for name, value in dataclasses.asdict(stages.manual).items() if value}
+    return Run(
+        id=uuid.uuid4().hex,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        command=command,
+        settings={**stages.settings.public(), **({"manual": manual} if manual else {})},
+        versions=versions,
+        weights_sha256=stages.segmenter.weights_sha256,
+        seed=stages.settings.segmentation.seed,
+    )
+
+
+def process_target(target: Target, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
+    """Any target through every stage.
+
+    Raises
+    ------
+    IdeError
+        The target cannot be had or read at all; anything that goes wrong within it is a failure in
+        the result instead.
+    """
+    if target.kind == "doi":
+        return process_article(_retrieved(target, stages), stages, watch)
+    assert target.path is not None
+    if target.kind == "article":
+        return process_article(read_article(target.path, work_dir=_crops(target.path, stages)), stages, watch)
+    return process_article(_picture_as_article(target.path), stages, watch)
+
+
+def _retrieved(target: Target, stages: Stages) -> Article:
+    from imagedataextractor.articles.retrieve import retrieve
+    from imagedataextractor.settings import cache_dir
+
+    assert target.doi is not None
+    cache = stages.work_dir or cache_dir()
+    found = retrieve(target.doi, services=stages.settings.services, keys=stages.settings.keys, cache=cache)
+    article = read_article(found.article_file, figure_dir=found.folder, work_dir=_crops(found.article_file, stages))
+    return dataclasses.replace(
+        article,
+        doi=article.doi or target.doi.lower(),
+        licence=article.licence or found.licence,
+        source=found.source,
+    )
+
+
+def _crops(path: Path, stages: Stages) -> Path | None:
+    """Where figures cut out of a PDF are kept."""
+    if path.suffix.lower() != ".pdf":
+        return None
+    from imagedataextractor.settings import cache_dir
+
+    return (stages.work_dir or cache_dir()) / "pdf" / sha256_of(path)[:16]
+
+
+def _picture_as_article(path: Path) -> Article:
+    """A picture file by itself: an article without text, known by the picture's content."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    figure = Figure(label=path.name, caption="", graphics=(str(path.absolute()),))
+    return Article(key=f"image:{sha256_of(path)[:16]}", title=path.name, figures=(figure,), source="image", path=path)
+
+
+def process_article(article: Article, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
+    """An article's figures through panels, scale bars, segmentation and measurement.
+
+    Figures whose caption speaks of no electron micrograph are passed over (they are in
+    `article.figures` all the same). Whatever fails becomes a `Failure` and the rest goes on.
+    """
+    figures: list[FigureResult] = []
+    failures: list[Failure] = []
+    name = article.doi or (str(article.path) if article.path else article.key)
+    if not article.figures:
+        failures.append(Failure("articles", name, "NoFigures", f"{name}: the article has no figures"))
+    for figure in article.figures:
+        if not (figure.facts.is_em or article.source == "image"):
+            continue
+        target = f"{name} / {figure.label}"
+        if not figure.graphics:
+            failures.append(Failure("figures", target, "MissingGraphic", f"{target}: the figure has no picture"))
+        for position, graphic in enumerate(figure.graphics):
+            label = figure.label if position == 0 else f"{figure.label} [{position + 1}]"
+            where = target if position == 0 else f"{target} [{position + 1}]"
+            if graphic in figure.missing or not Path(graphic).is_file():
+                failures.append(
+                    Failure("figures", where, "MissingGraphic", f"{where}: the picture file {graphic} is not there")
+                )
+                continue
+            found, failed = _guarded(
+                "figures", where, partial(_process_figure, article, figure, label, Path(graphic), where, stages, watch)
+            )
+            failures += failed
+            if found is not None:
+                figures.append(found[0])
+                failures += found[1]
+    return ArticleResult(article, tuple(figures), tuple(failures))
+
+
+def _guarded(stage: str, where: str, work: Callable[[], T]) -> tuple[T | None, list[Failure]]:
+    """Do a piece of work; what it raises becomes a failure row."""
+    try:
+        return work(), []
+    except IdeError as error:
+        return None, [Failure(stage, where, type(error).__name__, str(error))]
+    except Exception as error:  # a fault of ours must not cost the rest of a long run
+        log.debug("%s: %s", where, stage, exc_info=True)
+        detail = " ".join(str(error).split())[:200]
+        return None, [Failure(stage, where, type(error).__name__, f"{where}: {type(error).__name__}: {detail}")]
+
+
+def _process_figure(
+    article: Article, figure: Figure, label: str, path: Path, where: str, stages: Stages, watch: Watcher | None
+) -> tuple[FigureResult, list[Failure]]:
+    """One picture file of a figure."""
+    image = load_image(path)
+    panels = split_figure(image, facts=figure.facts, ocr=stages.ocr, settings=stages.settings.figures)
+    if stages.manual.assume_em:
+        panels = [dataclasses.replace(panel, kind="em", kind_score=1.0, measurable=True) for panel in panels]
+    failures: list[Failure] = []
+    bars: list[ScaleBar] = []
+    for panel in panels:
+        bar, failed = _guarded("scalebar", _panel_name(where, panel), partial(_scale_of, image, panel, figure, stages))
+        failures += failed
+        bars.append(bar if bar is not None else ScaleBar(reason="failed"))
+    if stages.manual.nm_per_px is None:
+        bars = reconcile(bars, panels, figure.facts.scale_statements)
+    results: list[PanelResult] = []
+    for panel, bar in zip(panels, bars, strict=True):
+        if panel.kind != "em":
+            results.append(PanelResult(panel))
+            continue
+        done, failed = _guarded(
+            "segmentation", _panel_name(where, panel), partial(_process_panel, image, panel, bar, stages)
+        )
+        failures += failed
+        results.append(done if done is not None else PanelResult(panel, bar))
+    height, width = image.shape[:2]
+    result = FigureResult(figure, label, str(path), sha256_of(path), width, height, tuple(results))
+    if watch is not None:
+        for panel_result in results:
+            if panel_result.segmentation is not None:
+                watch(article, result, panel_result, image[panel_result.panel.box.slices])
+    return result, failures
+
+
+def _panel_name(where: str, panel: Panel) -> str:
+    return f"{where} / panel {panel.label or panel.index + 1}"
+
+
+def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> ScaleBar:
+    """The scale of one panel before its siblings are asked; nothing is looked for outside micrographs."""
+    if panel.kind != "em":
+        return ScaleBar(reason=f"not an electron micrograph ({panel.kind})")
+    if stages.manual.nm_per_px is not None:
+        return user_scale(stages.manual.nm_per_px)
+    statements = [s for s in figure.facts.scale_statements if not s.panels or (panel.label or "").lower() in s.panels]
+    bar = read_scale_bar(
+        image[panel.box.slices],
+        engine=stages.ocr,
+        statements=statements,
+        exclude=panel.insets,
+        settings=stages.settings.scalebar,
+    )
+    return bar if stages.manual.bar is None else with_length(bar, *stages.manual.bar)
+
+
+def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) -> PanelResult:
+    """Segment and measure one micrograph."""
+    if not panel.measurable or min(panel.box.width, panel.box.height) < stages.settings.figures.min_panel_px:
+        return PanelResult(panel, bar)
+    chosen = stages.settings.segmentation
+    pixels = image[panel.box.slices]
+    # The data bar is cut off and not merely masked: a particle that it cuts lies on the border then.
+    view = _micrograph_part(panel)
+    part = pixels[view.slices]
+    shift = (-view.x0, -view.y0)
+    hidden = _mask(part.shape, [box.shifted(*shift) for box in panel.insets])
+    found = stages.segmenter.segment(
+        part,
+        mode=chosen.mode,
+        samples=chosen.samples,
+        threshold=chosen.threshold,
+        seed=chosen.seed,
+        exclude=hidden if hidden.any() else None,
+    )
+    written = [box.shifted(*shift) for box in (panel.label_box, bar.text_box, bar.bar_box) if box is not None]
+    particles = measure_particles(
+        found.label_map,
+        nm_per_px=bar.nm_per_px,
+        uncertainty=found.uncertainty,
+        score=found.score,
+        filtered=found.filtered,
+        annotation=hidden | _mask(part.shape, written),
+    )
+    particles = tuple(_shifted(particle, view, bar.nm_per_px) for particle in particles)
+    return PanelResult(
+        panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, panel_statistics(particles, bar.nm_per_px)
+    )
+
+
+def _micrograph_part(panel: Panel) -> Box:
+    """The panel without its instrument's data bar, in panel coordinates."""
+    whole = Box(0, 0, panel.box.width, panel.box.height)
+    if panel.info_bar is None:
+        return whole
+    bar = panel.info_bar.box
+    above, below = bar.y0, whole.y1 - bar.y1
+    if max(above, below) < whole.height // 2:
+        return whole  # no data bar covers half a micrograph
+    return Box(0, 0, whole.x1, bar.y0) if above >= below else Box(0, bar.y1, whole.x1, whole.y1)
+
+
+def _mask(shape: Sequence[int], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
+    mask = np.zeros(tuple(shape[:2]), bool)
+    bounds = Box(0, 0, shape[1], shape[0])
+    for box in boxes:
+        mask[bounds.intersection(box).slices] = True
+    return mask
+
+
+def _shifted(particle: Particle, view: Box, nm_per_px: float | None) -> Particle:
+    """A particle of the cut-out part in the coordinates of its panel."""
+    if view.x0 == 0 and view.y0 == 0:
+        return particle
+    x, y = particle.x_px + view.x0, particle.y_px + view.y0
+    return dataclasses.replace(
+        particle,
+        x_px=x,
+        y_px=y,
+        x_nm=None if nm_per_px is None else x * nm_per_px,
+        y_nm=None if nm_per_px is None else y * nm_per_px,
+        contour=tuple((cx + view.x0, cy + view.y0) for cx, cy in particle.contour),
+    )
+
+
+def _in_panel(found: Segmentation, view: Box, shape: tuple[int, ...]) -> Segmentation:
+    """The segmentation of the cut-out part, padded to the panel's size."""
+    if found.label_map.shape == tuple(shape):
+        return found
+    labels = np.zeros(shape, np.int32)
+    labels[view.slices] = found.label_map
+    information = None
+    if found.uncertainty_map is not None:
+        information = np.zeros(shape, np.float32)
+        information[view.slices] = found.uncertainty_map
+    return dataclasses.replace(found, label_map=labels, uncertainty_map=information)

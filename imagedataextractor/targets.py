@@ -1,0 +1,122 @@
+"""What a user names on the command line: images, articles, folders of either, DOIs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from imagedataextractor.articles.read import find_articles, is_article_file
+from imagedataextractor.errors import IdeError, InputError
+from imagedataextractor.images import IMAGE_SUFFIXES
+from imagedataextractor.records import Failure
+
+__all__ = ["Target", "find_images", "find_targets", "fingerprint"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """One unit of work. ``key`` names it in the database: "doi:…", or the file's absolute path."""
+
+    kind: Literal["article", "image", "doi"]
+    key: str
+    path: Path | None = None
+    doi: str | None = None
+
+
+def find_targets(paths: Iterable[Path], dois: Iterable[str] = ()) -> tuple[list[Target], list[Failure]]:
+    """Everything that the given files, folders and DOIs hold, each once, in order.
+
+    In a folder, the pictures beside an article are its figures; pictures elsewhere stand for
+    themselves. Other files in a folder are passed over; a file named outright is not.
+
+    Returns
+    -------
+    targets, failures
+        A path that cannot be used is a failure, and the rest goes on.
+    """
+    targets: dict[str, Target] = {}
+    failures: list[Failure] = []
+    for path in paths:
+        try:
+            found = _in_path(path)
+        except IdeError as error:
+            failures.append(Failure("input", str(path), type(error).__name__, str(error)))
+            continue
+        targets.update((target.key, target) for target in found)
+    for doi in dois:
+        targets.setdefault(f"doi:{doi.lower()}", Target("doi", f"doi:{doi.lower()}", doi=doi))
+    return list(targets.values()), failures
+
+
+def _in_path(path: Path) -> list[Target]:
+    if path.is_dir():
+        articles = find_articles(path)
+        taken = {article.parent for article in articles}
+        images = [image for image in _images_below(path) if image.parent not in taken]
+        if not articles and not images:
+            raise InputError(f"{path}: the folder holds neither images nor articles (.xml, .html, .pdf)")
+        return [_article(article) for article in articles] + [_image(image) for image in images]
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return [_image(path)]
+    if is_article_file(path):
+        return [_article(path)]
+    kinds = ", ".join(sorted(IMAGE_SUFFIXES))
+    raise InputError(f"{path}: neither an article (.xml, .html, .pdf) nor an image ({kinds})")
+
+
+def _article(path: Path) -> Target:
+    return Target("article", str(path.absolute()), path)
+
+
+def _image(path: Path) -> Target:
+    return Target("image", str(path.absolute()), path)
+
+
+def _images_below(folder: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def find_images(path: Path) -> list[Path]:
+    """The picture itself, or all pictures in a folder and below, sorted.
+
+    Raises
+    ------
+    InputError
+        No such path, or no picture in the folder.
+    """
+    if path.is_dir():
+        images = _images_below(path)
+        if not images:
+            raise InputError(f"{path}: the folder holds no images")
+        return images
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    return [path]
+
+
+def fingerprint(target: Target) -> str | None:
+    """What a target's files look like now, to notice a change; None for a DOI, whose content is cached."""
+    if target.path is None:
+        return None
+    files = [target.path]
+    if target.kind == "article":
+        # A figure file that was missing and is there now makes the article worth another look.
+        files += sorted(p for p in target.path.parent.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    digest = hashlib.sha256()
+    for file in files:
+        try:
+            state = os.stat(file)
+        except OSError:
+            continue
+        digest.update(f"{file.name}:{state.st_size}:{state.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:16]
