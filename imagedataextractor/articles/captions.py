@@ -8,6 +8,7 @@ against. Every number keeps the span of text it came from.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ class _Text:
         ends = [b for b in self.boundaries if b == self.start or self.caption[:b].rstrip()[-1:] != ";"]
         if not ends or ends[-1] != len(self.caption):
             ends.append(len(self.caption))
-        for start, end in zip(ends, ends[1:], strict=False):
+        for start, end in itertools.pairwise(ends):
             if start <= position < end:
                 return start, end
         return self.start, len(self.caption)
@@ -303,7 +304,7 @@ def _styles(text: _Text, emphasised: Sequence[Span]) -> Iterator[list[_Marker]]:
     bold = [m for m in bare if _within(m, emphasised)]
     for upper in (False, True):
         for style in (bracketed, half, bold, [m for m in bare if _may_be_bare(text, m)], _found(_SQUARE, text)):
-            markers = [m for m in style if m.letters and all(l[0].isupper() == upper for l in m.letters)]
+            markers = [m for m in style if m.letters and all(name[0].isupper() == upper for name in m.letters)]
             if style is bracketed or style is half or len({letter for m in markers for letter in m.letters}) > 1:
                 yield markers
 

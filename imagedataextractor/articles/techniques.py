@@ -30,7 +30,8 @@ _WORDS: dict[str, str] = {
     r"|(?i:secondary\s+electron\s+(?:image|micro))|(?i:back\s?-?scatter(?:ed)?[\s-]+electron(?!\s+diffraction))"
     r"|\bBSE\b(?=\s+(?:image|micro))|\bSEI\b(?=\s+(?:image|micro)s?\s+of\s+SEM)",
     "cryo-EM": rf"(?i:\bcryo{_SPACE}EM\b|\bcryo{_SPACE}electron\b)",
-    "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))",
+    "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)"
+    r"|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))",
     "EDS": rf"\b(?:EDXS?|EDS|EDAX|XEDS)\b|(?i:energy{_SPACE}dispersive|elemental?\s+(?:mapp|map|distribution))",
     "EELS": rf"\bEELS\b|(?i:electron{_SPACE}energy{_SPACE}loss)",
     "EBSD": rf"\bEBSD\b|(?i:back\s?-?scatter(?:ed)?{_SPACE}(?:electron)?{_SPACE}diffraction)",
@@ -45,8 +46,8 @@ _WORDS: dict[str, str] = {
     "UV-Vis": rf"(?i:\bUV{_SPACE}vis)",
     "TGA": r"\b(?:TGA?|DSC|DTA)\b",
     "DLS": rf"\bDLS\b|(?i:dynamic{_SPACE}light{_SPACE}scatter)",
-    "optical microscopy": rf"(?i:\b(?:optical|light|polari[sz]ed?|bright{_SPACE}field\s+optical|stereo)[\s-]+(?:light\s+|optical\s+)?"
-    rf"(?:{_MICRO}|images?))|\bPOM\b",
+    "optical microscopy": rf"(?i:\b(?:optical|light|polari[sz]ed?|bright{_SPACE}field\s+optical|stereo)[\s-]+"
+    rf"(?:light\s+|optical\s+)?(?:{_MICRO}|images?))|\bPOM\b",
     "fluorescence microscopy": r"(?i:\b(?:fluorescen\w+|confocal)\b)|\bCLSM\b",
 }
 _PATTERNS = {name: re.compile(words) for name, words in _WORDS.items()}
@@ -60,7 +61,10 @@ _STANDARD_ERROR = re.compile(
 _MENTION = re.compile(
     "|".join(f"(?:{_WORDS[name]})" for name in ("HRTEM", "STEM", "HAADF", "TEM", "SEM", "cryo-EM", "EM"))
 )
-_PICTURE = r"(?:images?|imaging|micro\s?graphs?|micro\s?photographs?|photo(?:graph|micrograph)?s?|pictures?|views?|observations?|snapshots?|tomogra\w+)"
+_PICTURE = (
+    r"(?:images?|imaging|micro\s?graphs?|micro\s?photographs?|photo(?:graph|micrograph)?s?|pictures?|views?|"
+    r"observations?|snapshots?|tomogra\w+)"
+)
 #: A measurement that rests on micrographs, without showing them.
 _DERIVED = re.compile(
     r"(?:obtained|determined|measured|calculated|derived|estimated|extracted|evaluated|counted|deduced|based|computed|"

@@ -100,7 +100,7 @@ def _contents(path: Path) -> bytes:
 
 
 def _kind(data: bytes) -> str:
-    """ "pdf", "html" or "xml", told from the first bytes."""
+    """Format of a document ("pdf", "html" or "xml"), told from its first bytes."""
     head = data[:_HEAD_BYTES]
     if b"%PDF-" in head[:1024]:
         return "pdf"

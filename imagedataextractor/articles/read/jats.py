@@ -30,13 +30,15 @@ from imagedataextractor.errors import InputError
 __all__ = ["is_jats", "read_jats"]
 
 _BLOCKS = frozenset(
-    {"p", "title", "subtitle", "sec", "list", "list-item", "disp-formula", "disp-quote", "break", "def", "def-item", "def-list",
-     "attrib", "caption", "label", "td", "tr", "th"}
-)  # fmt: skip
+    {"p", "title", "subtitle", "sec", "list", "list-item", "disp-formula", "disp-quote", "break", "attrib", "caption"}
+    | {"def", "def-item", "def-list", "label", "td", "tr", "th"}
+)
 _BOLD = frozenset({"bold", "b"})
 #: Elements that are no words of a caption.
-_WORDLESS = frozenset({"graphic", "inline-graphic", "media", "object-id", "permissions", "alt-text", "long-desc", "label",
-                       "annotation", "annotation-xml", "target", "index-term"})  # fmt: skip
+_WORDLESS = frozenset(
+    {"graphic", "inline-graphic", "media", "object-id", "permissions", "alt-text", "long-desc", "label", "target"}
+    | {"annotation", "annotation-xml", "index-term"}
+)
 _THUMBNAIL = re.compile(r"thumb|small|preview", re.IGNORECASE)
 _NUMBERED = re.compile(
     r"\s*(?:supplement\w*\s+|extended\s+data\s+|appendix\s+)?(?:fig|scheme|chart|plate|image|box|graph)", re.I

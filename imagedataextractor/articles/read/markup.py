@@ -84,12 +84,12 @@ def children(element: Any, *names: str) -> list[Any]:
     return [child for child in element if child.tag in names]
 
 
-def first(element: Any, *path: str) -> Any | None:
-    """First descendant found by going down `path`, each step anywhere below the step before."""
+def first(element: Any, *path: str) -> Any:
+    """First descendant found by going down `path`, each step anywhere below the one before; else None."""
     for name in path:
-        element = next((e for e in element.iter(name)), None)
         if element is None:
             return None
+        element = next(iter(element.iter(name)), None)
     return element
 
 
@@ -166,7 +166,7 @@ def flatten(
     return out
 
 
-def plain_text(element: Any | None) -> str:
+def plain_text(element: Any) -> str:
     """An element's text with white space collapsed; "" for None."""
     if element is None:
         return ""

@@ -1,0 +1,103 @@
+"""Space the requests to each service, over all threads and processes that share a folder."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from imagedataextractor.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, requests are spaced within a process only
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["Throttle"]
+
+#: A slot further ahead than this is a left-over of a clock that was set back, seconds.
+_MAX_AHEAD_S = 600.0
+#: Pause after a spent allowance whose renewal is not announced, seconds.
+_UNKNOWN_RESET_S = 3600.0
+
+
+class Throttle:
+    """One small file a service in `folder` holds the time of its next free slot.
+
+    Parameters
+    ----------
+    folder : Path
+        Shared by all processes that should share the pace.
+    sleep : function of seconds
+    """
+
+    def __init__(self, folder: Path, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._folder = folder
+        self._sleep = sleep
+
+    @contextlib.contextmanager
+    def turn(self, service: str, interval_s: float, *, single: bool = False) -> Iterator[None]:
+        """Wait for the next slot of a service; with `single`, also for the end of the request before."""
+        with contextlib.ExitStack() as stack:
+            if single:
+                stack.enter_context(self._locked(service, "one"))
+            wait_s = self._reserve(service, interval_s)
+            if wait_s > 0:
+                self._sleep(wait_s)
+            yield
+
+    def _reserve(self, service: str, interval_s: float) -> float:
+        with self._locked(service, "next") as stream:
+            now = time.time()
+            content = stream.read()
+            booked = float(content) if re.fullmatch(r"\d+\.\d+", content) else 0.0
+            slot = booked if now <= booked < now + _MAX_AHEAD_S else now
+            stream.seek(0)
+            stream.truncate()
+            stream.write(f"{slot + interval_s:.6f}")
+        return slot - now
+
+    @contextlib.contextmanager
+    def _locked(self, service: str, what: str) -> Iterator[IO[str]]:
+        path = self._path(service, what)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = path.open("a+", encoding="ascii")
+        except OSError as error:
+            raise InputError(
+                f"{path.parent}: the cache folder cannot be written ({error.strerror or error}); set IDE_CACHE"
+            ) from error
+        with stream:
+            if fcntl is not None:
+                fcntl.flock(stream, fcntl.LOCK_EX)
+            stream.seek(0)
+            yield stream
+
+    def _path(self, service: str, what: str) -> Path:
+        return self._folder / f"{re.sub(r'[^a-z0-9]+', '-', service.lower())}.{what}"
+
+    def close_until(self, service: str, resets_at: float | None) -> None:
+        """Note that a service's allowance is spent until a time (seconds since 1970)."""
+        with self._locked(service, "spent") as stream:
+            stream.seek(0)
+            stream.truncate()
+            stream.write(f"{resets_at or time.time() + _UNKNOWN_RESET_S:.0f}")
+
+    def check_quota(self, service: str) -> None:
+        """Raise `QuotaError` while a service's allowance is spent."""
+        from imagedataextractor.articles.retrieve.http import QuotaError
+
+        try:
+            content = self._path(service, "spent").read_text(encoding="ascii")
+        except OSError:
+            return
+        if content.isdigit() and float(content) > time.time():
+            when = datetime.fromtimestamp(float(content), UTC).strftime("%Y-%m-%d %H:%M UTC")
+            raise QuotaError(
+                f"{service}: the quota of this API key is spent; it is renewed at {when}. Run again then",
+                float(content),
+            )
