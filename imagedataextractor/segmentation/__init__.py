@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.errors import UsageError
+from imagedataextractor.images import sha256_of
 from imagedataextractor.records import Segmentation
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Segmenter:
         """
         from imagedataextractor.segmentation.inference import choose_device
         from imagedataextractor.segmentation.training import build_network
-        from imagedataextractor.segmentation.weights import find_weights, load_weights, sha256_of
+        from imagedataextractor.segmentation.weights import find_weights, load_weights
 
         device = choose_device(device)
         path = find_weights(name)
@@ -148,16 +149,10 @@ class Segmenter:
         seed: int,
         exclude: npt.NDArray[np.bool_] | None,
     ) -> Segmentation:
+        from imagedataextractor.segmentation.erfnet import BPartISNet
         from imagedataextractor.segmentation.inference import without_excluded
         from imagedataextractor.segmentation.published import segment_published
 
-        found = segment_published(
-            image,
-            mode,
-            samples,
-            threshold,
-            seed,
-            network=self._network,
-            device=self.device,  # type: ignore[arg-type]
-        )
+        assert isinstance(self._network, BPartISNet)
+        found = segment_published(image, mode, samples, threshold, seed, network=self._network, device=self.device)
         return found if exclude is None else without_excluded(found, exclude)

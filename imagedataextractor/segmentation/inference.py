@@ -34,6 +34,7 @@ __all__ = [
     "particle_means",
     "segment_with",
     "without_excluded",
+    "working_scale",
 ]
 
 MODES = ("discriminative", "bayesian", "filtered")
