@@ -1,0 +1,64 @@
+"""`ide measure`: the particles of any label map."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+__all__ = ["command"]
+
+#: Columns of the table; the JSON has them all.
+_TABLE = (
+    "label",
+    "x_px",
+    "y_px",
+    "area_px",
+    "area_nm2",
+    "ecd_px",
+    "ecd_nm",
+    "feret_max_nm",
+    "feret_min_nm",
+    "aspect_ratio",
+    "circularity",
+    "solidity",
+    "accepted",
+    "reason",
+)
+
+
+@click.command("measure")
+@click.argument("label_map", metavar="LABELMAP", type=click.Path(path_type=Path))
+@click.option(
+    "--nm-per-px",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    help="The scale; without it everything is in pixels and the nm columns are empty.",
+)
+@click.option("--contours", is_flag=True, help="With --json: each particle's outline too, as [x, y] corners in px.")
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects with every column.")
+def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: bool) -> None:
+    """Measure the particles of a label map (8- or 16-bit PNG or TIFF, or .npy: 0 background, one value a particle).
+
+    Particles that touch the frame are listed with the reason "border" and count as rejected.
+    """
+    from imagedataextractor.cli._output import print_table
+    from imagedataextractor.measurement import measure_particles
+    from imagedataextractor.segmentation.dataset import read_label_map
+
+    particles = measure_particles(read_label_map(label_map), nm_per_px=nm_per_px)
+    if len(particles) == 1:
+        click.echo(f"{label_map}: one particle; if this is a mask of many, give each its own number first", err=True)
+    if as_json:
+        rows = [dataclasses.asdict(particle) for particle in particles]
+        click.echo(json.dumps(rows if contours else [_without_contour(row) for row in rows], indent=1))
+        return
+    columns = [name for name in _TABLE if nm_per_px is not None or not name.endswith(("_nm", "_nm2"))]
+    print_table(columns, [[getattr(particle, name) for name in columns] for particle in particles])
+
+
+def _without_contour(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "contour"}

@@ -1,0 +1,163 @@
+"""The outline of every region of a label map, along the edges of its pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Outline", "trace_outlines"]
+
+Contour = tuple[tuple[float, float], ...]
+
+#: Steps along pixel edges, clockwise as seen (y down): east, south, west, north.
+_EAST, _SOUTH, _WEST, _NORTH = range(4)
+_DX, _DY = np.array([1, 0, -1, 0]), np.array([0, 1, 0, -1])
+
+
+@dataclass(frozen=True, eq=False)
+class Outline:
+    """The outline of one label.
+
+    Attributes
+    ----------
+    contour : tuple of (x, y)
+        The outer outline of its largest region: the corners where it turns, clockwise as seen, the
+        first not repeated. The polygon's area is that of the region's pixels and of its holes.
+    corners : float array, shape (n, 2)
+        The corners, x and y, of all its outlines.
+    midpoints : float array, shape (2·n, 2)
+        The middles of the pixel edges next to those corners.
+    pixels : int array, shape (2·n, 2)
+        Column and row of the label's pixels at those edges; the convex hull of all its pixels has no
+        other vertices.
+    """
+
+    contour: Contour
+    corners: npt.NDArray[np.float64]
+    midpoints: npt.NDArray[np.float64]
+    pixels: npt.NDArray[np.int64]
+
+
+def trace_outlines(label_map: npt.NDArray[np.integer]) -> dict[int, Outline]:
+    """Outline of every label.
+
+    Parameters
+    ----------
+    label_map : integer array, shape (H, W)
+
+    Returns
+    -------
+    dict
+        Label → `Outline`, in pixel-edge coordinates; labels that do not occur are missing.
+
+    Notes
+    -----
+    Every pixel edge with the region on one side is a step with the region to its right; steps that
+    meet are linked and followed. Where two pixels meet at a corner only, the outline passes through
+    it twice: pixels belong together when they share an edge.
+    """
+    labels = np.pad(np.asarray(label_map), 1).astype(np.int64)
+    owner, y, x, heading = _steps(labels)
+    follower = _link(labels, owner, y, x, heading)
+    turns = heading[follower] != heading
+    start = np.stack([x, y], axis=1).astype(float)
+    middle = start + 0.5 * np.stack([_DX[heading], _DY[heading]], axis=1)
+    to_the_right = (heading + 1) % 4
+    pixel = np.floor(middle + 0.5 * np.stack([_DX[to_the_right], _DY[to_the_right]], axis=1)).astype(np.int64)
+    found: dict[int, list[npt.NDArray[np.int64]]] = {}
+    for loop in _loops(follower.tolist()):
+        steps = np.array(loop)
+        found.setdefault(int(owner[loop[0]]), []).append(steps[turns[steps]])
+    outlines = {}
+    for label, loops in found.items():
+        polygons = [start[follower[before]] for before in loops]
+        outer = polygons[0] if len(polygons) == 1 else max(polygons, key=_signed_area)
+        before = loops[0] if len(loops) == 1 else np.concatenate(loops)
+        outlines[label] = Outline(
+            contour=tuple((a, b) for a, b in outer.tolist()),
+            corners=start[follower[before]],
+            midpoints=np.concatenate([middle[before], middle[follower[before]]]),
+            pixels=np.concatenate([pixel[before], pixel[follower[before]]]),
+        )
+    return outlines
+
+
+def _steps(labels: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
+    """All steps: whose they are, where they start (in the unpadded map's corner coordinates), heading."""
+    parts = []
+    # (neighbour's offset, heading, corner of the pixel at which the step starts)
+    for (dy, dx), heading, (cy, cx) in (
+        ((-1, 0), _EAST, (0, 0)),
+        ((0, 1), _SOUTH, (0, 1)),
+        ((1, 0), _WEST, (1, 1)),
+        ((0, -1), _NORTH, (1, 0)),
+    ):
+        inner = labels[1:-1, 1:-1]
+        other = labels[1 + dy : labels.shape[0] - 1 + dy, 1 + dx : labels.shape[1] - 1 + dx]
+        rows, columns = np.nonzero((inner > 0) & (inner != other))
+        parts.append((inner[rows, columns], rows + cy, columns + cx, np.full(len(rows), heading)))
+    owner, y, x, heading_of = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return owner, y, x, heading_of
+
+
+def _link(
+    labels: npt.NDArray[np.int64],
+    owner: npt.NDArray[np.int64],
+    y: npt.NDArray[np.int64],
+    x: npt.NDArray[np.int64],
+    heading: npt.NDArray[np.int64],
+) -> npt.NDArray[np.int64]:
+    """Index of the step that follows each one.
+
+    With the region to the right, the next heading is found from the two pixels ahead: right turn if
+    the one ahead on the right is not of the region, left turn if the one ahead on the left is too.
+    Turning right first keeps pixels apart that only share a corner.
+    """
+    end_y, end_x = y + _DY[heading], x + _DX[heading]
+    # the pixel whose upper left corner is (y, x) is labels[y + 1, x + 1]; those about a corner are at −1 and 0
+    about = {
+        _EAST: ((0, 0), (-1, 0)),
+        _SOUTH: ((0, -1), (0, 0)),
+        _WEST: ((-1, -1), (0, -1)),
+        _NORTH: ((-1, 0), (-1, -1)),
+    }
+    right_ahead = np.zeros(len(owner), bool)
+    left_ahead = np.zeros(len(owner), bool)
+    for direction, ((ry, rx), (ly, lx)) in about.items():
+        chosen = heading == direction
+        cy, cx = end_y[chosen] + 1, end_x[chosen] + 1
+        right_ahead[chosen] = labels[cy + ry, cx + rx] == owner[chosen]
+        left_ahead[chosen] = labels[cy + ly, cx + lx] == owner[chosen]
+    turn = np.where(~right_ahead, 1, np.where(left_ahead, -1, 0))
+    next_heading = (heading + turn) % 4
+    width = int(x.max()) + 2
+    key = ((y * width) + x) * 4 + heading
+    wanted = ((end_y * width) + end_x) * 4 + next_heading
+    # a corner and a heading belong to one label only: the pixel on the step's right
+    order = np.argsort(key)
+    return np.asarray(order[np.searchsorted(key[order], wanted)], np.int64)
+
+
+def _loops(follower: list[int]) -> list[list[int]]:
+    """Follow the links until each loop closes."""
+    unseen = [True] * len(follower)
+    loops = []
+    for start in range(len(follower)):
+        if not unseen[start]:
+            continue
+        loop = []
+        step = start
+        while unseen[step]:
+            unseen[step] = False
+            loop.append(step)
+            step = follower[step]
+        loops.append(loop)
+    return loops
+
+
+def _signed_area(polygon: npt.NDArray[np.float64]) -> float:
+    """Positive for outer outlines, negative for those of holes (clockwise as seen, y down)."""
+    x, y = polygon[:, 0], polygon[:, 1]
+    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)

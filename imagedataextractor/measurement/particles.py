@@ -1,0 +1,367 @@
+"""Size and shape of every particle of a label map.
+
+Coordinates are those of pixel edges: pixel (row i, column j) covers y from i to i + 1 and x from j
+to j + 1, so its centre is (j + 0.5, i + 0.5). A particle is the union of its pixels' squares; areas
+and moments are exact for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.measurement.outlines import Outline, trace_outlines
+from imagedataextractor.records import Particle
+
+__all__ = ["measure_particles", "perimeters"]
+
+Reals = npt.NDArray[np.float64]
+Labels = npt.NDArray[np.int64]
+
+#: Share of a particle's pixels over an excluded area above which it is no particle.
+COVERED_SHARE = 0.5
+
+#: Share of a particle's outline along an excluded area above which it counts as cut off by it.
+CUT_SHARE = 0.1
+
+#: Lattice directions of the perimeter estimate, with the share of all orientations that each stands for.
+_DIRECTIONS = ((1, 0), (2, 1), (1, 1), (1, 2), (0, 1), (-1, 2), (-1, 1), (-2, 1))
+
+
+def measure_particles(
+    label_map: npt.NDArray[np.integer],
+    *,
+    nm_per_px: float | None = None,
+    uncertainty: npt.ArrayLike | None = None,
+    score: npt.ArrayLike | None = None,
+    filtered: npt.ArrayLike | None = None,
+    annotation: npt.NDArray[np.bool_] | None = None,
+) -> tuple[Particle, ...]:
+    """Measure every particle of a label map.
+
+    Parameters
+    ----------
+    label_map : integer array, shape (H, W)
+        0 background, any positive value one particle.
+    nm_per_px : float, optional
+        The scale; without it the nm and nm² fields are None.
+    uncertainty, score : array, shape (N,), optional
+        One value for particle i + 1, N the largest label.
+    filtered : bool array, shape (N,), optional
+        True where the uncertainty filter rejects particle i + 1.
+    annotation : bool array, shape (H, W), optional
+        True over data bars, insets, printed letters and scale bars, where nothing is to be measured.
+
+    Returns
+    -------
+    tuple of Particle
+        In the order of their labels. A particle is accepted unless it has a ``reason``, the first of
+
+        - "annotation": more than half of it, or of a tenth of its outline, lies at an excluded area;
+        - "uncertain": the filter rejects it;
+        - "border": it touches the frame, or the data bar that fills a whole side of it, so that an
+          unknown part of it is missing.
+
+    Raises
+    ------
+    InputError
+        The label map is not a two-dimensional array of whole numbers ≥ 0, an array does not fit it,
+        or the scale is not a positive number.
+
+    Notes
+    -----
+    - ``ecd``: √(4·area/π).
+    - ``perimeter``: by the Cauchy–Crofton formula over eight lattice directions, see `perimeters`.
+      Holes count.
+    - ``feret_max``, ``feret_min``: largest and smallest distance between two parallel tangents of
+      the convex hull of the middles of the pixels' outer edges. (The hull of their corners makes
+      discs 1.3 px too wide, and turned rectangles 1.2 px too thick; this one, 0.7 and 0.7.)
+    - ``major_axis``, ``minor_axis``, ``orientation``: of the ellipse with the same second central
+      moments [1]_, each pixel with its own second moment of 1/12 px².
+    - ``aspect_ratio``: major over minor axis.
+    - ``circularity``: 4π·area/perimeter² [2]_, at most 1.
+    - ``solidity``: area over the number of pixels in the convex hull of the pixel centres, so that
+      it is 1 for whatever has no dents.
+
+    Time grows with the number of foreground pixels and of particles.
+
+    References
+    ----------
+    .. [1] R. M. Haralick and L. G. Shapiro, Computer and Robot Vision, vol. 1, Addison-Wesley 1992,
+       appendix A.
+    .. [2] E. P. Cox, A method of assigning numerical and percentage values to the degree of roundness
+       of sand grains, J. Paleontol. 1 (1927) 179–183.
+
+    Examples
+    --------
+    >>> labels = np.zeros((20, 20), np.int32)
+    >>> labels[5:10, 4:14] = 1
+    >>> particle, = measure_particles(labels, nm_per_px=2.0)
+    >>> particle.area_px, particle.area_nm2, particle.x_px, particle.y_px
+    (50.0, 200.0, 9.0, 7.5)
+    """
+    labels = _checked(label_map)
+    if nm_per_px is not None and not (np.isfinite(nm_per_px) and nm_per_px > 0):
+        raise InputError(f"a scale of {nm_per_px} nm a pixel makes no sense; it must be a positive number")
+    largest = int(labels.max(initial=0))
+    per_particle = [_column(name, values, largest) for name, values in _named(uncertainty, score, filtered)]
+    excluded = _mask(annotation, labels.shape)
+    if largest == 0:
+        return ()
+    region = _Regions.of(labels)
+    lengths = perimeters(labels)[region.present]
+    outlines = trace_outlines(labels)
+    cut = _cut_off(labels, excluded, region) if excluded is not None else np.zeros(len(region.present), bool)
+    at_border = region.touches(_frame(labels.shape, excluded))
+    particles = []
+    for index, label in enumerate(region.present):
+        outline = outlines[int(label)]
+        values = [None if column is None else column[label - 1] for column in per_particle]
+        is_filtered = bool(values[2]) if values[2] is not None else False
+        reason = "annotation" if cut[index] else "uncertain" if is_filtered else "border" if at_border[index] else None
+        particles.append(
+            _particle(region, index, float(lengths[index]), outline, bool(at_border[index]), reason, values, nm_per_px)
+        )
+    return tuple(particles)
+
+
+def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+    array = np.asarray(label_map)
+    if array.ndim != 2:
+        raise InputError(f"a label map has two dimensions, not {array.ndim} (shape {array.shape})")
+    if array.dtype == bool:
+        raise InputError("a mask of true and false is no label map; number its particles first")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"a label map holds whole numbers, not {array.dtype}")
+    if array.size and int(array.min()) < 0:
+        raise InputError(f"a label map holds no negative numbers, and this one {int(array.min())}")
+    return np.ascontiguousarray(array, dtype=np.int64)
+
+
+def _named(*values: npt.ArrayLike | None) -> zip[tuple[str, npt.ArrayLike | None]]:
+    return zip(("uncertainty", "score", "filtered"), values, strict=True)
+
+
+def _column(name: str, values: npt.ArrayLike | None, count: int) -> npt.NDArray[np.generic] | None:
+    if values is None:
+        return None
+    array = np.asarray(values)
+    if array.ndim != 1 or len(array) < count:
+        raise InputError(f"{name} has shape {array.shape}, but the label map numbers its particles up to {count}")
+    return array
+
+
+def _mask(annotation: npt.NDArray[np.bool_] | None, shape: tuple[int, ...]) -> npt.NDArray[np.bool_] | None:
+    if annotation is None:
+        return None
+    mask = np.asarray(annotation, bool)
+    if mask.shape != shape:
+        raise InputError(f"the excluded area has shape {mask.shape}, the label map {shape}")
+    return mask if mask.any() else None
+
+
+# ---------------------------------------------------------------- areas and moments
+
+
+@dataclass(frozen=True)
+class _Regions:
+    """Sums over the pixels of each particle; arrays of shape (n,), n the number of labels present."""
+
+    present: Labels
+    area: Reals
+    x: Reals
+    y: Reals
+    xx: Reals
+    yy: Reals
+    xy: Reals
+    box: Labels
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.int64]) -> _Regions:
+        rows, columns = np.nonzero(labels)
+        which = labels[rows, columns]
+        size = int(which.max()) + 1
+        area = np.bincount(which, minlength=size).astype(float)
+        present = np.flatnonzero(area)
+        share = np.divide(1.0, area, where=area > 0, out=np.zeros(size))
+        x = np.bincount(which, columns + 0.5, size) * share
+        y = np.bincount(which, rows + 0.5, size) * share
+        dx, dy = columns + 0.5 - x[which], rows + 0.5 - y[which]
+        xx = np.bincount(which, dx * dx, size) * share + 1 / 12
+        yy = np.bincount(which, dy * dy, size) * share + 1 / 12
+        xy = np.bincount(which, dx * dy, size) * share
+        found = ndimage.find_objects(labels)
+        box = np.array([[s[0].start, s[0].stop, s[1].start, s[1].stop] for s in found if s is not None], np.int64)
+        area, x, y, xx, yy, xy = (sums[present] for sums in (area, x, y, xx, yy, xy))
+        return cls(present, area, x, y, xx, yy, xy, box)
+
+    def axes(self, index: int) -> tuple[float, float, float]:
+        """Major and minor axis in px and orientation in degrees of the ellipse with the same moments."""
+        xx, yy, xy = float(self.xx[index]), float(self.yy[index]), float(self.xy[index])
+        root = float(np.hypot(xx - yy, 2 * xy))
+        major, minor = np.sqrt(8 * (xx + yy + root)), np.sqrt(8 * max(xx + yy - root, 0.0))
+        # y runs down the picture, and angles are counted as seen: its sign turns
+        angle = float(np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy)))
+        return float(major), float(minor), 90.0 if angle <= -90.0 else angle + 0.0
+
+    def touches(self, frame: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
+        top, bottom, left, right = frame
+        box = self.box
+        touching: npt.NDArray[np.bool_] = (
+            (box[:, 0] <= top) | (box[:, 1] >= bottom) | (box[:, 2] <= left) | (box[:, 3] >= right)
+        )
+        return touching
+
+
+def _frame(shape: tuple[int, ...], excluded: npt.NDArray[np.bool_] | None) -> tuple[int, int, int, int]:
+    """First and last-plus-one row and column that are not wholly excluded (a data bar fills whole rows)."""
+    if excluded is None or excluded.all():
+        return 0, shape[0], 0, shape[1]
+    rows, columns = np.flatnonzero(~excluded.all(axis=1)), np.flatnonzero(~excluded.all(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+def _cut_off(labels: npt.NDArray[np.int64], excluded: npt.NDArray[np.bool_], region: _Regions) -> npt.NDArray[np.bool_]:
+    """Particles that lie over an excluded area, or end at one."""
+    top, bottom, left, right = _frame(labels.shape, excluded)
+    size = int(labels.max()) + 1
+    covered = np.bincount(labels[excluded], minlength=size)
+    edge, stopped = np.zeros(size), np.zeros(size)
+    inside = np.zeros(labels.shape, bool)
+    inside[top:bottom, left:right] = True  # ending at the frame is ending at the border
+    blocked = excluded & inside
+    for here, there in _neighbours():
+        mine, other = labels[here], labels[there]
+        ends = (mine > 0) & (mine != other)
+        edge += np.bincount(mine[ends], minlength=size)
+        ends &= blocked[there] & ~excluded[here]
+        stopped += np.bincount(mine[ends], minlength=size)
+    share = covered / np.maximum(np.bincount(labels.ravel(), minlength=size), 1)
+    cut: npt.NDArray[np.bool_] = (share > COVERED_SHARE) | (stopped > CUT_SHARE * np.maximum(edge, 1))
+    return cut[region.present]
+
+
+def _neighbours() -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    every, head, tail = slice(None), slice(None, -1), slice(1, None)
+    pairs = [((head, every), (tail, every)), ((every, head), (every, tail))]
+    return pairs + [(there, here) for here, there in pairs]
+
+
+# ---------------------------------------------------------------- perimeter
+
+
+def perimeters(label_map: npt.NDArray[np.integer]) -> Reals:
+    """Boundary length of every label, by the Cauchy–Crofton formula.
+
+    Parameters
+    ----------
+    label_map : integer array, shape (H, W)
+
+    Returns
+    -------
+    float array, shape (N + 1,)
+        Length in pixels of label i; element 0 is 0.
+
+    Notes
+    -----
+    The length of a boundary is π times the mean, over all orientations, of the measure of the lines
+    of that orientation that enter the region. On the lattice, lines along the primitive vector v are
+    1/|v| apart, and entries are pixels whose neighbour at v is not of the region [1]_. Each of the
+    eight orientations stands for those nearer to it than to the next. Isotropic shapes are estimated
+    without bias, straight edges within 1.5 % whatever their direction; counting pixel edges errs by
+    up to 41 %, four directions by 5 %.
+
+    References
+    ----------
+    .. [1] D. Legland, K. Kiêu and M.-F. Devaux, Computation of Minkowski measures on 2D and 3D binary
+       images, Image Anal. Stereol. 26 (2007) 83–92.
+    """
+    labels = np.pad(np.asarray(label_map), 2).astype(np.int64)
+    flat, stride = labels.ravel(), labels.shape[1]
+    pixels = np.flatnonzero(flat)
+    mine = flat[pixels]
+    size = int(mine.max(initial=0)) + 1
+    angles = np.array([np.arctan2(dy, dx) for dx, dy in _DIRECTIONS])
+    around = np.concatenate([angles[-1:] - np.pi, angles, angles[:1] + np.pi])
+    shares = (around[2:] - around[:-2]) / (2 * np.pi)
+    total = np.zeros(size)
+    for (dx, dy), share in zip(_DIRECTIONS, shares, strict=True):
+        leaves = flat[pixels + dy * stride + dx] != mine
+        enters = flat[pixels - dy * stride - dx] != mine
+        entries = np.bincount(mine[leaves], minlength=size) + np.bincount(mine[enters], minlength=size)
+        total += np.pi * share * entries / (2 * np.hypot(dx, dy))
+    return total
+
+
+# ---------------------------------------------------------------- convex hull
+
+
+def _ferets(outline: Outline) -> tuple[float, float]:
+    """Largest and smallest caliper width."""
+    hull = cv2.convexHull(outline.midpoints.astype(np.float32))[:, 0, :].astype(float)
+    apart = hull[:, None, :] - hull[None, :, :]
+    edges = np.roll(hull, -1, axis=0) - hull
+    across = edges / np.hypot(edges[:, 0], edges[:, 1])[:, None]
+    widths = np.abs(across[:, None, 0] * apart[:, :, 1] - across[:, None, 1] * apart[:, :, 0]).max(axis=1)
+    return float(np.hypot(apart[..., 0], apart[..., 1]).max()), float(widths.min())
+
+
+def _hull_pixels(outline: Outline) -> float:
+    """Number of pixels whose centre is in or on the convex hull of the region's pixel centres.
+
+    Pick's theorem: a polygon with corners on the lattice holds area + (lattice points on it)/2 + 1.
+    """
+    hull = cv2.convexHull(outline.pixels.astype(np.int32))
+    steps = np.abs(np.roll(hull[:, 0, :], -1, axis=0) - hull[:, 0, :])
+    return float(cv2.contourArea(hull)) + float(np.gcd(steps[:, 0], steps[:, 1]).sum()) / 2 + 1
+
+
+# ---------------------------------------------------------------- records
+
+
+def _particle(
+    region: _Regions,
+    index: int,
+    perimeter: float,
+    outline: Outline,
+    at_border: bool,
+    reason: str | None,
+    values: list[np.generic | None],
+    scale: float | None,
+) -> Particle:
+    area = float(region.area[index])
+    major, minor, angle = region.axes(index)
+    feret_max, feret_min = _ferets(outline)
+    lengths = {
+        "x": float(region.x[index]),
+        "y": float(region.y[index]),
+        "ecd": float(np.sqrt(4 * area / np.pi)),
+        "perimeter": perimeter,
+        "feret_max": feret_max,
+        "feret_min": feret_min,
+        "major_axis": major,
+        "minor_axis": minor,
+    }
+    in_nm = {} if scale is None else {f"{name}_nm": value * scale for name, value in lengths.items()}
+    return Particle(
+        label=int(region.present[index]),
+        area_px=area,
+        area_nm2=None if scale is None else area * scale**2,
+        aspect_ratio=major / minor,
+        circularity=min(1.0, 4 * np.pi * area / perimeter**2),
+        solidity=area / _hull_pixels(outline),
+        orientation_deg=angle,
+        touches_border=at_border,
+        uncertainty=None if values[0] is None else float(values[0]),
+        score=None if values[1] is None else float(values[1]),
+        accepted=reason is None,
+        reason=reason,
+        contour=outline.contour,
+        **{f"{name}_px": value for name, value in lengths.items()},
+        **in_nm,
+    )
