@@ -196,6 +196,10 @@ def draw_info_bar(
     bar_right = style in ("hitachi", "jeol", "fei")
     bx = width - length - max(6, width // 40) if bar_right else max(6, width // 40)
     tx = max(4, width // 60) if bar_right else bx + length + max(10, width // 25)
+    free = (bx - tx if bar_right else width - tx) - 8
+    while size > 6 and pen.multiline_textbbox((0, 0), words, font=face)[2] > free:
+        size -= 1
+        face = font("sans" if style != "jeol" else "sans-bold", size)
     pen.multiline_text((tx, top + tall * 0.1), words, font=face, fill=ink, spacing=1)
     left, upper, right, _ = face.getbbox(text)
     text_x = bx + (length - (right - left)) // 2

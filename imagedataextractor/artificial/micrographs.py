@@ -301,6 +301,8 @@ def _place(
     placed = _Placed.nothing(shape)
     radii = _radii(rng, shape, arrangement, median, spread, coverage)
     habit = _HABITS[arrangement]
+    if kind != "sem":  # where everything shows through everything, nobody can tell piles apart
+        habit = _Habit(min(habit.overlap, 0.45), habit.tries, habit.near, rises=False)
     seats = _seats(rng, shape, arrangement, radii)
     kinds = [species]
     if rng.random() < 0.12:
@@ -317,7 +319,8 @@ def _place(
         for _ in range(habit.tries):
             seat = seats[index] if index < len(seats) else None
             y, x = _seat(rng, shape, habit.near, radius, centres, seat)
-            if _settle(placed, solid, (y, x), radius, habit, rng, tone_spread, density_spread, (hollow, shell, core)):
+            inside = (hollow, shell, core) if kind != "sem" else None
+            if _settle(placed, solid, (y, x), radius, habit, rng, tone_spread, density_spread, inside):
                 centres.append((y, x, radius))
                 break
     return placed
@@ -407,7 +410,7 @@ def _settle(
     rng: np.random.Generator,
     tone_spread: float,
     density_spread: float,
-    inside: tuple[bool, float, float],
+    inside: tuple[bool, float, float] | None,
 ) -> bool:
     """Put a particle where it was proposed, unless it overlaps others more than its habit allows."""
     height, width = placed.labels.shape
@@ -433,15 +436,19 @@ def _settle(
     else:
         rest = radius * rng.uniform(1.0, 1.5)
     surface = top + np.float32(rest)
-    higher = mask & (surface > placed.height[there])
+    higher = mask & (surface > placed.height[there]) if inside is None else mask
     placed.areas.append(int(solid.mask.sum()))
     labels[higher] = len(placed.areas)
     placed.height[there][higher] = surface[higher]
     placed.tone[there][higher] = np.float32(np.exp(rng.normal(0, tone_spread)))
+    if inside is None:
+        return True
     thickness = (top - solid.bottom[here]) / np.float32(radius)
     hollow, shell, core = inside
     if hollow:
         cavity = np.maximum(thickness - np.float32(2 * shell), 0)
+        off = (rng.uniform(-0.5, 0.5, 2) * shell * radius).astype(int)
+        cavity = np.minimum(np.roll(cavity, (int(off[0]), int(off[1])), (0, 1)), np.maximum(thickness, 0))
         thickness = thickness - cavity * np.float32(1 - core)
     thickness *= np.float32(np.exp(rng.normal(0, density_spread)))
     placed.thickness[there][mask] += thickness[mask]
@@ -477,28 +484,44 @@ def _light_scanning(rng: np.random.Generator, placed: _Placed, textures: list[Fl
     shape = placed.labels.shape
     covered = placed.labels > 0
     ground, floor = _substrate(rng, shape)
-    surface = np.where(covered, placed.height, ground)
-    smooth = _blurred(surface, rng.uniform(0.5, 0.9))
+    surface = np.where(covered, placed.height, ground) + _dust(rng, shape, placed)
+    size = float(np.sqrt(np.median(placed.areas))) if placed.areas else 0.0
+    soft = rng.uniform(0.5, 0.9) if rng.random() < 0.5 else 0.6 + size * rng.uniform(0.005, 0.03)
+    smooth = _blurred(surface, float(soft))
     gy, gx = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, scale=1 / 8), cv2.Sobel(smooth, cv2.CV_32F, 1, 0, scale=1 / 8)
     steep = gx * gx + gy * gy
     yield_ = np.minimum(np.sqrt(1 + steep), np.float32(rng.uniform(2.0, 4.5))) - 1
-    angle, side = rng.uniform(0, 2 * np.pi), float(rng.choice([0.0, 0.1, 0.25]))
+    angle, side = rng.uniform(0, 2 * np.pi), float(rng.choice([0.0, 0.1, 0.25, 0.5]))
     facing = (gx * np.float32(np.cos(angle)) + gy * np.float32(np.sin(angle))) / np.sqrt(1 + steep)
     edge = float(rng.uniform(0.08, 0.45))
     tone = np.where(covered, placed.tone * np.float32(rng.uniform(0.45, 0.75)), floor)
-    signal = tone * (1 + np.float32(edge) * yield_ - np.float32(side) * facing)
+    limb = np.float32(rng.choice([0.0, rng.uniform(-0.6, 0.0), rng.uniform(0.0, 0.5)])) * (1 - 1 / np.sqrt(1 + steep))
+    signal = tone * (1 + limb + np.float32(edge) * yield_ - np.float32(side) * facing)
     if placed.areas:
-        reach = float(np.sqrt(np.median(placed.areas)))
-        for size, depth in ((0.12, 0.5), (0.4, 0.5)):
-            around = cv2.blur(surface, (_odd(reach * size * 2), _odd(reach * size * 2)))
-            caught = np.clip((around - surface) / np.float32(reach * size + 1), 0, 1.5)
+        for reach, depth in ((0.12 * size, 0.5), (0.4 * size, 0.5)):
+            around = cv2.blur(surface, (_odd(2 * reach), _odd(2 * reach)))
+            caught = np.clip((around - surface) / np.float32(reach + 1), 0, 1.5)
             signal *= np.exp(np.float32(-depth * rng.uniform(0.6, 1.6)) * caught)
         deep = float(placed.height.max())
         if deep > 0 and rng.random() < 0.6:
             signal *= 1 - np.float32(rng.uniform(0, 0.5)) * covered * (1 - placed.height / np.float32(deep)) ** 2
-    signal += np.float32(0.03) * np.where(covered, textures[int(rng.integers(4))][0, 0], 0)
     lit: Floats = signal.astype(np.float32)
     return lit
+
+
+def _dust(rng: np.random.Generator, shape: tuple[int, ...], placed: _Placed) -> Floats | float:
+    """Specks far smaller than the particles, on them and beside them, that nobody would count."""
+    if not placed.areas or rng.random() < 0.7:
+        return 0.0
+    largest = 0.08 * float(np.sqrt(np.median(placed.areas)))
+    if largest < 2.5:
+        return 0.0
+    bumps = np.zeros((shape[0], shape[1]), np.float32)
+    for _ in range(int(rng.integers(3, 60))):
+        y, x = rng.uniform((0, 0), shape)
+        radius = rng.uniform(1.2, largest)
+        cv2.circle(bumps, (int(x), int(y)), max(1, round(radius)), radius, -1)
+    return _blurred(bumps, 0.8)
 
 
 def _odd(size: float) -> int:
@@ -581,7 +604,11 @@ def _light_transmission(rng: np.random.Generator, placed: _Placed, textures: lis
         thickness = thickness * np.clip(1 + np.float32(rng.uniform(0.05, 0.5)) * waves, 0.2, 3)
     if rng.random() < 0.35:  # projected thickness saturates: particles look flat
         thickness = np.where(covered, thickness * np.float32(0.2) + np.float32(1.0), 0) * (thickness > 0)
-    film = _film(rng, shape)
+    if rng.random() < 0.15 and placed.areas:  # soft rims: shells of polymer, or out of focus
+        thickness = _blurred(
+            thickness.astype(np.float32), 0.5 + float(np.sqrt(np.median(placed.areas)) * rng.uniform(0.01, 0.05))
+        )
+    film = _film(rng, shape) * np.float32(min(1.0, absorb))
     optical = np.float32(absorb) * thickness + film
     if kind == "stem":
         signal = 1 - np.exp(-optical)
