@@ -8,6 +8,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -37,8 +38,8 @@ class Server:
 
 
 @contextlib.contextmanager
-def start_postgresql(folder: Path) -> Iterator[Server]:
-    """Run a server whose files are in `folder`; skip the test where PostgreSQL is not installed."""
+def start_postgresql() -> Iterator[Server]:
+    """Run a server in a temporary folder; skip the test where PostgreSQL is not installed."""
     pytest.importorskip("psycopg", reason="psycopg is not installed (pip install 'imagedataextractor[postgresql]')")
     programs = _programs()
     if programs is None:
@@ -46,20 +47,20 @@ def start_postgresql(folder: Path) -> Iterator[Server]:
     # The server refuses to run as root: then it runs as the user that its package made.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     user = "postgres" if as_user else getpass.getuser()
-    data, port = folder / "data", _free_port()
-    if as_user:
-        for parent in (folder, *folder.parents):
-            if parent.owner() == "root" and parent.stat().st_mode & 0o001 == 0:
-                parent.chmod(parent.stat().st_mode | 0o011)
-        shutil.chown(folder, "postgres")
-    _call([*as_user, str(programs / "initdb"), "-D", str(data), "-U", user, "--auth=trust", "--no-sync", "-E", "UTF8"])
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
-    control = [*as_user, str(programs / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
-    _call([*control, "-o", options, "start"])
-    try:
-        yield Server(port, user)
-    finally:
-        _call([*control, "-m", "immediate", "stop"])
+    # Not pytest's folder: that one is closed to all other users, and closed again at every start.
+    with tempfile.TemporaryDirectory(prefix="ide-postgresql-") as folder:
+        if as_user:
+            shutil.chown(folder, "postgres")
+        data, port = f"{folder}/data", _free_port()
+        initdb = [str(programs / "initdb"), "-D", data, "-U", user, "--auth=trust", "--no-sync", "-E", "UTF8"]
+        _call([*as_user, *initdb])
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=40"
+        control = [*as_user, str(programs / "pg_ctl"), "-D", data, "-w", "-l", f"{folder}/log"]
+        _call([*control, "-o", options, "start"])
+        try:
+            yield Server(port, user)
+        finally:
+            _call([*control, "-m", "immediate", "stop"])
 
 
 def _programs() -> Path | None:

@@ -6,17 +6,21 @@
 from imagedataextractor.store.contours import decode_contour
 from imagedataextractor.store.packing import PackedArticle, pack
 from imagedataextractor.store.provenance import settings_digest
-from imagedataextractor.store.queries import NamedQuery, load_named_queries, named_queries
+from imagedataextractor.store.queries import NamedQuery, load_named_queries, named_queries, parameter_value
+from imagedataextractor.store.status import Status, status_of
 from imagedataextractor.store.store import Store, TargetState
 
 __all__ = [
     "NamedQuery",
     "PackedArticle",
+    "Status",
     "Store",
     "TargetState",
     "decode_contour",
     "load_named_queries",
     "named_queries",
     "pack",
+    "parameter_value",
     "settings_digest",
+    "status_of",
 ]

@@ -27,7 +27,7 @@ from imagedataextractor.resources import resource_path
 from imagedataextractor.store.session import clear_errors, connect_sqlite_read_only, refusal, sqlite_path
 from imagedataextractor.store.tables import SCHEMA_REVISION
 
-__all__ = ["NamedQuery", "Reader", "load_named_queries", "named_queries"]
+__all__ = ["NamedQuery", "Reader", "load_named_queries", "named_queries", "parameter_value"]
 
 _PARAMETER = re.compile(r"^--\s*param\s+(?P<name>\w+)\s*(?:=\s*(?P<default>.*?)\s*)?$")
 
@@ -56,7 +56,10 @@ class NamedQuery:
         if unknown:
             known = ", ".join(self.parameters) or "none"
             raise UsageError(f"{self.name}: no parameter is called {unknown[0]!r}; it takes: {known}")
-        bound = {name: _value(given[name]) if name in given else default for name, default in self.parameters.items()}
+        bound = {
+            name: parameter_value(given[name]) if name in given else default
+            for name, default in self.parameters.items()
+        }
         missing = [name for name, value in bound.items() if value is None]
         if missing:
             raise UsageError(f"{self.name}: needs --param {missing[0]}=VALUE")
@@ -83,13 +86,13 @@ def _parse(name: str, content: str) -> NamedQuery:
         found = _PARAMETER.match(line)
         if found:
             default = found["default"]
-            parameters[found["name"]] = None if default is None else _value(default)
+            parameters[found["name"]] = None if default is None else parameter_value(default)
         else:
             description.append(line.removeprefix("--").strip())
     return NamedQuery(name, " ".join(description), "\n".join(lines).strip(), parameters)
 
 
-def _value(text: str) -> int | float | str:
+def parameter_value(text: str) -> int | float | str:
     """A parameter as it is meant: a whole number, a number, or the text itself."""
     for kind in (int, float):
         try:

@@ -272,3 +272,4 @@ Index(
     postgresql_where=failures.c.resolved_at.is_(None),
 )
 Index("segmentations_size", segmentations.c.ecd_max_nm)
+Index("panels_stated_size", panels.c.stated_size_nm)

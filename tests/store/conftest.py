@@ -11,9 +11,9 @@ from imagedataextractor.store import Store
 
 
 @pytest.fixture(scope="session")
-def postgresql_server(tmp_path_factory: pytest.TempPathFactory):
+def postgresql_server():
     """A private PostgreSQL server on 127.0.0.1; tests that need it are skipped where there is none."""
-    with start_postgresql(tmp_path_factory.mktemp("postgresql")) as server:
+    with start_postgresql() as server:
         yield server
 
 

@@ -63,11 +63,13 @@ def upgrade():
     )
     # The smallest and largest particle of a segmentation lead to the particles of a size.
     op.create_index("segmentations_size", "segmentations", ["ecd_max_nm"])
+    op.create_index("panels_stated_size", "panels", ["stated_size_nm"])
     op.execute(MEASURED_PARTICLES)
 
 
 def downgrade():
     op.execute("DROP VIEW measured_particles")
+    op.drop_index("panels_stated_size")
     op.drop_index("segmentations_size")
     op.drop_index("failures_open")
     op.drop_index("targets_article")
