@@ -233,8 +233,9 @@ def draw_letter(
     letter: str | None = None,
     *,
     boxed: bool | None = None,
+    left: bool | None = None,
 ) -> tuple[npt.NDArray[np.uint8], Box, bool]:
-    """Print a panel letter in an upper corner.
+    """Print a panel letter in an upper corner, the left one if `left`; what is not given is chosen.
 
     Returns
     -------
@@ -250,10 +251,10 @@ def draw_letter(
         letter = str(rng.choice([plain, f"({plain})", f"({plain})", f"{plain})"]))
     size = max(10, round(height * rng.uniform(0.06, 0.12)))
     face = font(str(rng.choice(["sans-bold", "serif-bold", "sans", "serif"])), size)
-    left, upper, right, lower = (int(edge) for edge in face.getbbox(letter))
+    start, upper, end, lower = (int(edge) for edge in face.getbbox(letter))
     margin = max(2, round(width * rng.uniform(0.01, 0.04)))
-    x = margin if rng.random() < 0.85 else width - margin - (right - left)
-    box = Box(x, margin, x + right - left, margin + lower - upper)
+    x = margin if (rng.random() < 0.85 if left is None else left) else width - margin - (end - start)
+    box = Box(x, margin, x + end - start, margin + lower - upper)
     boxed = bool(rng.random() < 0.15) if boxed is None else boxed
     patch = image[box.slices]
     ink = 0 if patch.size and float(patch.mean()) > 140 else 255
@@ -263,7 +264,7 @@ def draw_letter(
         ink = 0
         box = Box(max(box.x0 - 4, 0), max(box.y0 - 4, 0), box.x1 + 4, box.y1 + 4)
         pen.rectangle((box.x0, box.y0, box.x1 - 1, box.y1 - 1), fill=255)
-    pen.text((x - left, margin - upper), letter, font=face, fill=ink)
+    pen.text((x - start, margin - upper), letter, font=face, fill=ink)
     return np.asarray(canvas, np.uint8), box, boxed
 
 

@@ -484,7 +484,8 @@ def _light_scanning(rng: np.random.Generator, placed: _Placed, textures: list[Fl
     shape = placed.labels.shape
     covered = placed.labels > 0
     ground, floor = _substrate(rng, shape)
-    surface = np.where(covered, placed.height, ground) + _dust(rng, shape, placed)
+    surface = np.where(covered, placed.height, ground).astype(np.float32)
+    surface += _dust(rng, shape, placed)
     size = float(np.sqrt(np.median(placed.areas))) if placed.areas else 0.0
     soft = rng.uniform(0.5, 0.9) if rng.random() < 0.5 else 0.6 + size * rng.uniform(0.005, 0.03)
     smooth = _blurred(surface, float(soft))
@@ -521,7 +522,7 @@ def _dust(rng: np.random.Generator, shape: tuple[int, ...], placed: _Placed) -> 
         y, x = rng.uniform((0, 0), shape)
         radius = rng.uniform(1.2, largest)
         cv2.circle(bumps, (int(x), int(y)), max(1, round(radius)), radius, -1)
-    return _blurred(bumps, 0.8)
+    return _blurred(bumps, 0.35 * largest)
 
 
 def _odd(size: float) -> int:
@@ -743,7 +744,8 @@ def _print_over(
         image, bar, drawn = draw_scale_bar(rng, image, scale, style=None if bar_style == "any" else bar_style)
         annotation |= drawn
     if letter is not None and (letter != "any" or rng.random() < 0.45):
-        image, letter_box, boxed = draw_letter(rng, image, None if letter == "any" else letter)
+        crowded = bar is not None and info_box is None and (bar.y or 0) < image.shape[0] / 2
+        image, letter_box, boxed = draw_letter(rng, image, None if letter == "any" else letter, left=crowded or None)
         annotation[letter_box.slices] = True
     if letter == "any" and rng.random() < 0.04:
         image = draw_arrow(rng, image)
