@@ -98,7 +98,7 @@ def split_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
 
 _ABBREVIATION = re.compile(
     r"(?:\b(?:figs?|refs?|eqs?|al|e\.g|i\.e|vs|ca|approx|resp|nos?|vol|wt|dr|prof|inc|ltd|temp|cf|st|spp?|"
-    r"min|max|avg|conc|dia|schem|tab|sect|r\.p\.m|a\.u|arb|magn?|etc)|(?<![\w.])[A-Z])$",
+    r"min|max|avg|conc|dia|schem|tab|sect|r\.p\.m|a\.u|arb|magn?|etc)|(?-i:(?<![\w.])[A-Z]))$",
     re.IGNORECASE,
 )
 _STOP = re.compile(r"[.?!]\s+|[.](?=[(A-Z])|;\s*|\s[|/]\s")

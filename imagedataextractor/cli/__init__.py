@@ -64,9 +64,8 @@ def ide() -> None:
 def main() -> None:
     """Entry point: errors of the input become one line and exit code 1, of the request 2."""
     try:
-        ide.main(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without the standalone mode, click returns the code of an Exit instead of raising it.
+        sys.exit(ide.main(standalone_mode=False) or 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2 if isinstance(error, click.UsageError) else 1)

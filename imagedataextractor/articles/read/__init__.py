@@ -7,7 +7,6 @@ The format is told from the content, not from the file's name. One module a form
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,7 +14,9 @@ from pathlib import Path
 from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.licences import figure_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
-from imagedataextractor.articles.read.graphics import GraphicsFolder
+from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_elsevier
+from imagedataextractor.articles.read.graphics import GraphicsFolder, file_name
+from imagedataextractor.articles.read.html import read_html
 from imagedataextractor.articles.read.jats import is_jats, read_jats
 from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
 from imagedataextractor.errors import InputError
@@ -64,8 +65,6 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
 
         document = read_pdf(data, path, work_dir)
     elif kind == "html":
-        from imagedataextractor.articles.read.html import read_html
-
         document = read_html(data, path)
     else:
         document = _read_xml(data, path)
@@ -78,7 +77,7 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         journal=document.journal,
         year=document.year,
         licence=document.licence,
-        figures=tuple(_figure(figure, document, folder) for figure in document.figures),
+        figures=tuple(_figure(figure, document, folder, by_number=kind == "html") for figure in document.figures),
         links=document.links,
         source=kind,
         path=path,
@@ -118,25 +117,26 @@ def _read_xml(data: bytes, path: Path) -> Document:
     if not data.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
         raise InputError(f"{path}: is neither XML, HTML nor PDF")
     root = parse_xml(data, path)
-    if root.tag == "full-text-retrieval-response" or next(root.iter("full-text-retrieval-response"), None) is not None:
-        from imagedataextractor.articles.read.elsevier_xml import read_elsevier
-
+    if is_elsevier(root):
         return read_elsevier(root, path)
     if is_jats(root):
         return read_jats(root, path)
     raise InputError(f"{path}: XML with root element {root.tag!r} is no article")
 
 
-def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder) -> Figure:
+def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, *, by_number: bool) -> Figure:
     graphics: list[str] = []
     missing: list[str] = []
     for references in figure.graphics:
-        found = folder.find(references) if not os.path.isabs(references[0]) else None
+        found = folder.find(references)
+        if found is None and len(figure.graphics) == 1 and by_number:
+            found = folder.find_numbered(figure.label)
         if found is not None:
             graphics.append(str(found.absolute()))
         else:
-            graphics.append(references[0])
-            missing.append(references[0])
+            graphics.append(_harmless(references[0]))
+            missing.append(_harmless(references[0]))
+    graphics.extend(str(path) for path in figure.rendered)
     return Figure(
         label=figure.label,
         caption=figure.caption,
@@ -146,6 +146,14 @@ def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder) 
         facts=parse_caption(figure.caption, figure.label, emphasised=figure.emphasised),
         id=figure.id,
     )
+
+
+def _harmless(reference: str) -> str:
+    """A reference that cannot be mistaken for a file: web addresses and relative paths stay as they are."""
+    if re.match(r"https?://", reference, re.IGNORECASE):
+        return reference
+    climbs = ".." in re.split(r"[/\\]", reference)
+    return file_name(reference) if climbs or ":" in reference or reference.startswith(("/", "\\")) else reference
 
 
 def is_article_file(path: Path) -> bool:

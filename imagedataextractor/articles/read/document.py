@@ -6,6 +6,7 @@ Readers know their format and nothing else: no files beside the document, no cap
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 __all__ = ["Document", "DocumentFigure"]
 
@@ -18,6 +19,8 @@ class DocumentFigure:
     ----------
     graphics : tuple of tuple of str
         One entry a picture; each lists the references to it, best resolution first.
+    rendered : tuple of Path
+        Pictures that the reader wrote itself (figures cut out of a PDF).
     emphasised : tuple of (start, end)
         Spans of the caption set in bold: some publishers mark panel letters by that alone.
     licence : str or None
@@ -27,6 +30,7 @@ class DocumentFigure:
     label: str
     caption: str
     graphics: tuple[tuple[str, ...], ...] = ()
+    rendered: tuple[Path, ...] = ()
     emphasised: tuple[tuple[int, int], ...] = ()
     licence: str | None = None
     id: str | None = None

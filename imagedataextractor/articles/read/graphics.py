@@ -63,6 +63,19 @@ class GraphicsFolder:
                 return found
         return None
 
+    def find_numbered(self, label: str) -> Path | None:
+        """The one file whose name ends in a figure's kind and number ("…_fig1.jpg" for "Fig. 1").
+
+        For saved pages, whose pictures the user named himself; None where no file or several fit.
+        """
+        match = re.search(r"(fig|scheme|chart)\w*\.?\s*(s?\d+)$", label.strip(" .:"), re.IGNORECASE)
+        if match is None:
+            return None
+        kind = {"fig": "(?:fig(?:ure)?|f|g|gr)", "scheme": "(?:scheme|sch|s)", "chart": "chart"}[match[1].lower()]
+        ends = re.compile(rf"(?:^|.*[^a-z]){kind}[ _.-]?0*{match[2].lower()}(?:_html|_lrg)?$")
+        files = {path for stem, paths in self._by_stem.items() if ends.fullmatch(stem) for path in paths}
+        return files.pop() if len(files) == 1 else None
+
     def _find_name(self, name: str) -> Path | None:
         exact = self._by_name.get(name.lower())
         if exact:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def read_jats(root: Any, path: Path) -> Document:
     InputError
         There is no article in the document.
     """
-    article = _article(root)
+    article: Any = _article(root)
     if article is None:
         raise InputError(f"{path}: no article in it (root element {root.tag!r})")
     meta = first(article, "article-meta")
@@ -200,9 +201,7 @@ def _grouped(group: Any) -> DocumentFigure:
             else:
                 _flatten_caption(part, text)
     graphics = [graphic for fig in group.iter("fig") for graphic in _graphics(fig)]
-    return DocumentFigure(
-        whole.label, text.text, (*whole.graphics, *graphics), tuple(text.emphasised), whole.licence, whole.id
-    )
+    return replace(whole, caption=text.text, graphics=(*whole.graphics, *graphics), emphasised=tuple(text.emphasised))
 
 
 def _flatten_caption(caption: Any, out: FlatText) -> None:

@@ -137,6 +137,7 @@ def flatten(
     blocks: frozenset[str],
     bold: frozenset[str],
     skip: Callable[[Any], bool],
+    text_of: Callable[[Any], str] | None = None,
 ) -> FlatText:
     """Append an element's text to `out`.
 
@@ -148,8 +149,12 @@ def flatten(
         Elements whose span is kept in ``out.emphasised``.
     skip : function of an element
         Whether to leave an element out (its tail stays).
+    text_of : function of an element
+        Text that an element without text stands for.
     """
     out.add(element.text)
+    if text_of is not None:
+        out.add(text_of(element))
     for child in element:
         if child.tag is etree.Entity:
             out.add(html.unescape(child.text or ""))
@@ -157,7 +162,7 @@ def flatten(
             start = out.mark()
             if child.tag in blocks:
                 out.gap()
-            flatten(child, out, blocks=blocks, bold=bold, skip=skip)
+            flatten(child, out, blocks=blocks, bold=bold, skip=skip, text_of=text_of)
             if child.tag in blocks:
                 out.gap()
             if child.tag in bold and out.mark() > start:

@@ -1,0 +1,110 @@
+"""`ide read`: what the readers see in an article."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from imagedataextractor.records import Article
+
+__all__ = ["command"]
+
+
+@click.command("read")
+@click.argument("articles", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="ARTICLE…")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an article, on a line of its own.")
+@click.option(
+    "--figures",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where figure files lie, if not beside the article.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where figures cut out of PDFs are written (default: the cache folder).",
+)
+def command(articles: tuple[Path, ...], as_json: bool, figures: Path | None, out: Path | None) -> None:
+    """Read articles (JATS or Elsevier XML, HTML, PDF): figures, captions, sub-captions.
+
+    An ARTICLE is a file, or a folder that is searched for article files.
+    """
+    from imagedataextractor.articles.read import find_articles, read_article
+    from imagedataextractor.errors import IdeError, InputError
+
+    failed = False
+    paths: list[Path] = []
+    for given in articles:
+        try:
+            found = find_articles(given) if given.is_dir() else [given]
+            if not found:
+                raise InputError(f"{given}: no article file (.xml, .html, .pdf) in this folder")
+            paths += found
+        except IdeError as error:
+            failed = True
+            click.echo(f"ide: {error}", err=True)
+    for path in paths:
+        try:
+            article = read_article(path, figure_dir=figures, work_dir=_crops(path, out))
+        except IdeError as error:
+            failed = True
+            click.echo(f"ide: {error}", err=True)
+            continue
+        click.echo(json.dumps(as_object(article), ensure_ascii=False) if as_json else _as_text(article, path))
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _crops(path: Path, out: Path | None) -> Path:
+    """Where the figures of a PDF go: a folder of its own, named by its content."""
+    import hashlib
+
+    from imagedataextractor.settings import cache_dir
+
+    if out is not None:
+        return out / path.stem
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:
+        digest = "unreadable"  # reading the article says why
+    return cache_dir() / "pdf" / digest
+
+
+def as_object(article: Article) -> dict[str, Any]:
+    """An article as `ide read --json` prints it."""
+    return {
+        "doi": article.doi,
+        "title": article.title,
+        "licence": article.licence,
+        "figures": [
+            {
+                "label": figure.label,
+                "caption": figure.caption,
+                "graphics": list(figure.graphics),
+                "is_em": figure.facts.is_em,
+                "subcaptions": dict(figure.facts.subcaptions),
+            }
+            for figure in article.figures
+        ],
+    }
+
+
+def _as_text(article: Article, path: Path) -> str:
+    about = ", ".join(filter(None, (article.journal, str(article.year or ""), article.doi, article.licence)))
+    lines = [f"{path}: {article.title}", f"  {about}"]
+    for figure in article.figures:
+        kinds = ", ".join(figure.facts.techniques) or "no technique named"
+        lines.append(
+            f"  {figure.label}{' [EM]' if figure.facts.is_em else ''}: {kinds}; {len(figure.graphics)} pictures"
+        )
+        if figure.missing:
+            lines.append(f"    not beside the article: {', '.join(figure.missing)}")
+        if not figure.facts.subcaptions:
+            lines.append(f"    {figure.caption}")
+        lines += [f"    {letter}  {text}" for letter, text in figure.facts.subcaptions.items()]
+    return "\n".join(lines)
