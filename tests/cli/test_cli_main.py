@@ -1,0 +1,69 @@
+"""The command line's contract: help, exit codes, one line an error."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from imagedataextractor.cli import COMMANDS
+
+
+def run(*arguments, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-c", "from imagedataextractor.cli import main; main()", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_help_names_every_command_and_imports_none_of_them():
+    code = (
+        "import sys; from imagedataextractor.cli import ide; "
+        "ide.main(['--help'], standalone_mode=False); "
+        "assert not {'torch', 'scipy', 'cv2', 'sqlalchemy'} & set(sys.modules), 'slow imports'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(f"  {name} " in done.stdout for name in COMMANDS)
+
+
+def test_every_command_explains_itself():
+    from click.testing import CliRunner
+
+    from imagedataextractor.cli import ide
+
+    for name in COMMANDS:
+        result = CliRunner().invoke(ide, [name, "--help"])
+        assert result.exit_code == 0, (name, result.output)
+        assert result.output.startswith("Usage:")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["nonsense"], 2, "No such command"),
+        (["extract"], 2, "nothing to extract"),
+        (["extract", "x.png", "--scalebar", "long"], 2, "is no length"),
+        (["extract", "x.png", "--nm-per-px", "1", "--scalebar", "1 nm"], 2, "use one of them"),
+        (["segment", "none.png", "--out", "/proc/nowhere"], 1, "cannot be made a folder"),
+    ],
+)
+def test_mistakes_are_one_line_and_no_traceback(arguments, code, message):
+    done = run(*arguments)
+    assert done.returncode == code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_configuration_is_one_line(tmp_path):
+    config = tmp_path / "c.toml"
+    config.write_text("[segmentation]\nx = 1\n")
+    done = run("extract", "a.png", IDE_CONFIG=str(config))
+    assert done.returncode == 2
+    assert "no setting is called 'segmentation.x'" in done.stderr

@@ -1,0 +1,103 @@
+"""Reading data sets and cutting crops."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.segmentation.dataset import Crops, Example, augment, load_emps, read_label_map, split_names
+
+
+def example(shape=(120, 160)):
+    labels = np.zeros(shape, np.int32)
+    labels[20:50, 30:70], labels[60:66, 90:96], labels[80:119, 100:159] = 1, 2, 3
+    return Example("one", (labels > 0).astype(np.uint8) * 150 + 40, labels)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for part in ("images", "segmaps"):
+        (tmp_path / part).mkdir()
+    for name in ("aa", "bb"):
+        one = example()
+        Image.fromarray(one.image).save(tmp_path / "images" / f"{name}.png")
+        Image.fromarray(one.labels.astype(np.uint16)).save(tmp_path / "segmaps" / f"{name}.png")
+    (tmp_path / "split.csv").write_text("name,split\naa,train\nbb,val\n")
+    return tmp_path
+
+
+def test_a_split_holds_its_images_only(folder):
+    assert split_names(folder, "train") == ["aa"]
+    assert split_names(folder, "all") == ["aa", "bb"]
+    (one,) = load_emps(folder, "val")
+    assert one.name == "bb"
+    assert np.array_equal(one.labels, example().labels)
+
+
+def test_an_unknown_split_or_layout_is_one_clear_line(folder, tmp_path):
+    with pytest.raises(InputError, match="no image of the split 'test'"):
+        split_names(folder, "test")
+    with pytest.raises(InputError, match="images/ is missing"):
+        split_names(tmp_path / "images", "all")
+
+
+def test_a_map_of_another_size_than_its_image_is_refused(folder):
+    Image.fromarray(np.zeros((5, 5), np.uint16)).save(folder / "segmaps" / "aa.png")
+    with pytest.raises(InputError, match="label map has"):
+        load_emps(folder, "train")
+
+
+def test_label_maps_must_be_one_channel_of_whole_numbers(tmp_path):
+    np.save(tmp_path / "a.npy", np.array([[0.5, 1.0]]))
+    np.save(tmp_path / "b.npy", np.zeros((2, 2, 3), np.int32))
+    np.save(tmp_path / "c.npy", np.array([[0, -1]]))
+    for name, message in (("a", "whole numbers"), ("b", "one channel"), ("c", "labels must lie")):
+        with pytest.raises(InputError, match=message):
+            read_label_map(tmp_path / f"{name}.npy")
+
+
+def test_a_batch_depends_on_seed_and_step_alone():
+    one, other = Crops([example()], seed=3), Crops([example()], seed=3)
+    for step in (0, 7):
+        for a, b in zip(one.batch(step), other.batch(step), strict=True):
+            assert np.array_equal(a, b)
+    assert not np.array_equal(one.batch(1)[0].ravel()[:99], Crops([example()], seed=4).batch(1)[0].ravel()[:99])
+
+
+def test_crops_have_consecutive_labels_and_plain_grey_values():
+    crops = Crops([example()], seed=0, sizes=((96, 4),))
+    seen = False
+    for step in range(6):
+        images, labels = crops.batch(step)
+        assert images.shape == labels.shape == (4, 96, 96)
+        assert images.min() >= 0.0
+        assert images.max() <= 1.0
+        for crop in labels:
+            present = np.unique(crop[crop > 0])
+            seen |= present.size > 0
+            assert np.array_equal(present, np.arange(1, present.size + 1))
+    assert seen
+
+
+def test_image_and_labels_stay_together_under_every_transformation():
+    crops = Crops([example()], seed=1, sizes=((128, 2),), scales=(0.8, 1.2))
+    differences = []
+    for step in range(10):
+        images, labels = crops.batch(step)
+        for image, label in zip(images, labels, strict=True):
+            if (label > 0).sum() > 200 and (label == 0).sum() > 200:
+                differences.append(image[label > 0].mean() - image[label == 0].mean())
+    # Particles are brighter than the background in the example, but for a rare inversion.
+    assert np.mean(np.array(differences) > 0.1) > 0.8
+
+
+def test_augmentation_keeps_the_shape_and_range():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        values = augment(rng, example().image)
+        assert values.shape == (120, 160)
+        assert values.dtype == np.float32
+        assert values.min() >= 0
+        assert values.max() <= 1

@@ -1,0 +1,117 @@
+"""Inference on untrained networks: shapes, repeatability, symmetry; the shipped model on synthetic truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from imagedataextractor.artificial.micrographs import draw_micrograph
+from imagedataextractor.errors import UsageError
+from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.inference import network_maps, segment_with, working_scale
+from imagedataextractor.segmentation.metrics import score_image
+from imagedataextractor.segmentation.network import LiteBPartISNet
+
+
+@pytest.fixture(scope="module")
+def network():
+    torch.manual_seed(0)
+    return LiteBPartISNet().eval()
+
+
+@pytest.fixture(scope="module")
+def default():
+    return Segmenter.load("default", "cpu")
+
+
+def noise(shape):
+    return np.random.default_rng(1).integers(0, 255, shape).astype(np.uint8)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (70, 95), (1, 1), (3, 200)])
+def test_maps_have_the_images_shape(network, shape):
+    maps = network_maps(network, noise(shape), samples=2, flips=False, seed=0, device="cpu")
+    assert maps.seed.shape == maps.information.shape == shape
+    assert maps.embedding.shape == maps.bandwidth.shape == (2, *shape)
+    assert (maps.bandwidth > 0).all()
+    assert (maps.information >= 0).all()
+    assert maps.information.max() <= np.log(2) + 1e-6
+
+
+def test_a_seed_makes_the_samples_repeatable(network):
+    one, two, other = (
+        network_maps(network, noise((64, 96)), samples=3, flips=False, seed=s, device="cpu") for s in (5, 5, 6)
+    )
+    assert np.array_equal(one.seed, two.seed)
+    assert np.array_equal(one.information, two.information)
+    assert not np.array_equal(one.information, other.information)
+
+
+def test_inference_leaves_the_callers_random_state_alone(network):
+    torch.manual_seed(7)
+    expected = torch.rand(3)
+    torch.manual_seed(7)
+    network_maps(network, noise((64, 64)), samples=2, flips=False, seed=0, device="cpu")
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_a_single_pass_knows_no_uncertainty(network):
+    maps = network_maps(network, noise((64, 64)), samples=0, flips=False, seed=0, device="cpu")
+    assert maps.information.max() < 1e-6
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_with_flips_a_mirrored_image_gives_mirrored_maps(network, axis):
+    image = noise((64, 96))
+    maps = network_maps(network, image, samples=0, flips=True, seed=0, device="cpu")
+    mirrored = network_maps(network, np.flip(image, axis).copy(), samples=0, flips=True, seed=0, device="cpu")
+    assert np.allclose(np.flip(mirrored.seed, axis), maps.seed, atol=1e-4)
+    x, y = np.flip(mirrored.embedding, axis + 1)
+    expected = (95 - x, y) if axis == 1 else (x, 63 - y)
+    assert np.allclose(expected, maps.embedding, atol=1e-2)
+
+
+def test_excluded_pixels_hold_no_particle(default):
+    micrograph = draw_micrograph(np.random.default_rng(3), shape=(256, 320))
+    exclude = np.zeros((256, 320), bool)
+    exclude[:, 160:] = True
+    found = default.segment(micrograph.image, mode="discriminative", exclude=exclude)
+    assert not found.label_map[:, 164:].any()
+
+
+@pytest.mark.parametrize(("shape", "expected"), [((512, 640), 1.0), ((3072, 4096), 0.375), ((128, 128), 2.0)])
+def test_only_very_large_and_very_small_images_are_scaled(shape, expected):
+    assert working_scale(*shape) == pytest.approx(expected)
+
+
+def test_unknown_modes_and_sample_counts_are_refused(network):
+    with pytest.raises(UsageError, match="mode"):
+        segment_with(network, noise((64, 64)), mode="best")
+    with pytest.raises(UsageError, match="samples"):
+        segment_with(network, noise((64, 64)), samples=0)
+
+
+def test_the_shipped_model_finds_well_separated_particles(default):
+    y, x = np.mgrid[:384, :512]
+    labels = np.zeros((384, 512), np.int32)
+    rng = np.random.default_rng(0)
+    for number, (cx, cy) in enumerate([(a, b) for a in range(60, 500, 100) for b in range(60, 380, 100)], 1):
+        labels[(x - cx) ** 2 + (y - cy) ** 2 <= (14 + number % 3 * 8) ** 2] = number
+    image = np.where(labels > 0, 190, 70) + rng.normal(0, 8, labels.shape)
+    found = default.segment(np.clip(image, 0, 255).astype(np.uint8))
+    assert score_image(labels, found.label_map).values["f1_50"] > 0.9
+    assert found.samples == default.samples
+    assert found.weights_sha256 == default.weights_sha256
+    assert len(found.score) == len(found.uncertainty) == len(found.filtered) == found.label_map.max()
+
+
+def test_the_same_image_and_seed_give_the_same_particles(default):
+    image = draw_micrograph(np.random.default_rng(11), shape=(256, 256)).image
+    one, two = (default.segment(image, samples=2, seed=4) for _ in range(2))
+    assert np.array_equal(one.label_map, two.label_map)
+    assert np.array_equal(one.uncertainty, two.uncertainty)
+
+
+def test_a_blank_image_has_no_particles(default):
+    assert not default.segment(np.full((200, 300), 128, np.uint8)).label_map.any()

@@ -1,0 +1,70 @@
+"""Training: learns, resumes, repeats. The paper's network on small crops keeps it quick."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.segmentation.dataset import Example
+from imagedataextractor.segmentation.training import TrainingSettings, build_network, learning_rate, train, validator
+
+
+def examples():
+    rng = np.random.default_rng(0)
+    labels = np.zeros((96, 96), np.int32)
+    labels[10:40, 10:40], labels[50:80, 45:85] = 1, 2
+    image = np.clip((labels > 0) * 120 + 60 + rng.normal(0, 5, labels.shape), 0, 255).astype(np.uint8)
+    return [Example("one", image, labels)]
+
+
+def settings(**changes):
+    base = {"architecture": "erfnet", "sizes": ((64, 2),), "warmup": 1, "checkpoint_seconds": 0.0}
+    return TrainingSettings(**{**base, **changes})
+
+
+def test_the_rate_rises_stays_and_falls_to_zero():
+    plan = TrainingSettings(steps=100, warmup=10, cooldown=0.2)
+    rates = [learning_rate(plan, step) for step in range(101)]
+    assert rates[0] == pytest.approx(0.1)
+    assert rates[10:80] == [1.0] * 70
+    assert rates[90] == pytest.approx(0.5)
+    assert rates[100] == 0.0
+
+
+class StopAfter:
+    """A validation that ends the run when it has been asked often enough."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def __call__(self, network):
+        self.times -= 1
+        if self.times == 0:
+            raise KeyboardInterrupt
+        return {"score": 0.5}
+
+
+def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
+    plan = settings(steps=5, validate_every=1)
+    whole = train(examples(), tmp_path / "a", plan, report=lambda _: None)
+    with pytest.raises(KeyboardInterrupt):
+        train(examples(), tmp_path / "b", plan, validate=StopAfter(3), report=lambda _: None)
+    messages = []
+    broken = train(examples(), tmp_path / "b", plan, report=messages.append)
+    assert messages[0].startswith("resumed at step 2")
+    a, b = load_file(whole.parent / "last.safetensors"), load_file(broken.parent / "last.safetensors")
+    assert a.keys() == b.keys()
+    for name in a:
+        assert np.allclose(a[name], b[name], atol=1e-6), name
+
+
+def test_an_unknown_architecture_is_one_clear_line():
+    with pytest.raises(InputError, match="no network is called"):
+        build_network("unet")
+
+
+def test_the_validator_scores_between_zero_and_one():
+    scores = validator(examples(), "cpu")(build_network("erfnet").eval())
+    assert 0.0 <= scores["score"] <= 1.0
