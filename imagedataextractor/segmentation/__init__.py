@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.errors import UsageError
+from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import sha256_of
 from imagedataextractor.records import Segmentation
 
@@ -68,7 +68,10 @@ class Segmenter:
         path = find_weights(name)
         info, tensors = load_weights(path)
         network = build_network(info.architecture)
-        network.load_state_dict(tensors, strict=True)
+        try:
+            network.load_state_dict(tensors, strict=True)
+        except RuntimeError as error:  # its message lists every tensor of the network
+            raise InputError(f"{path}: the weights do not fit the network {info.architecture!r}") from error
         return cls(name, network.eval().to(device), info, sha256_of(path), device)
 
     def segment(
@@ -102,7 +105,7 @@ class Segmenter:
             raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
         if samples < 1:
             raise UsageError(f"the number of samples must be at least 1, not {samples}")
-        if self.info.defaults.get("rules") == "published":
+        if str(self.info.defaults.get("rules", "")).startswith("published"):
             found = self._published(image, mode, samples, threshold, seed, exclude)
         else:
             found = self._own(image, mode, samples, threshold, seed, exclude)
@@ -150,9 +153,17 @@ class Segmenter:
         exclude: npt.NDArray[np.bool_] | None,
     ) -> Segmentation:
         from imagedataextractor.segmentation.erfnet import BPartISNet
-        from imagedataextractor.segmentation.inference import without_excluded
-        from imagedataextractor.segmentation.published import segment_published
+        from imagedataextractor.segmentation.published import RULES, segment_published
 
         assert isinstance(self._network, BPartISNet)
-        found = segment_published(image, mode, samples, threshold, seed, network=self._network, device=self.device)
-        return found if exclude is None else without_excluded(found, exclude)
+        return segment_published(
+            image,
+            mode,
+            samples,
+            threshold,
+            seed,
+            rules=RULES[self.info.defaults["rules"]],
+            network=self._network,
+            device=self.device,
+            exclude=exclude,
+        )

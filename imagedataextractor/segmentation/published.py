@@ -48,6 +48,7 @@ __all__ = [
     "NATIVE",
     "NATIVE_MODEL_NAME",
     "PUBLISHED",
+    "RULES",
     "Rules",
     "cluster_published",
     "fetch",
@@ -255,6 +256,9 @@ PUBLISHED = Rules(square=True)
 #: Native aspect ratio; groups down to 30 px. On the validation split this keeps the small particles
 #: (benchmarks/segmentation_table.py).
 NATIVE = Rules(square=False, min_pixels=30)
+
+#: What "rules" among the defaults of a weights file may say.
+RULES: Mapping[str, Rules] = {"published": PUBLISHED, "published-native": NATIVE}
 
 #: Seeds at or below this are background; a pixel belongs to a seed where φ is above it.
 _SEED_THRESHOLD = _MEMBER_THRESHOLD = 0.5

@@ -44,8 +44,10 @@ SUFFIX = ".safetensors"
 _KEY = "imagedataextractor-weights"
 #: Raised when a reader of the older version would misread the newer file.
 FORMAT_VERSION = 1
-#: Names of models that share another's file (they run the same weights by other rules).
-_ALIASES = {"bpartis-2021-native": "bpartis-2021"}
+#: Models that are another's weights with other defaults: name → (whose, what differs).
+_VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "bpartis-2021-native": ("bpartis-2021", {"rules": "published-native"}),
+}
 #: Models that are not bundled but can be had, and how.
 _FETCHABLE = {"bpartis-2021": "run `ide model fetch bpartis-2021` once to download it (98 MB)"}
 
@@ -158,6 +160,8 @@ def load_weights(name: str | Path) -> tuple[WeightsInfo, dict[str, Tensor]]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
     except (OSError, SafetensorError) as error:
         raise InputError(_not_safetensors(path, error)) from error
+    if str(name) in _VARIANTS:
+        info = dataclasses.replace(info, name=str(name), defaults={**info.defaults, **_VARIANTS[str(name)][1]})
     return info, {key: _single(value) for key, value in tensors.items()}
 
 
@@ -177,14 +181,14 @@ def find_weights(name: str | Path) -> Path:
     text = str(name)
     if isinstance(name, Path) or text.endswith(SUFFIX) or os.sep in text:
         return _existing(text)
-    text = _ALIASES.get(text, text)
+    text = _VARIANTS[text][0] if text in _VARIANTS else text
     for folder in (_bundled_folder(), models_folder()):
         path = folder / f"{text}{SUFFIX}" if folder else None
         if path is not None and path.is_file():
             return path
     if text in _FETCHABLE:
         raise InputError(f"model {text!r} is not on this machine: {_FETCHABLE[text]}")
-    known = ", ".join(sorted({p.stem for p, _ in _files()} | set(_FETCHABLE))) or "none"
+    known = ", ".join(sorted({p.stem for p, _ in _files()} | set(_FETCHABLE)))
     raise InputError(f"no model is called {text!r}; known here: {known} (`ide model list`), or give a {SUFFIX} file")
 
 

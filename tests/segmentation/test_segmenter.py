@@ -1,0 +1,95 @@
+"""A model by name: the right network, its own rules, its own defaults."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.erfnet import BPartISNet
+from imagedataextractor.segmentation.inference import calibration_features
+from imagedataextractor.segmentation.network import LiteBPartISNet
+from imagedataextractor.segmentation.reliability import fit_calibration
+from imagedataextractor.segmentation.weights import WeightsInfo, cached_path, save_weights
+
+PICTURE = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
+
+
+def eager(network: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Weights that call everything a particle."""
+    with torch.no_grad():
+        network.decoders[1].output_conv.bias.fill_(2.0)  # type: ignore[index, union-attr]
+    return network.state_dict()
+
+
+def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
+    torch.manual_seed(0)
+    defaults = {"samples": 3, "threshold": 0.5, "clustering": {"min_pixels": 40}}
+    info = WeightsInfo("mine", "lite0", defaults=defaults)
+    digest = save_weights(cached_path("mine"), eager(LiteBPartISNet()), info)
+    found = Segmenter.load("mine", "cpu").segment(PICTURE)
+    assert (found.model, found.weights_sha256, found.samples, found.threshold) == ("mine", digest, 3, 0.5)
+    areas = np.bincount(found.label_map.ravel())[1:]
+    assert len(areas) > 0
+    assert areas.min() >= 40
+    asked = Segmenter.load("mine", "cpu").segment(PICTURE, samples=2, threshold=0.1)
+    assert (asked.samples, asked.threshold) == (2, 0.1)
+
+
+def test_a_calibration_in_the_header_makes_the_score() -> None:
+    torch.manual_seed(0)
+    weights = eager(LiteBPartISNet())
+    rows = {"uncertainty": [0.1, 0.2, 0.3, 0.4], "seed": [0.9, 0.9, 0.6, 0.6], "area_px": [90, 80, 70, 60]}
+    features = calibration_features({name: np.array(values) for name, values in rows.items()})
+    calibration = fit_calibration(features, [True, True, False, False]).as_dict()
+    save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0"))
+    save_weights(cached_path("calibrated"), weights, WeightsInfo("calibrated", "lite0", calibration=calibration))
+    plain, calibrated = (Segmenter.load(name, "cpu").segment(PICTURE, samples=2) for name in ("plain", "calibrated"))
+    np.testing.assert_array_equal(plain.label_map, calibrated.label_map)
+    assert not np.allclose(plain.score, calibrated.score)
+    assert ((calibrated.score > 0) & (calibrated.score < 1)).all()
+
+
+def test_the_published_weights_run_by_their_own_rules_and_by_the_native_ones() -> None:
+    torch.manual_seed(0)
+    network = BPartISNet()
+    defaults = {"rules": "published", "samples": 2, "threshold": 0.0125}
+    info = WeightsInfo("bpartis-2021", "erfnet", defaults=defaults)
+    save_weights(cached_path("bpartis-2021"), eager(network), info)
+    squeezed = Segmenter.load("bpartis-2021", "cpu").segment(PICTURE, mode="bayesian")
+    native = Segmenter.load("bpartis-2021-native", "cpu").segment(PICTURE, mode="bayesian")
+    assert (squeezed.model, native.model) == ("bpartis-2021", "bpartis-2021-native")
+    assert squeezed.weights_sha256 == native.weights_sha256
+    assert squeezed.label_map.shape == native.label_map.shape == PICTURE.shape
+    assert not np.array_equal(squeezed.uncertainty_map, native.uncertainty_map)
+
+
+def test_nothing_is_found_where_it_is_excluded() -> None:
+    torch.manual_seed(0)
+    info = WeightsInfo("bpartis-2021", "erfnet", defaults={"rules": "published"})
+    save_weights(cached_path("bpartis-2021"), eager(BPartISNet()), info)
+    save_weights(cached_path("mine"), eager(LiteBPartISNet()), WeightsInfo("mine", "lite0"))
+    exclude = np.zeros(PICTURE.shape, bool)
+    exclude[60:, :70] = True
+    for name in ("bpartis-2021", "mine"):
+        found = Segmenter.load(name, "cpu").segment(PICTURE, mode="discriminative", exclude=exclude)
+        assert not found.label_map[exclude].any()
+        assert len(found.uncertainty) == found.label_map.max()
+
+
+def test_weights_that_do_not_fit_are_one_clear_line() -> None:
+    save_weights(cached_path("odd"), {"a": torch.ones(1)}, WeightsInfo("odd", "erfnet"))
+    with pytest.raises(InputError, match="do not fit the network 'erfnet'"):
+        Segmenter.load("odd", "cpu")
+    save_weights(cached_path("newer"), {"a": torch.ones(1)}, WeightsInfo("newer", "transformer"))
+    with pytest.raises(InputError, match="transformer"):
+        Segmenter.load("newer", "cpu")
