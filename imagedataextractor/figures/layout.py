@@ -37,10 +37,16 @@ INK_LEVELS = 18
 BLOCK_FILL = 0.86
 #: Fraction of a block's own pixels that must be ink; the inside of a plot's frame is paper.
 BLOCK_INK = 0.55
-#: Shortest side of a block or an axis, as a fraction of the figure's shorter side.
-CORE_SIDE = 0.07
+#: Shortest side of a block, as a fraction of the figure's size (the root of its area).
+CORE_SIDE = 0.06
+#: Shortest axis, as a fraction of the figure's size.
+AXIS_SIDE = 0.09
+#: An axes core smaller than this share of the largest one is the frame of a legend.
+LEGEND_AREA = 0.15
 #: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
 FLAT_GRAPHIC = 0.5
+#: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
+FLAT_DRAWING = 0.38
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,7 @@ class Layout:
     """What the analysis of one figure saw, in pixels of the reduced copy."""
 
     grey: GreyArray
+    coloured: BoolArray
     scale: float
     paper: int
     ink: BoolArray
@@ -66,6 +73,11 @@ class Layout:
     def shape(self) -> tuple[int, int]:
         height, width = self.grey.shape
         return height, width
+
+    @property
+    def size(self) -> float:
+        """Root of the area: what lengths are compared with, whatever the page's proportions."""
+        return float(np.sqrt(self.grey.size))
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box:
@@ -116,8 +128,10 @@ def analyse(image: npt.NDArray[np.uint8]) -> Layout:
     image = shrink(image, WORK_SIDE)
     grey = to_grey(image)
     paper = _paper_level(grey)
-    ink = _ink_mask(image, grey, paper)
-    layout = Layout(grey=grey, scale=scale, paper=paper, ink=ink)
+    coloured = _coloured_mask(image)
+    # Pale yellow on white is as bright as paper, but it is no paper.
+    ink = ((grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)) | coloured
+    layout = Layout(grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
     layout.blocks = _find_blocks(layout)
     layout.axes = _find_axes(layout)
     return layout
@@ -131,12 +145,13 @@ def _paper_level(grey: GreyArray) -> int:
     return 255
 
 
-def _ink_mask(image: npt.NDArray[np.uint8], grey: GreyArray, paper: int) -> BoolArray:
-    far = (grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)
-    if image.ndim == 3:  # pale yellow on white is as bright as paper, but it is no paper
-        spread = image.max(axis=2).astype(np.int16) - image.min(axis=2)
-        far |= spread > 2 * INK_LEVELS
-    return np.asarray(far, dtype=np.bool_)
+def _coloured_mask(image: npt.NDArray[np.uint8]) -> BoolArray:
+    if image.ndim == 2:
+        return np.zeros(image.shape, np.bool_)
+    channels = cv2.split(image)
+    highest = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
+    lowest = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
+    return np.asarray(cv2.subtract(highest, lowest) > 2 * INK_LEVELS, dtype=np.bool_)
 
 
 # ---------------------------------------------------------------- blocks
@@ -144,24 +159,24 @@ def _ink_mask(image: npt.NDArray[np.uint8], grey: GreyArray, paper: int) -> Bool
 
 def _find_blocks(layout: Layout) -> list[Core]:
     """Solid rectangles of ink, cut into single images where they touch."""
-    height, width = layout.shape
-    shortest = max(12, round(CORE_SIDE * min(height, width)))
+    shortest = max(12, round(CORE_SIDE * layout.size))
     ink = layout.ink.astype(np.uint8)
     # Axis ticks, letters and leaders that touch an image hang on it by thin strokes.
     # An opening as wide as a few strokes lets go of them.
-    thickness = max(5, round(0.012 * min(height, width)) | 1)
+    thickness = max(5, round(0.01 * layout.size) | 1)
     kernel = np.ones((thickness, thickness), np.uint8)
     solid = np.asarray(cv2.morphologyEx(_fill_holes(ink), cv2.MORPH_OPEN, kernel), dtype=np.uint8)
     _, _, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
-    boxes: list[Box] = []
-    for x, y, w, h, area in stats[1:].tolist():
-        if w < shortest or h < shortest:
-            continue
-        box = Box(x, y, x + w, y + h)
-        boxes += _rectangles_of(solid, ink, box, area, shortest)
     pieces: list[Box] = []
-    for box in boxes:
-        pieces += split_block(layout, box, shortest, edges=_flat_share(layout.grey, box) < FLAT_GRAPHIC)
+    for x, y, w, h, area in stats[1:].tolist():
+        box = Box(x, y, x + w, y + h)
+        inked = float(ink[box.slices].mean())
+        if min(w, h) < shortest or area < BLOCK_FILL * box.area or inked < BLOCK_INK:
+            continue  # too small, not a rectangle, or the frame of a plot
+        flat = _flat_share(layout.grey, box)
+        if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > 0.2:
+            continue
+        pieces += split_block(layout, box, shortest, edges=flat < FLAT_GRAPHIC)
     return [Core("block", b) for b in _drop_nested(pieces)]
 
 
@@ -170,21 +185,6 @@ def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     filled = np.zeros_like(ink)
     cv2.drawContours(filled, contours, -1, 1, thickness=cv2.FILLED)
     return filled
-
-
-def _rectangles_of(
-    solid: npt.NDArray[np.uint8], ink: npt.NDArray[np.uint8], box: Box, area: int, shortest: int
-) -> list[Box]:
-    """`box` if it is a solid rectangle; its parts where several rectangles hang together."""
-    if min(box.width, box.height) < shortest:
-        return []
-    fill = area / box.area
-    inked = float(ink[box.slices].mean())
-    if fill >= BLOCK_FILL and inked >= BLOCK_INK:
-        return [box]
-    if fill >= BLOCK_FILL:
-        return []  # the frame of a plot
-    return []
 
 
 def _drop_nested(boxes: Sequence[Box]) -> list[Box]:
@@ -278,15 +278,14 @@ def runs(mask: BoolArray) -> list[tuple[int, int]]:
 
 def _find_axes(layout: Layout) -> list[Core]:
     """Boxes spanned by the axes and frames of plots, outside the blocks."""
-    height, width = layout.shape
-    shortest = max(24, round(0.1 * min(height, width)))
+    shortest = max(24, round(AXIS_SIDE * layout.size))
     contrast = cv2.absdiff(layout.grey, np.full_like(layout.grey, layout.paper))
     strokes = (contrast > 50).astype(np.uint8)
     for block in layout.blocks:
         strokes[block.box.slices] = 0
     horizontal = _strokes(strokes, shortest, axis=1)
     vertical = _strokes(strokes, shortest, axis=0)
-    near = max(4, round(0.01 * min(height, width)))
+    near = max(4, round(0.01 * layout.size))
     boxes = []
     for h in horizontal:
         for v in vertical:
@@ -294,7 +293,9 @@ def _find_axes(layout: Layout) -> list[Core]:
             meets = v.y0 - near <= h.y0 <= v.y1 + near and min(abs(h.y0 - v.y1), abs(h.y0 - v.y0)) <= near
             if at_end and meets:
                 boxes.append(bounding_box([h, v]))
-    return [Core("axes", b) for b in _merge_overlapping(boxes)]
+    merged = _merge_overlapping(boxes)
+    largest = max((b.area for b in merged), default=0)
+    return [Core("axes", b) for b in merged if b.area >= LEGEND_AREA * largest]
 
 
 def _strokes(strokes: npt.NDArray[np.uint8], shortest: int, axis: int) -> list[Box]:

@@ -18,7 +18,7 @@ __all__ = ["Region", "cut_page"]
 GUTTER_PX = 3
 #: A drawing without axes makes a panel of its own only if its box is at least this share of the page …
 MASS_AREA = 0.03
-#: … and its shorter side at least this share of the page's shorter side.
+#: … and its shorter side at least this share of the page's size (the root of its area).
 MASS_SIDE = 0.12
 
 
@@ -59,7 +59,7 @@ def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
     page = _Page(layout, ink, letters)
     height, width = layout.shape
     cores = list(layout.blocks) + list(layout.axes)
-    cores = [c for c in cores if not _inside_other(c, cores)]
+    cores = _joined(cores)
     cores += _masses(layout, cores, letters)
     whole = ink_box(ink, Box(0, 0, width, height))
     if whole is None:
@@ -67,29 +67,38 @@ def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
     return _cut(page, whole, cores, list(range(len(letters))))
 
 
-def _inside_other(core: Core, cores: Sequence[Core]) -> bool:
-    return any(
-        other is not core
-        and core.box.intersection(other.box).area > 0.8 * core.box.area
-        and other.box.area > core.box.area
-        for other in cores
-    )
+def _joined(cores: Sequence[Core]) -> list[Core]:
+    """Cores that overlap are one: a picture inside a plot, two frames of the same plot."""
+    joined = sorted(cores, key=lambda c: -c.box.area)
+    changed = True
+    while changed:
+        changed = False
+        for i, a in enumerate(joined):
+            for j in range(i + 1, len(joined)):
+                b = joined[j]
+                if a.box.intersection(b.box).area > 0.3 * min(a.box.area, b.box.area):
+                    joined[i] = Core(a.kind, bounding_box([a.box, b.box]))
+                    del joined[j]
+                    changed = True
+                    break
+            if changed:
+                break
+    return joined
 
 
 def _masses(layout: Layout, cores: Sequence[Core], letters: Sequence[Box]) -> list[Core]:
     """Drawings that have neither axes nor a solid rectangle: schematics, formulas, free-form plots."""
-    height, width = layout.shape
     ink = layout.ink.astype(np.uint8)
     for core in cores:
         ink[core.box.slices] = 0
     for letter in letters:
         ink[letter.slices] = 0
-    reach = max(5, round(0.025 * min(height, width)) | 1)
+    reach = max(5, round(0.025 * layout.size) | 1)
     joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     found = []
     for x, y, w, h, _ in stats[1:].tolist():
-        large = w * h >= MASS_AREA * height * width and min(w, h) >= MASS_SIDE * min(height, width)
+        large = w * h >= MASS_AREA * layout.grey.size and min(w, h) >= MASS_SIDE * layout.size
         if large:
             found.append(Core("mass", Box(x, y, x + w, y + h)))
     return found
@@ -149,7 +158,9 @@ def _value_of_cut(
     for i in letters:
         lettered[_on_side(page.letters[i], axis, at)] += 1
     if letters and len(page.letters) >= 2:
-        if not (lettered[0] and lettered[1]) and not _images_alone(sides):
+        apart = lettered[0] and lettered[1] and _letters_apart(page, axis, at, letters)
+        bare = bool(cores) and not all(sides)
+        if (not apart or bare) and not _images_alone(sides):
             return None
     elif not all(sides) or all(c.kind == "mass" for c in cores):
         return None
@@ -159,8 +170,29 @@ def _value_of_cut(
     return value
 
 
+def _letters_apart(page: _Page, axis: int, at: int, letters: Sequence[int]) -> bool:
+    """Whether the letters on either side stand clearly apart, not on one line that the cut grazes."""
+    middles = [
+        (page.letters[i].y0 + page.letters[i].y1) / 2 if axis == 0 else (page.letters[i].x0 + page.letters[i].x1) / 2
+        for i in letters
+    ]
+    before, after = [m for m in middles if m < at], [m for m in middles if m >= at]
+    height = max(page.letters[i].height for i in letters)
+    return min(after) - max(before) > 1.5 * height
+
+
+#: A bare strip longer than this many times its height (a gel, a colour bar) is part of a panel, not one.
+STRIP_ASPECT = 3.5
+
+
 def _images_alone(sides: tuple[list[Core], list[Core]]) -> bool:
-    return all(side and all(c.kind == "block" for c in side) for side in sides)
+    """Whether both sides hold images and nothing else, so that each stands for itself without a letter."""
+    return all(side and all(_is_picture(c) for c in side) for side in sides)
+
+
+def _is_picture(core: Core) -> bool:
+    aspect = core.box.width / max(1, core.box.height)
+    return core.kind == "block" and 1 / STRIP_ASPECT < aspect < STRIP_ASPECT
 
 
 def _letter_follows(page: _Page, axis: int, last: int, letters: Sequence[int]) -> bool:

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.figures.infobar import find_info_bar, read_info_bar
+from imagedataextractor.figures.insets import find_insets
 from imagedataextractor.figures.kinds import classify
-from imagedataextractor.figures.layout import analyse
-from imagedataextractor.figures.page import cut_page
+from imagedataextractor.figures.layout import Layout, analyse
+from imagedataextractor.figures.letters import Letter, find_letters
+from imagedataextractor.figures.naming import (
+    complete_letters,
+    is_measurable,
+    reading_order,
+    subcaption_of,
+    technique_of,
+)
+from imagedataextractor.figures.page import Region, cut_page
 from imagedataextractor.ocr import OcrEngine
-from imagedataextractor.records import Box, CaptionFacts, Panel
+from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel
 from imagedataextractor.settings import FigureSettings
 
-__all__ = ["reading_order", "split_figure"]
+__all__ = ["split_figure"]
 
 DEFAULTS = FigureSettings()
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A panel on its way: where it is, what it is called, and the images it is made of (figure px)."""
+
+    box: Box
+    label: str | None
+    letter_box: Box | None
+    images: tuple[Box, ...]
 
 
 def split_figure(
@@ -26,50 +47,133 @@ def split_figure(
     ocr: OcrEngine | None = None,
     settings: FigureSettings = DEFAULTS,
 ) -> list[Panel]:
-    """Panels of a figure, in reading order.
+    """Panels of a figure, in reading order, each followed by its insets.
 
     Parameters
     ----------
     image : uint8 array, shape (H, W) or (H, W, 3)
     facts : CaptionFacts, optional
-        What the caption says: sub-captions, techniques.
+        What the caption says: letters to look for, sub-captions, techniques.
     ocr : OcrEngine, optional
-        Reads what the built-in letter reader cannot: instrument data bars. Without it they are not read.
+        Reads the instruments' data bars. Letters are read without it.
     settings : FigureSettings, optional
 
     Returns
     -------
     list of Panel
         At least one: a figure that cannot be divided is one panel.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> page = np.full((200, 420), 255, np.uint8)
+    >>> page[:, :200] = np.random.default_rng(0).integers(40, 200, (200, 200))
+    >>> page[:, 220:] = np.random.default_rng(1).integers(40, 200, (200, 200))
+    >>> [panel.box.x0 for panel in split_figure(page)]
+    [0, 220]
     """
+    pieces = _pieces(image, facts, settings)
+    panels: list[Panel] = []
+    for piece in pieces:
+        panels += _describe(image, piece, len(panels), facts, ocr, settings)
+    return panels
+
+
+def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: FigureSettings) -> list[_Piece]:
+    """Boxes and letters of the panels, in reading order."""
     height, width = image.shape[:2]
+    expected = tuple(facts.subcaptions) if facts is not None else ()
     layout = analyse(image)
-    boxes = [_to_figure(r.box, layout.scale, width, height) for r in cut_page(layout)]
-    boxes = [b for b in boxes if min(b.width, b.height) >= settings.min_panel_px] or [Box(0, 0, width, height)]
-    panels = []
-    for index, box in enumerate(reading_order(boxes)):
-        kind, score = classify(image[box.slices])
-        panels.append(Panel(index=index, box=box, kind=kind, kind_score=score))
-    return [dataclasses.replace(p, measurable=p.kind == "em") for p in panels]
+    letters = find_letters(layout, expected)
+    regions = cut_page(layout, [letter.box for letter in letters])
+    pieces = [_piece(region, letters, layout, width, height) for region in regions]
+    pieces = [p for p in pieces if min(p.box.width, p.box.height) >= settings.min_panel_px]
+    if not pieces:
+        return [_Piece(Box(0, 0, width, height), None, None, ())]
+    labels = complete_letters([p.label for p in pieces], [p.box for p in pieces], expected)
+    pieces = [replace(p, label=label) for p, label in zip(pieces, labels, strict=True)]
+    if all(p.label for p in pieces) and len({p.label for p in pieces}) == len(pieces):
+        return sorted(pieces, key=lambda p: p.label or "")
+    return [pieces[i] for i in reading_order([p.box for p in pieces])]
 
 
-def _to_figure(box: Box, scale: float, width: int, height: int) -> Box:
-    """A box of the reduced copy in pixels of the figure."""
-    return Box(
-        max(0, round(box.x0 / scale)),
-        max(0, round(box.y0 / scale)),
-        min(width, round(box.x1 / scale)),
-        min(height, round(box.y1 / scale)),
+def _piece(region: Region, letters: Sequence[Letter], layout: Layout, width: int, height: int) -> _Piece:
+    def full(box: Box) -> Box:
+        scale = layout.scale
+        return Box(
+            max(0, round(box.x0 / scale)),
+            max(0, round(box.y0 / scale)),
+            min(width, round(box.x1 / scale)),
+            min(height, round(box.y1 / scale)),
+        )
+
+    letter = letters[region.letter] if region.letter is not None else None
+    return _Piece(
+        box=full(region.box),
+        label=letter.text if letter else None,
+        letter_box=full(letter.box) if letter else None,
+        images=tuple(full(c.box) for c in region.cores if c.kind == "block"),
     )
 
 
-def reading_order(boxes: list[Box]) -> list[Box]:
-    """Rows from the top, each from the left; boxes whose tops lie within half a height share a row."""
-    left = sorted(boxes, key=lambda b: (b.y0, b.x0))
-    ordered: list[Box] = []
-    while left:
-        top = left[0]
-        row = [b for b in left if b.y0 < top.y0 + 0.5 * min(top.height, b.height)]
-        ordered += sorted(row, key=lambda b: b.x0)
-        left = [b for b in left if b not in row]
-    return ordered
+def _describe(
+    image: npt.NDArray[np.uint8],
+    piece: _Piece,
+    index: int,
+    facts: CaptionFacts | None,
+    ocr: OcrEngine | None,
+    settings: FigureSettings,
+) -> list[Panel]:
+    """The panel of a piece, and its insets."""
+    pixels = image[piece.box.slices]
+    insets = _insets_of(image, piece, settings)
+    kind, score = classify(_main_image(image, piece))
+    words = subcaption_of(piece.label, facts)
+    technique = technique_of(kind, piece.label, facts)
+    bar: InfoBar | None = None
+    if kind == "em":
+        bar_box = find_info_bar(pixels)
+        bar = read_info_bar(pixels, bar_box, ocr) if bar_box is not None else None
+    panel = Panel(
+        index=index,
+        box=piece.box,
+        label=piece.label,
+        kind=kind,
+        kind_score=score,
+        technique=technique,
+        measurable=is_measurable(kind, technique, words),
+        subcaption=words,
+        insets=tuple(b.shifted(-piece.box.x0, -piece.box.y0) for b in insets),
+        label_box=_letter_inside(piece),
+        info_bar=bar,
+    )
+    return [panel, *(_inset(image, box, index, k) for k, box in enumerate(insets, start=1))]
+
+
+def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.uint8]:
+    """What the panel is judged by: the largest of its images if it is made of images, else all of it."""
+    covered = sum(b.area for b in piece.images)
+    if piece.images and covered > 0.6 * piece.box.area:
+        return image[max(piece.images, key=lambda b: b.area).slices]
+    return image[piece.box.slices]
+
+
+def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSettings) -> list[Box]:
+    """Insets in figure coordinates: images beside the main one, and pictures within it."""
+    if not piece.images:
+        return []
+    main = max(piece.images, key=lambda b: b.area)
+    found = [b for b in piece.images if b is not main]
+    found += [b.shifted(main.x0, main.y0) for b in find_insets(image[main.slices])]
+    return [b.intersection(piece.box) for b in found if min(b.width, b.height) >= settings.min_panel_px]
+
+
+def _letter_inside(piece: _Piece) -> Box | None:
+    if piece.letter_box is None or piece.letter_box.intersection(piece.box).area == 0:
+        return None
+    return piece.letter_box.intersection(piece.box).shifted(-piece.box.x0, -piece.box.y0)
+
+
+def _inset(image: npt.NDArray[np.uint8], box: Box, parent: int, offset: int) -> Panel:
+    kind, score = classify(image[box.slices])
+    return Panel(index=parent + offset, box=box, kind=kind, kind_score=score, measurable=kind == "em", parent=parent)

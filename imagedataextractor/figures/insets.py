@@ -1,0 +1,192 @@
+"""Pictures inside pictures: the insets of a micrograph.
+
+Two sorts are looked for. A *picture* laid over another leaves a rectangle whose sides are long
+straight steps (or frame lines), where they do not lie on the outer picture's own border. A *plot*
+drawn straight onto the micrograph leaves axes and coloured ink, which a grey micrograph has not.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.figures.layout import bounding_box, runs, shrink
+from imagedataextractor.images import to_grey
+from imagedataextractor.records import Box
+
+__all__ = ["find_insets"]
+
+Grey = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+#: Longest side of the copy that is searched, px.
+SEARCH_SIDE = 420
+#: Sides of an inset as fractions of the panel's: smaller ones are labels, larger ones the panel itself.
+SIDE_RANGE = (0.14, 0.72)
+#: Share of an inset's free side along which the step must be seen.
+SIDE_COVERED = 0.8
+#: Least height of a step, grey levels.
+STEP_LEVELS = 14.0
+
+
+def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
+    """Insets of a picture.
+
+    Parameters
+    ----------
+    panel : uint8 array, shape (H, W) or (H, W, 3)
+
+    Returns
+    -------
+    list of Box
+        In pixels of the panel, none inside another, largest first.
+    """
+    if min(panel.shape[:2]) < 60:
+        return []
+    small = shrink(panel, SEARCH_SIDE)
+    found = _rectangles(to_grey(small)) + _drawn_plots(small)
+    scale = panel.shape[0] / small.shape[0]
+    height, width = panel.shape[:2]
+    boxes = [
+        Box(round(b.x0 * scale), round(b.y0 * scale), min(width, round(b.x1 * scale)), min(height, round(b.y1 * scale)))
+        for b in _apart(found)
+    ]
+    return sorted(boxes, key=lambda b: -b.area)
+
+
+def _apart(boxes: list[Box]) -> list[Box]:
+    """Of boxes that overlap, their union if they overlap much, else the larger."""
+    kept: list[Box] = []
+    for box in sorted(boxes, key=lambda b: -b.area):
+        clash = [k for k in kept if k.intersection(box).area > 0.1 * box.area]
+        if not clash:
+            kept.append(box)
+    return kept
+
+
+# ---------------------------------------------------------------- pictures laid over the picture
+
+
+def _rectangles(grey: Grey) -> list[Box]:
+    height, width = grey.shape
+    vertical = _steps(grey, axis=1)
+    horizontal = _steps(grey, axis=0)
+    xs = _long_lines(vertical, round(SIDE_RANGE[0] * height), axis=1)
+    ys = _long_lines(horizontal, round(SIDE_RANGE[0] * width), axis=0)
+    v_sum = np.vstack([np.zeros((1, width), np.float32), np.cumsum(vertical, axis=0)])
+    h_sum = np.hstack([np.zeros((height, 1), np.float32), np.cumsum(horizontal, axis=1)])
+    scored: list[tuple[float, Box]] = []
+    lefts, tops = [0, *xs], [0, *ys]
+    rights, bottoms = [*xs, width], [*ys, height]
+    for x0 in lefts:
+        for x1 in rights:
+            if not SIDE_RANGE[0] * width <= x1 - x0 <= SIDE_RANGE[1] * width:
+                continue
+            for y0 in tops:
+                for y1 in bottoms:
+                    if not SIDE_RANGE[0] * height <= y1 - y0 <= SIDE_RANGE[1] * height:
+                        continue
+                    score = _sides_covered(v_sum, h_sum, Box(x0, y0, x1, y1))
+                    if score >= SIDE_COVERED:
+                        scored.append((score, Box(x0, y0, x1, y1)))
+    scored.sort(key=lambda s: -s[0] * np.sqrt(s[1].area))
+    kept: list[Box] = []
+    for _, box in scored:
+        if not any(k.intersection(box).area > 0.1 * min(k.area, box.area) for k in kept):
+            kept.append(box)
+    return kept
+
+
+def _steps(grey: Grey, axis: int) -> Floats:
+    """1 where the grey level steps across `axis` more than it does nearby; index i: between i-1 and i."""
+    levels = cv2.blur(grey, (1, 3) if axis == 1 else (3, 1)).astype(np.float32)
+    if axis == 0:
+        levels = levels.T
+    height, width = levels.shape
+    step = np.zeros((height, width), np.float32)
+    # A scaled figure blurs an edge over two or three pixels: compare neighbours two apart.
+    step[:, 2:-2] = np.abs(levels[:, 3:-1] - levels[:, :-4])
+    usual = cv2.blur(step, (15, 1))
+    clear = ((step > STEP_LEVELS) & (step > 1.5 * usual)).astype(np.float32)
+    # Both pixels beside a sharp edge see it; so may the line be one pixel off.
+    clear = np.asarray(cv2.dilate(clear, np.ones((1, 3), np.uint8)), np.float32)
+    return clear.T if axis == 0 else clear
+
+
+def _long_lines(clear: Floats, least: int, axis: int) -> list[int]:
+    """Positions along `axis` at which steps line up over at least `least` pixels without much of a gap."""
+    lines = clear if axis == 1 else clear.T
+    closed = cv2.morphologyEx(lines.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 1), np.uint8))
+    opened = cv2.morphologyEx(closed, cv2.MORPH_OPEN, np.ones((max(3, int(0.8 * least)), 1), np.uint8))
+    strength = opened.sum(axis=0)
+    positions = []
+    for first, last in runs(strength > 0):
+        positions.append(first + int(np.argmax(lines[:, first:last].sum(axis=0))))
+    margin = 0.03 * lines.shape[1]
+    positions = [p for p in positions if margin < p < lines.shape[1] - margin]
+    strongest = sorted(positions, key=lambda p: -float(strength[p]))[:24]
+    return sorted(strongest)
+
+
+def _sides_covered(v_sum: Floats, h_sum: Floats, box: Box) -> float:
+    """The least covered of the box's sides that do not lie on the picture's border; 0 if three do."""
+    height, width = h_sum.shape[0], v_sum.shape[1]
+    shares = []
+    if box.x0 > 0:
+        shares.append((v_sum[box.y1, box.x0] - v_sum[box.y0, box.x0]) / box.height)
+    if box.x1 < width:
+        shares.append((v_sum[box.y1, box.x1] - v_sum[box.y0, box.x1]) / box.height)
+    if box.y0 > 0:
+        shares.append((h_sum[box.y0, box.x1] - h_sum[box.y0, box.x0]) / box.width)
+    if box.y1 < height:
+        shares.append((h_sum[box.y1, box.x1] - h_sum[box.y1, box.x0]) / box.width)
+    return float(min(shares)) if len(shares) >= 2 else 0.0
+
+
+# ---------------------------------------------------------------- plots drawn onto the picture
+
+
+def _drawn_plots(panel: npt.NDArray[np.uint8]) -> list[Box]:
+    """Plots with coloured bars or curves over a grey micrograph, with their axes and labels."""
+    if panel.ndim == 2:
+        return []
+    height, width = panel.shape[:2]
+    spread = panel.max(axis=2).astype(np.int16) - panel.min(axis=2)
+    coloured = (spread > 70).astype(np.uint8)
+    if coloured.mean() > 0.3:  # a false-colour micrograph
+        return []
+    reach = max(5, round(0.03 * max(height, width)))
+    joined = cv2.dilate(coloured, np.ones((reach, reach), np.uint8))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    boxes = []
+    for x, y, w, h, _ in stats[1:].tolist():
+        inside = coloured[y : y + h, x : x + w]
+        if w < SIDE_RANGE[0] * width or h < SIDE_RANGE[0] * height or inside.mean() < 0.12:
+            continue  # arrows, outlines and letters are coloured too, but thin
+        box = Box(x, y, x + w, y + h)
+        boxes.append(_with_axes(to_grey(panel), box))
+    return boxes
+
+
+def _with_axes(grey: Grey, box: Box) -> Box:
+    """`box` widened to the axes around it and the numbers along them."""
+    height, width = grey.shape
+    dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((7, 7), np.uint8))
+    strokes = (dark > 25).astype(np.uint8)
+    pad_x, pad_y = round(0.35 * box.width), round(0.35 * box.height)
+    zone = Box(max(0, box.x0 - pad_x), max(0, box.y0 - pad_y), min(width, box.x1 + pad_x), min(height, box.y1 + pad_y))
+    part = strokes[zone.slices]
+    lines = [box]
+    for kernel in (np.ones((1, max(8, box.width // 2)), np.uint8), np.ones((max(8, box.height // 2), 1), np.uint8)):
+        found = cv2.morphologyEx(part, cv2.MORPH_OPEN, kernel)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(found, connectivity=8)
+        lines += [Box(x, y, x + w, y + h).shifted(zone.x0, zone.y0) for x, y, w, h, _ in stats[1:].tolist()]
+    axes = bounding_box(lines)
+    # Numbers and title of the axes take about a fifth of the plot's size on the left and below.
+    return Box(
+        max(0, axes.x0 - round(0.2 * axes.width)),
+        max(0, axes.y0 - round(0.05 * axes.height)),
+        min(width, axes.x1 + round(0.05 * axes.width)),
+        min(height, axes.y1 + round(0.2 * axes.height)),
+    )

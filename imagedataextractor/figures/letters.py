@@ -1,0 +1,341 @@
+"""Find and read the letters that name the panels: a, (a), A., iv, a1 …
+
+Blobs of ink of the right size, alone or with brackets, are candidates: anywhere on the paper, and
+near the corners of images in black or white. The glyph network says what each could be. Among the
+candidates of one size and style, the letters of a figure are those that make a sequence a, b, c …;
+single characters elsewhere (axis ticks, markers, annotations) make none.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
+from imagedataextractor.figures.layout import Layout, bounding_box
+from imagedataextractor.records import Box
+
+__all__ = ["Letter", "find_letters"]
+
+#: Height of a panel letter's font as a fraction of the figure's longer side, and its least in px.
+FONT_SHARE = (0.006, 0.075)
+FONT_LEAST_PX = 7.0
+#: Gap to the next character of the same word, in heights.
+WORD_GAP = 0.42
+#: Share of an image's side, from its corners, where its letter may be.
+CORNER_SHARE = 0.34
+#: Thresholds at which white and black letters are looked for inside images, grey levels.
+BRIGHT_LEVELS = (150, 195, 235)
+DARK_LEVELS = (25, 65, 110)
+#: Candidates looked at in one figure, at most.
+MOST_WORDS = 1500
+#: Probability from which a single reading is believed without the caption's word for it.
+SURE = 0.75
+#: Height of a lower-case letter without ascender as a share of a capital's.
+_X_HEIGHT = 0.74
+_LOWER = np.array([CLASSES.index(c) for c in string.ascii_lowercase])
+_UPPER = np.array([CLASSES.index(c) for c in string.ascii_uppercase])
+_OPEN, _CLOSE = CLASSES.index("("), CLASSES.index(")")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A panel letter: as printed (without brackets), how sure, and where (px of the reduced copy)."""
+
+    text: str
+    score: float
+    box: Box
+    font_px: float
+    inside: bool
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    chances: npt.NDArray[np.float32]  # probability of every class
+    box: Box  # with its brackets
+    glyph: Box
+    wrapped: bool
+    inside: bool  # printed on an image
+
+
+def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]:
+    """Letters of the panels of a figure.
+
+    Parameters
+    ----------
+    layout : Layout
+    expected : collection of str
+        Letters that the caption speaks of, if it is known.
+
+    Returns
+    -------
+    list of Letter
+        In the order of the sequence; empty where no sequence is found.
+    """
+    candidates = _read(layout.grey, _on_paper(layout) + _on_images(layout))
+    return _best_sequence(candidates, layout, [e.strip("()[]. ") for e in expected])
+
+
+# ---------------------------------------------------------------- candidates
+
+
+def _font_range(layout: Layout) -> tuple[float, float]:
+    longest = max(layout.shape)
+    return max(FONT_LEAST_PX, FONT_SHARE[0] * longest), max(24.0, FONT_SHARE[1] * longest)
+
+
+def _blobs(mask: npt.NDArray[np.uint8], low: float, high: float) -> list[Box]:
+    """Connected blobs of the size of a character; the dots of i and j go with their stems."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    w, h, area = stats[:, 2], stats[:, 3], stats[:, 4]
+    tall = (h >= 0.6 * low) & (h <= 1.4 * high) & (w <= 1.6 * np.maximum(h, 1)) & (area >= 0.1 * w * h) & (w >= 1)
+    tall[0] = False
+    chosen = stats[tall][:, :4].tolist()
+    dots = stats[(h >= 1) & (h <= 0.35 * high) & (w <= 0.4 * high) & (np.arange(len(h)) > 0) & ~tall][:, :4]
+    boxes = []
+    for x, y, width, height in chosen:
+        box = Box(x, y, x + width, y + height)
+        if len(dots) and width < 0.7 * height:
+            above = y - (dots[:, 1] + dots[:, 3])
+            middle = dots[:, 0] + dots[:, 2] / 2
+            fits = (above >= 0) & (above <= 0.35 * height) & (middle >= x - 1) & (middle <= x + width + 1)
+            fits &= dots[:, 3] <= 0.4 * height
+            if fits.any():
+                dx, dy, dw, dh = dots[np.flatnonzero(fits)[0]].tolist()
+                box = bounding_box([box, Box(dx, dy, dx + dw, dy + dh)])
+        boxes.append(box)
+    return boxes
+
+
+@dataclass(frozen=True)
+class _Word:
+    blobs: tuple[Box, ...]
+    bright: bool
+    inside: bool
+
+
+def _on_paper(layout: Layout) -> list[_Word]:
+    low, high = _font_range(layout)
+    contrast = cv2.absdiff(layout.grey, np.full_like(layout.grey, layout.paper))
+    mask = (contrast > 90).astype(np.uint8)
+    for block in layout.blocks:
+        mask[block.box.slices] = 0
+    words = _alone_or_bracketed(_blobs(mask, low, high))
+    return [_Word(tuple(w), layout.paper == 0, False) for w in words]
+
+
+def _on_images(layout: Layout) -> list[_Word]:
+    low, high = _font_range(layout)
+    found: dict[tuple[int, ...], _Word] = {}
+    for block in layout.blocks:
+        for corner in _corners(block.box, high):
+            patch = layout.grey[corner.slices]
+            for levels, bright in ((BRIGHT_LEVELS, True), (DARK_LEVELS, False)):
+                for level in levels:
+                    mask = ((patch > level) if bright else (patch < level)).astype(np.uint8)
+                    blobs = [b for b in _blobs(mask, low, high) if _clear_of_rim(b, patch.shape)]
+                    if len(blobs) > 60:  # texture, not writing
+                        continue
+                    shifted = [b.shifted(corner.x0, corner.y0) for b in blobs]
+                    for word in _alone_or_bracketed(shifted):
+                        # The same blob at the next threshold is a pixel larger or smaller.
+                        box = bounding_box(word)
+                        key = (bright, len(word), *((v + 1) // 3 for v in (box.x0, box.y0, box.x1, box.y1)))
+                        found.setdefault(key, _Word(tuple(word), bright, True))
+    return list(found.values())
+
+
+def _clear_of_rim(box: Box, shape: tuple[int, ...]) -> bool:
+    return box.x0 > 0 and box.y0 > 0 and box.x1 < shape[1] and box.y1 < shape[0]
+
+
+def _corners(box: Box, high: float) -> list[Box]:
+    width = min(box.width, max(round(CORNER_SHARE * box.width), round(2.5 * high)))
+    height = min(box.height, max(round(CORNER_SHARE * box.height), round(2.0 * high)))
+    return [
+        Box(box.x0, box.y0, box.x0 + width, box.y0 + height),
+        Box(box.x1 - width, box.y0, box.x1, box.y0 + height),
+        Box(box.x0, box.y1 - height, box.x0 + width, box.y1),
+    ]
+
+
+def _read(grey: npt.NDArray[np.uint8], words: Sequence[_Word]) -> list[_Candidate]:
+    """What each word could be; those that cannot be a panel letter are left out."""
+    words = list(words)[:MOST_WORDS]
+    frames = [frame_of(grey, blob, bright=word.bright) for word in words for blob in word.blobs]
+    if not frames:
+        return []
+    chances = read_glyphs(np.stack(frames))
+    candidates, at = [], 0
+    for word in words:
+        candidate = _as_candidate(list(word.blobs), chances[at : at + len(word.blobs)], word.inside)
+        at += len(word.blobs)
+        if candidate is not None:
+            candidates.append(candidate)
+    return candidates
+
+
+def _alone_or_bracketed(blobs: list[Box]) -> list[list[Box]]:
+    """Words of at most three characters."""
+    ordered = sorted(blobs, key=lambda b: b.x0)
+    follows: dict[int, int] = {}
+    preceded: set[int] = set()
+    x0 = np.array([b.x0 for b in ordered])
+    for i, a in enumerate(ordered):
+        stop = int(np.searchsorted(x0, a.x1 + 1.2 * a.height))
+        for j in range(i + 1, stop):
+            b = ordered[j]
+            size = max(a.height, b.height)
+            level = min(a.y1, b.y1) - max(a.y0, b.y0) > 0.4 * min(a.height, b.height)
+            if level and b.x0 - a.x1 <= WORD_GAP * size and b.x1 > a.x1:
+                follows[i] = j
+                preceded.add(j)
+                break
+    words = []
+    for i in range(len(ordered)):
+        if i in preceded:
+            continue
+        word, at = [ordered[i]], i
+        while at in follows:
+            at = follows[at]
+            word.append(ordered[at])
+        if len(word) <= 3:
+            words.append(word)
+        elif word[0].width < 0.55 * word[0].height and word[2].width < 0.55 * word[2].height:
+            words.append(word[:3])  # "(f)" with something printed close behind it
+    return words
+
+
+def _as_candidate(word: list[Box], chances: npt.NDArray[np.float32], inside: bool) -> _Candidate | None:
+    opened = len(word) > 1 and chances[0, _OPEN] > 0.4
+    closed = len(word) > 1 and chances[-1, _CLOSE] > 0.4
+    core = list(range(int(opened), len(word) - int(closed)))
+    if len(core) != 1:
+        return None
+    return _Candidate(chances[core[0]], bounding_box(word), word[core[0]], bool(opened or closed), inside)
+
+
+# ---------------------------------------------------------------- the sequence
+
+#: Letters of the same form in both cases: their size alone tells which, so either reading counts.
+_SAME_FORM = np.array([c in "cijklmopsuvwxyz" for c in string.ascii_lowercase])
+#: Height of each lower-case letter as a share of a capital's height.
+_LOWER_HEIGHT = np.array(
+    [1.0 if c in "bdfhklgpqyij" else 0.86 if c == "t" else _X_HEIGHT for c in string.ascii_lowercase]
+)
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Candidates of one style against the alphabet: probabilities and font sizes, (candidates, 26)."""
+
+    candidates: list[_Candidate]
+    chance: npt.NDArray[np.float32]
+    font_px: npt.NDArray[np.float64]
+    upper: bool
+    wrapped: bool
+
+
+def _tabulate(candidates: list[_Candidate], *, upper: bool, wrapped: bool) -> _Table:
+    chances = np.stack([c.chances for c in candidates])
+    low, high = chances[:, _LOWER], chances[:, _UPPER]
+    chance = np.where(_SAME_FORM, low + high, high if upper else low)
+    heights = np.array([[c.glyph.height] for c in candidates], np.float64)
+    font_px = np.repeat(heights, 26, axis=1) if upper else heights / _LOWER_HEIGHT
+    return _Table(candidates, chance.astype(np.float32), font_px, upper, wrapped)
+
+
+def _best_sequence(candidates: list[_Candidate], layout: Layout, expected: Sequence[str]) -> list[Letter]:
+    """The most convincing run of letters over all styles and sizes."""
+    best: tuple[float, list[Letter]] = (0.0, [])
+    low, high = _font_range(layout)
+    for upper in (False, True):
+        for wrapped in (False, True):
+            group = [c for c in candidates if c.wrapped == wrapped]
+            if not group:
+                continue
+            table = _tabulate(group, upper=upper, wrapped=wrapped)
+            for font_px in _font_sizes(table, low, high):
+                letters = _sequence(table, font_px, layout, expected)
+                value = _worth(letters, wrapped, expected, font_px / high)
+                if value > best[0]:
+                    best = (value, letters)
+    return best[1]
+
+
+def _font_sizes(table: _Table, low: float, high: float) -> list[float]:
+    """Sizes worth trying: those at which the first letters of an alphabet are seen."""
+    seen = table.font_px[:, :4][table.chance[:, :4] > 0.4]
+    return sorted({round(float(s), 0) for s in seen if low <= s <= high})
+
+
+def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[str]) -> list[Letter]:
+    """For every letter its best candidate of this size, as far as the alphabet goes on."""
+    tolerance = max(1.6, 0.17 * font_px)
+    chance = np.where(np.abs(table.font_px - font_px) <= tolerance, table.chance, 0.0)
+    wanted = {e.lower() for e in expected}
+    chosen: list[tuple[int, float, _Candidate]] = []
+    missing = 0
+    for index in range(26):
+        least = 0.2 if string.ascii_lowercase[index] in wanted else 0.3
+        fitting = np.flatnonzero(chance[:, index] > least)
+        if fitting.size == 0:
+            missing += 1
+            if missing > 1 and chosen:
+                break
+            continue
+        missing = 0
+        before = [c for _, _, c in chosen]
+        values = [float(chance[i, index]) * _fits_page(table.candidates[i], before, layout) for i in fitting]
+        best = int(fitting[int(np.argmax(values))])
+        chosen.append((index, float(chance[best, index]), table.candidates[best]))
+    while chosen and chosen[-1][1] < SURE and string.ascii_lowercase[chosen[-1][0]] not in wanted:
+        chosen.pop()  # the tail of an alphabet is where chance finds matches
+    alphabet = string.ascii_uppercase if table.upper else string.ascii_lowercase
+    return [Letter(alphabet[i], p, c.box, font_px, c.inside) for i, p, c in chosen]
+
+
+def _fits_page(candidate: _Candidate, before: list[_Candidate], layout: Layout) -> float:
+    """Larger where the candidate lines up with letters that were chosen before and stands at a corner."""
+    near = 0.02 * max(layout.shape)
+    value = 1.0
+    if any(abs(c.box.x0 - candidate.box.x0) < near or abs(c.box.y0 - candidate.box.y0) < near for c in before):
+        value *= 1.6
+    if any(c.inside == candidate.inside for c in before[-1:]):
+        value *= 1.2
+    if any(c.box.intersection(candidate.box).area > 0 for c in before):
+        return 0.01
+    if candidate.inside:
+        offset = min(_corner_distance(candidate.box, b.box) for b in layout.blocks)
+        value *= 1.5 if offset < 2.0 * candidate.box.height else 1.0
+    return value
+
+
+def _corner_distance(letter: Box, block: Box) -> float:
+    return max(abs(letter.x0 - block.x0), abs(letter.y0 - block.y0))
+
+
+def _worth(letters: list[Letter], wrapped: bool, expected: Sequence[str], size: float) -> float:
+    """How convincing a sequence is; 0 where it should not be believed."""
+    if not letters:
+        return 0.0
+    texts = [x.text.lower() for x in letters]
+    wanted = {e.lower() for e in expected}
+    mean = float(np.mean([x.score for x in letters]))
+    starts = texts[0] == "a"
+    told = len(wanted & set(texts))
+    if mean < 0.5 or (not wanted and mean < 0.7):
+        return 0.0
+    if not starts and told < max(1, len(texts) - 1) and not (wrapped and len(texts) > 1 and mean > SURE):
+        return 0.0
+    if len(letters) == 1 and not (told or (starts and wrapped)):
+        return 0.0
+    value = sum(x.score**2 for x in letters) + (0.5 if wrapped else 0.0) + size
+    if wanted:
+        value += 1.5 * told - 1.0 * len(set(texts) - wanted)
+    return value

@@ -1,0 +1,154 @@
+"""Which letter, sub-caption and technique belong to which panel."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import string
+from collections.abc import Sequence
+
+from imagedataextractor.records import Box, CaptionFacts, PanelKind
+
+__all__ = ["complete_letters", "is_measurable", "reading_order", "subcaption_of", "technique_of"]
+
+#: Techniques that make electron micrographs, the most telling first.
+EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
+#: Words for what a micrograph shows when it shows no particles to be measured.
+NOT_PARTICLES = re.compile(
+    r"\blattice|\bfring|\bHR-?S?TEM|high[- ]resolution (?:TEM|transmission)|\bfractur|\bcross[- ]section|"
+    r"\b(?:nano|micro)?fib(?:re|er|ril)|\b(?:thin[- ])?films?\b|\bmembrane|\bFFT\b|\bwrinkl|\batomic|\batom\b|"
+    r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\bnanosheets? only\b",
+    re.IGNORECASE,
+)
+PARTICLES = re.compile(
+    r"particle|\bNPs?\b|\bsphere|nano(?:cube|rod|crystal|sphere|plate|bead)|\bcrystals?\b|\bgrains?\b|\bpowder|"
+    r"\bcolloid|\bquantum dot|\bbeads?\b|\bcubes?\b|\bmicro(?:sphere|bead|crystal)",
+    re.IGNORECASE,
+)
+
+
+def complete_letters(
+    read: Sequence[str | None], boxes: Sequence[Box], expected: Sequence[str] = ()
+) -> list[str | None]:
+    """Fill in the letters that could not be read, where the sequence leaves no choice.
+
+    Parameters
+    ----------
+    read : sequence of str or None
+        Letter of each panel, as far as it was read.
+    boxes : sequence of Box
+        Their boxes, in the same order.
+    expected : sequence of str
+        Letters the caption speaks of, empty if unknown.
+
+    Returns
+    -------
+    list of str or None
+        Same order as `read`.
+    """
+    known = [t for t in read if t]
+    if not known:
+        return _from_caption(read, boxes, expected)
+    upper = sum(t.isupper() for t in known) > len(known) / 2
+    alphabet = string.ascii_uppercase if upper else string.ascii_lowercase
+    wanted = {e.lower() for e in expected}
+    places = [alphabet.find(t) if t and len(t) == 1 else -1 for t in read]
+    best: list[str | None] = list(read)
+    for order in (reading_order(boxes), _by_columns(boxes)):
+        if _rising([places[i] for i in order if places[i] >= 0]):
+            filled = _fill(order, places)
+            for i, place in filled.items():
+                letter = alphabet[place]
+                if not wanted or letter.lower() in wanted:
+                    best[i] = letter
+            break
+    return best
+
+
+def _from_caption(read: Sequence[str | None], boxes: Sequence[Box], expected: Sequence[str]) -> list[str | None]:
+    """No letter was read: the caption's letters in reading order, if there are as many as panels."""
+    found: list[str | None] = list(read)
+    if len(expected) == len(boxes) and len(boxes) > 1:
+        for i, letter in zip(reading_order(boxes), expected, strict=True):
+            found[i] = letter
+    return found
+
+
+def _rising(places: Sequence[int]) -> bool:
+    return all(a < b for a, b in itertools.pairwise(places))
+
+
+def _fill(order: Sequence[int], places: Sequence[int]) -> dict[int, int]:
+    """Panels without a letter → alphabet index, where a gap holds as many panels as letters."""
+    filled: dict[int, int] = {}
+    before, waiting = -1, []
+    for i in order:
+        if places[i] < 0:
+            waiting.append(i)
+            continue
+        if waiting and places[i] - before - 1 == len(waiting):
+            filled.update({w: before + 1 + k for k, w in enumerate(waiting)})
+        before, waiting = places[i], []
+    if before >= 0 and len(waiting) <= before + 1:  # the end of the alphabet is open: believe a few
+        filled.update({w: before + 1 + k for k, w in enumerate(waiting) if before + 1 + k < 26})
+    return filled
+
+
+def reading_order(boxes: Sequence[Box]) -> list[int]:
+    """Indices in reading order: rows from the top, each from the left."""
+    left = sorted(range(len(boxes)), key=lambda i: (boxes[i].y0, boxes[i].x0))
+    ordered: list[int] = []
+    while left:
+        top = boxes[left[0]]
+        row = [i for i in left if boxes[i].y0 < top.y0 + 0.5 * min(top.height, boxes[i].height)]
+        ordered += sorted(row, key=lambda i: boxes[i].x0)
+        left = [i for i in left if i not in row]
+    return ordered
+
+
+def _by_columns(boxes: Sequence[Box]) -> list[int]:
+    mirrored = [Box(b.y0, b.x0, b.y1, b.x1) for b in boxes]
+    return reading_order(mirrored)
+
+
+def subcaption_of(label: str | None, facts: CaptionFacts | None) -> str:
+    """The caption's words on one panel; empty where it has none for it."""
+    if facts is None or label is None:
+        return ""
+    return facts.subcaptions.get(_key(label, facts.subcaptions) or "", "")
+
+
+def _key(label: str, keys: object) -> str | None:
+    """The key that means the label: as printed, in the other case, or its letter alone ("a1" → "a")."""
+    known = {str(k).lower(): str(k) for k in keys} if hasattr(keys, "__iter__") else {}
+    for form in (label.lower(), label.lower().rstrip(string.digits)):
+        if form in known:
+            return known[form]
+    return None
+
+
+def technique_of(kind: PanelKind, label: str | None, facts: CaptionFacts | None) -> str | None:
+    """The technique that made a panel, where the caption leaves one choice."""
+    if facts is None:
+        return None
+    named: Sequence[str] = ()
+    if label is not None:
+        named = facts.panel_techniques.get(_key(label, facts.panel_techniques) or "", ())
+    named = named or facts.techniques
+    if kind == "em":
+        candidates = [t for t in EM_TECHNIQUES if t in named]
+        scanning = "SEM" in candidates
+        transmission = any(t in candidates for t in ("HRTEM", "HAADF", "STEM", "TEM"))
+        return candidates[0] if candidates and not (scanning and transmission) else None
+    if kind == "eds":
+        return "EDS" if "EDS" in named else None
+    if kind == "diffraction":
+        return next((t for t in ("SAED", "FFT") if t in named), None)
+    return None
+
+
+def is_measurable(kind: PanelKind, technique: str | None, words: str) -> bool:
+    """Whether a panel shows particles to be measured, as far as technique and words tell."""
+    if kind != "em" or technique == "HRTEM":
+        return False
+    return not NOT_PARTICLES.search(words) or bool(PARTICLES.search(words))
