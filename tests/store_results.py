@@ -128,7 +128,7 @@ SAME = {
     "p.ecd_nm, p.accepted, p.reason, p.contour FROM particles p JOIN segmentations s ON s.id = p.segmentation_id "
     "JOIN panels n ON n.id = s.panel_id JOIN figures f ON f.id = n.figure_id",
     "targets": "SELECT key, settings_digest, state, fingerprint FROM targets",
-    "failures": "SELECT article_key, stage, target, error_class, message, resolved_at IS NULL FROM failures",
+    "failures": "SELECT target_key, stage, target, error_class, message, resolved_at IS NULL FROM failures",
 }
 
 

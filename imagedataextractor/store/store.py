@@ -28,7 +28,11 @@ _KEYS_A_STATEMENT = 500
 
 @dataclasses.dataclass(frozen=True)
 class TargetState:
-    """How far a target has come: "done", "failed" (the next run tries again) or "set aside"."""
+    """How far a target has come.
+
+    ``state`` is "done", "failed" (the next run tries again), "set aside" (it does not), or "stale"
+    (finished under other settings only).
+    """
 
     state: str
     fingerprint: str | None
@@ -290,18 +294,33 @@ class Store:
         return wanted <= {row[0] for row in rows}
 
     def target_states(self, keys: Sequence[str], digest: str) -> dict[str, TargetState]:
-        """The states of those of the targets that were tried under these settings."""
+        """The states of those of the targets that were tried, under these settings or others.
+
+        A target that was tried only under others is "stale" if it was finished then, and is
+        absent otherwise.
+        """
         states: dict[str, TargetState] = {}
         for start in range(0, len(keys), _KEYS_A_STATEMENT):
-            some = keys[start : start + _KEYS_A_STATEMENT]
-            names = {f"k{i}": key for i, key in enumerate(some)}
+            names = {f"k{i}": key for i, key in enumerate(keys[start : start + _KEYS_A_STATEMENT])}
             sql = (
-                "SELECT key, state, fingerprint, attempts FROM targets WHERE settings_digest = :digest "
-                f"AND key IN ({', '.join(f':{name}' for name in names)})"
+                "SELECT key, settings_digest, state, fingerprint, attempts FROM targets "
+                f"WHERE key IN ({', '.join(f':{name}' for name in names)})"
             )
-            _, rows = self.query(sql, {"digest": digest, **names})
-            states.update({key: TargetState(*rest) for key, *rest in rows})
+            for key, its_digest, state, fingerprint, attempts in self.query(sql, names)[1]:
+                if its_digest == digest:
+                    states[key] = TargetState(state, fingerprint, attempts)
+                elif state == "done":
+                    states.setdefault(key, TargetState("stale", fingerprint, attempts))
         return states
+
+    def finished_figures(self, key: str, digest: str) -> frozenset[tuple[str, str]]:
+        """Label and SHA-256 of the pictures of a target that were finished under these settings."""
+        sql = (
+            "SELECT DISTINCT f.label, f.image_sha256 FROM targets t JOIN articles a ON a.id = t.article_id "
+            "JOIN figures f ON f.article_id = a.id "
+            "WHERE t.key = :key AND a.target = :key AND f.settings_digest = :digest"
+        )
+        return frozenset((label, sha256) for label, sha256 in self.query(sql, {"key": key, "digest": digest})[1])
 
     # ------------------------------------------------------------ reading
 

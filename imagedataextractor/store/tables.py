@@ -84,6 +84,8 @@ articles = Table(
     Column("licence", Text),
     Column("source", Text, nullable=False),
     Column("path", Text),
+    # What it was read from: where several targets are the same article, the first in order holds.
+    Column("target", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
 )
 
@@ -101,6 +103,8 @@ figures = Table(
     Column("image_sha256", Text),
     Column("width_px", Integer),
     Column("height_px", Integer),
+    # Under which settings all of it was last done; NULL where something failed, or no picture was looked at.
+    Column("settings_digest", Text),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("article_id", "label", name="figures_natural_key"),
 )
@@ -239,7 +243,7 @@ targets = Table(
     Column("article_id", Integer, ForeignKey("articles.id", ondelete="SET NULL")),
     Column("updated_at", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
-    UniqueConstraint("settings_digest", "key", name="targets_natural_key"),
+    UniqueConstraint("key", "settings_digest", name="targets_natural_key"),
     CheckConstraint("state IN ('done', 'failed', 'set aside')", name="targets_state"),
 )
 
@@ -249,7 +253,8 @@ failures = Table(
     Column("id", Integer, primary_key=True),
     # SHA-256 over stage, target, error class and message: a failure met again is the same row.
     Column("digest", Text, nullable=False, unique=True),
-    Column("article_key", Text, nullable=False),
+    # The target it belongs to: a later success of that target resolves it.
+    Column("target_key", Text, nullable=False),
     Column("stage", Text, nullable=False),
     Column("target", Text, nullable=False),
     Column("error_class", Text, nullable=False),
@@ -267,7 +272,7 @@ Index("figures_image", figures.c.image_sha256)
 Index("targets_article", targets.c.article_id)
 Index(
     "failures_open",
-    failures.c.article_key,
+    failures.c.target_key,
     sqlite_where=failures.c.resolved_at.is_(None),
     postgresql_where=failures.c.resolved_at.is_(None),
 )

@@ -9,8 +9,8 @@ figure          article + label; another picture under the same label replaces i
 panel           figure + index; another box under the same index replaces the panel
 scale bar       panel + settings digest
 segmentation    panel + settings digest; its particles are replaced as a whole
-target          settings digest + key
-failure         stage + target + error class + message
+target          key + settings digest
+failure         target key + stage + target + error class + message
 ==============  ==========================================================================
 
 Results under other settings are kept beside the new ones, and the last written is `is_current`.
@@ -23,6 +23,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -78,32 +79,60 @@ class Writer:
         """All rows of one article. `digest` is the settings digest of the run."""
         result = packed.result
         key = article_key(result.article)
-        article_id = self._upsert_article(result.article, key, run_id)
+        name = _text(target or key)
+        existing = self._execute("SELECT id, target, path FROM articles WHERE key = ?", (key,))
+        if existing and self._holds_already(result.article, name, existing[0], digest):
+            article_id = int(existing[0][0])
+        else:
+            article_id = self._write_rows(packed, key, name, run_id, digest)
+        self._write_failures(result, name, run_id)
+        state = "failed" if result.failures else "done"
+        self.write_target(name, digest, state, run_id, fingerprint=fingerprint, article_id=article_id)
+
+    def _holds_already(self, article: Article, name: str, existing: Sequence[Any], digest: str) -> bool:
+        """Whether the same article, read from another target, stands and shall stay.
+
+        An article may lie in a folder as XML and as PDF. One of them holds, whichever was
+        finished first: the better format, then the first name.
+        """
+        article_id, other, path = existing
+        if other == name:
+            return False
+        tried = self._execute("SELECT 1 FROM targets WHERE key = ? AND settings_digest = ?", (other, digest))
+        if tried and (_format_rank(path), other) < (_format_rank(article.path), name):
+            return True
+        self._execute("DELETE FROM figures WHERE article_id = ?", (article_id,))
+        return False
+
+    def _write_rows(self, packed: PackedArticle, key: str, name: str, run_id: str, digest: str) -> int:
+        """The article with everything below it; its id."""
+        result = packed.result
+        article_id = self._upsert_article(result.article, key, name, run_id)
         rows: list[tuple[Any, ...]] = []
         known = self._known_figures(article_id)
         for figure, packed_panels in zip(result.figures, packed.particles, strict=True):
-            figure_id = self._upsert_figure(figure, article_id, known.get(figure.label), run_id)
+            failed = any(_is_within(failure, figure.label) for failure in result.failures)
+            figure_id = self._upsert_figure(
+                figure, article_id, known.get(figure.label), None if failed else digest, run_id
+            )
             existing = self._known_panels(figure_id) if figure.label in known else {}
-            if figure.panels or not result.failures:
+            if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
             stated = _stated_sizes(figure.figure)
             for panel, particles in zip(figure.panels, packed_panels, strict=True):
                 is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
                 panel_id = self._upsert_panel(panel.panel, figure_id, stated, run_id)
-                keep = bool(result.failures)
-                self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=keep)
+                self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=failed)
                 segmentation_id = self._write_segmentation(
-                    panel, particles, panel_id, digest, run_id, is_new=is_new, keep=keep
+                    panel, particles, panel_id, digest, run_id, is_new=is_new, keep=failed
                 )
                 if segmentation_id is not None:
                     rows += self._particle_rows(segmentation_id, particles)
         self._write_other_figures(result, article_id, run_id)
         self._insert_particles(rows)
-        self._write_failures(result, key, target, run_id)
-        state = "failed" if result.failures else "done"
-        self.write_target(target or key, digest, state, run_id, fingerprint=fingerprint, article_id=article_id)
+        return article_id
 
-    def _upsert_article(self, article: Article, key: str, run_id: str) -> int:
+    def _upsert_article(self, article: Article, key: str, name: str, run_id: str) -> int:
         return self._upsert(
             "articles",
             ("key",),
@@ -116,6 +145,7 @@ class Writer:
             licence=_text_or_none(article.licence),
             source=_text(article.source),
             path=_text_or_none(article.path),
+            target=name,
             run_id=run_id,
         )
 
@@ -126,7 +156,12 @@ class Writer:
         return {label: (figure_id, sha256) for label, figure_id, sha256 in rows}
 
     def _upsert_figure(
-        self, figure: FigureResult, article_id: int, known: tuple[int, str | None] | None, run_id: str
+        self,
+        figure: FigureResult,
+        article_id: int,
+        known: tuple[int, str | None] | None,
+        digest: str | None,
+        run_id: str,
     ) -> int:
         if known is not None and known[1] not in (None, figure.image_sha256):
             self._execute("DELETE FROM panels WHERE figure_id = ?", (known[0],))
@@ -140,6 +175,7 @@ class Writer:
             image_sha256=figure.image_sha256,
             width_px=int(figure.width_px),
             height_px=int(figure.height_px),
+            settings_digest=digest,
             run_id=run_id,
         )
 
@@ -331,11 +367,11 @@ class Writer:
     ) -> None:
         """Note how far a target has come: "done", "failed" or "set aside"."""
         attempts = self._execute(
-            "SELECT attempts FROM targets WHERE settings_digest = ? AND key = ?", (digest, _text(key))
+            "SELECT attempts FROM targets WHERE key = ? AND settings_digest = ?", (_text(key), digest)
         )
         self._upsert(
             "targets",
-            ("settings_digest", "key"),
+            ("key", "settings_digest"),
             key=_text(key),
             settings_digest=digest,
             state=state,
@@ -349,14 +385,14 @@ class Writer:
     def write_failure(self, failure: Failure, key: str, run_id: str) -> str:
         """One failure row; its digest. A failure met before counts one attempt more and is open again."""
         values = tuple(map(_text, (failure.stage, failure.target, failure.error_class, failure.message)))
-        digest = hashlib.sha256("\0".join(values).encode()).hexdigest()
+        digest = hashlib.sha256("\0".join((_text(key), *values)).encode()).hexdigest()
         seen = self._execute("SELECT attempt, first_seen_at FROM failures WHERE digest = ?", (digest,))
         attempt, first_seen = (seen[0][0] + 1, seen[0][1]) if seen else (1, now())
         self._upsert(
             "failures",
             ("digest",),
             digest=digest,
-            article_key=_text(key),
+            target_key=_text(key),
             stage=values[0],
             target=values[1],
             error_class=values[2],
@@ -370,14 +406,11 @@ class Writer:
         )
         return digest
 
-    def _write_failures(self, result: ArticleResult, key: str, target: str | None, run_id: str) -> None:
-        still_open = {self.write_failure(failure, key, run_id) for failure in result.failures}
-        names = {key, _text(result.article.key), _text(target or key)}
-        if result.article.path is not None:
-            names.add(_text(result.article.path))
-        marks = ", ".join("?" * len(names))
-        sql = f"SELECT id, digest FROM failures WHERE article_key IN ({marks}) AND resolved_at IS NULL"
-        for failure_id, digest in self._execute(sql, tuple(names)):
+    def _write_failures(self, result: ArticleResult, name: str, run_id: str) -> None:
+        """The failures of this attempt; those of earlier attempts that did not come again are resolved."""
+        still_open = {self.write_failure(failure, name, run_id) for failure in result.failures}
+        sql = "SELECT id, digest FROM failures WHERE target_key = ? AND resolved_at IS NULL"
+        for failure_id, digest in self._execute(sql, (name,)):
             if digest not in still_open:
                 self._execute(
                     "UPDATE failures SET resolved_at = ?, resolved_run_id = ? WHERE id = ?",
@@ -419,6 +452,20 @@ def _caption_columns(figure: Figure) -> dict[str, Any]:
         "techniques": _json([_text(technique) for technique in figure.facts.techniques]),
         "licence": _text_or_none(figure.licence),
     }
+
+
+#: Where an article is at hand in several formats, the better one holds: text that was marked up
+#: by the publisher over text that was laid out.
+_FORMAT_RANKS = {".html": 1, ".htm": 1, ".xhtml": 1, ".pdf": 2}
+
+
+def _format_rank(path: object | None) -> int:
+    return _FORMAT_RANKS.get(Path(str(path)).suffix.lower(), 0) if path else 0
+
+
+def _is_within(failure: Failure, label: str) -> bool:
+    """Whether a failure is one of the figure: its target reads "ARTICLE / LABEL" or "ARTICLE / LABEL / …"."""
+    return f" / {label} /" in f"{failure.target} /"
 
 
 def _unique_label(figure: Figure, taken: set[str]) -> str:

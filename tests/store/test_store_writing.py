@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -136,11 +137,10 @@ def test_a_failed_attempt_erases_nothing_that_an_earlier_one_found(store, run):
     store.write_article(result, run.id)
     before = all_rows(store)
     failure = Failure("segmentation", "10.1000/example.1 / Figure 1", "MemoryError", "not enough memory")
-    bare = tuple(
-        dataclasses.replace(f, panels=tuple(dataclasses.replace(p, segmentation=None, particles=()) for p in f.panels))
-        for f in result.figures
-    )
-    store.write_article(dataclasses.replace(result, figures=bare, failures=(failure,)), run.id)
+    first = result.figures[0]
+    bare = tuple(dataclasses.replace(panel, segmentation=None, particles=()) for panel in first.panels)
+    figures = (dataclasses.replace(first, panels=bare), result.figures[1])
+    store.write_article(dataclasses.replace(result, figures=figures, failures=(failure,)), run.id)
     after = all_rows(store)
     assert {name: rows for name, rows in after.items() if name not in ("targets", "failures")} == {
         name: rows for name, rows in before.items() if name not in ("targets", "failures")
@@ -186,6 +186,42 @@ def test_states_of_many_targets_at_once(store, run):
             store.write_article(make_result(number, figures=1, panels=1, particles=1), run.id)
     keys = [f"10.1000/example.{number}" for number in range(1, 1300)]
     assert sorted(store.target_states(keys, store.digest_of(run.id))) == keys[:5]
+
+
+def test_a_target_finished_under_other_settings_is_stale(store, run):
+    store.write_article(make_result(), run.id, target="a")
+    other = make_run("run-2", threshold=0.5)
+    store.start_run(other)
+    store.write_article(make_result(2), other.id, target="b")
+    states = store.target_states(["a", "b", "c"], store.digest_of(other.id))
+    assert {key: found.state for key, found in states.items()} == {"a": "stale", "b": "done"}
+
+
+def test_the_pictures_that_are_finished_are_known(store, run):
+    result = make_result(failures=(Failure("segmentation", "10.1000/Example.1 / Figure 1 / panel a", "E", "no"),))
+    store.write_article(result, run.id, target="t")
+    digest = store.digest_of(run.id)
+    assert store.finished_figures("t", digest) == {("Figure 2", result.figures[1].image_sha256)}
+    assert store.finished_figures("t", "other") == frozenset()
+    # The rest, as a second attempt does it: without the figure that was finished.
+    rest = dataclasses.replace(result, figures=result.figures[:1], failures=())
+    store.write_article(rest, run.id, target="t")
+    assert store.finished_figures("t", digest) == {(f.label, f.image_sha256) for f in result.figures}
+    assert count(store, "particles") == 40
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_an_article_at_hand_twice_the_better_format_holds_whatever_the_order(store, run, order):
+    as_xml = make_result(1, figures=2)
+    as_xml = dataclasses.replace(as_xml, article=dataclasses.replace(as_xml.article, path=Path("/in/z.xml")))
+    as_pdf = make_result(1, figures=1, particles=3)
+    as_pdf = dataclasses.replace(as_pdf, article=dataclasses.replace(as_pdf.article, path=Path("/in/a.pdf")))
+    both = [(as_xml, "/in/z.xml"), (as_pdf, "/in/a.pdf")]
+    for index in order:
+        store.write_article(both[index][0], run.id, target=both[index][1])
+    assert store.query("SELECT path FROM articles")[1] == [("/in/z.xml",)]
+    assert count(store, "measured_particles") == 40
+    assert all(store.is_done(name, store.digest_of(run.id)) for _, name in both)
 
 
 def test_an_error_half_way_leaves_nothing_of_the_article(store, run):

@@ -57,6 +57,7 @@ def upgrade():
         sa.Column("licence", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("path", sa.Text(), nullable=True),
+        sa.Column("target", sa.Text(), nullable=False),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(
             ["run_id"],
@@ -69,7 +70,7 @@ def upgrade():
         "failures",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
-        sa.Column("article_key", sa.Text(), nullable=False),
+        sa.Column("target_key", sa.Text(), nullable=False),
         sa.Column("stage", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("error_class", sa.Text(), nullable=False),
@@ -104,6 +105,7 @@ def upgrade():
         sa.Column("image_sha256", sa.Text(), nullable=True),
         sa.Column("width_px", sa.Integer(), nullable=True),
         sa.Column("height_px", sa.Integer(), nullable=True),
+        sa.Column("settings_digest", sa.Text(), nullable=True),
         sa.Column("run_id", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["article_id"], ["articles.id"], ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
@@ -131,7 +133,7 @@ def upgrade():
             ["runs.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("settings_digest", "key", name="targets_natural_key"),
+        sa.UniqueConstraint("key", "settings_digest", name="targets_natural_key"),
     )
     op.create_table(
         "panels",

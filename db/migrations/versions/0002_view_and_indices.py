@@ -59,7 +59,7 @@ def upgrade():
     op.create_index("targets_article", "targets", ["article_id"])
     open_failures = sa.text("resolved_at IS NULL")
     op.create_index(
-        "failures_open", "failures", ["article_key"], sqlite_where=open_failures, postgresql_where=open_failures
+        "failures_open", "failures", ["target_key"], sqlite_where=open_failures, postgresql_where=open_failures
     )
     # The smallest and largest particle of a segmentation lead to the particles of a size.
     op.create_index("segmentations_size", "segmentations", ["ecd_max_nm"])
