@@ -1,0 +1,227 @@
+"""Pictures of results: particles drawn over their micrograph, and size distributions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.images import to_rgb
+from imagedataextractor.measurement import size_distribution
+from imagedataextractor.records import Particle, ScaleBar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+__all__ = ["COLOURS", "draw_overlay", "plot_sizes", "state_of"]
+
+#: Colour of each state of a particle, and of the scale bar: hues that colour-blind readers tell
+#: apart too (M. Okabe and K. Ito, Color Universal Design, 2008), brightened for grey pictures.
+COLOURS: dict[str, str] = {
+    "accepted": "#1fd18a",
+    "border": "#56b4e9",
+    "uncertain": "#f0a020",
+    "annotation": "#b0b0b0",
+    "scale bar": "#ff4fa3",
+}
+
+#: Width that small pictures are enlarged towards, px, so that outlines stay thinner than particles.
+_GOOD_WIDTH = 1000
+_MOST_ENLARGED = 4
+
+#: Bits behind the point in OpenCV's drawing coordinates.
+_SHIFT = 4
+
+
+def state_of(particle: Particle) -> str:
+    """Which colour a particle gets: "accepted", "border", "uncertain", or "annotation" for any other reason."""
+    if particle.accepted:
+        return "accepted"
+    return particle.reason if particle.reason in COLOURS else "annotation"
+
+
+def draw_overlay(
+    image: npt.NDArray[np.uint8],
+    particles: Sequence[Particle],
+    scalebar: ScaleBar | None,
+    path: str | Path,
+) -> None:
+    """Draw the outlines of particles, the measured scale bar and a legend over a panel, into a PNG file.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W) or (H, W, 3)
+        The panel; pictures narrower than 1000 px are enlarged by a whole factor.
+    particles : sequence of Particle
+        Their contours are in pixels of `image`; one colour each for accepted, border, uncertain and
+        others.
+    scalebar : ScaleBar or None
+        In pixels of `image`; drawn where its ends are known.
+    path : path
+        File to write; its folder is made where it is missing.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+    factor = int(np.clip(_GOOD_WIDTH // image.shape[1], 1, _MOST_ENLARGED))
+    canvas = np.repeat(np.repeat(to_rgb(image), factor, axis=0), factor, axis=1)
+    thickness = 1 if factor == 1 else 2
+    for particle in particles:
+        _outline(canvas, particle.contour, factor, _rgb(COLOURS[state_of(particle)]), thickness)
+    if scalebar is not None:
+        _mark_bar(canvas, scalebar, factor)
+    picture = Image.fromarray(_with_legend(canvas, particles, scalebar))
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        picture.save(target)
+    except OSError as error:
+        raise InputError(f"{target}: the overlay cannot be written ({error.strerror or error})") from error
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
+
+
+def _outline(
+    canvas: npt.NDArray[np.uint8],
+    contour: Sequence[tuple[float, float]],
+    factor: int,
+    colour: tuple[int, int, int],
+    thickness: int,
+) -> None:
+    if not contour:
+        return
+    # OpenCV counts from pixel centres, contours from pixel edges
+    corners = np.rint((np.array(contour) * factor - 0.5) * 2**_SHIFT).astype(np.int32)
+    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], True, colour, thickness, cv2.LINE_AA, _SHIFT)
+
+
+def _mark_bar(canvas: npt.NDArray[np.uint8], bar: ScaleBar, factor: int) -> None:
+    if bar.x0 is None or bar.x1 is None or bar.y is None:
+        return
+    colour = _rgb(COLOURS["scale bar"])
+    y = bar.y * factor - 0.5
+    tick = max(6.0, 0.012 * canvas.shape[0])
+    ends = [(bar.x0 * factor - 0.5, y), (bar.x1 * factor - 0.5, y)]
+    lines = [ends, *([(x, y - tick), (x, y + tick)] for x, _ in ends)]
+    for line in lines:
+        start, end = (tuple(round(v * 2**_SHIFT) for v in point) for point in line)
+        cv2.line(canvas, start, end, colour, 2, cv2.LINE_AA, _SHIFT)
+
+
+def _with_legend(
+    canvas: npt.NDArray[np.uint8], particles: Sequence[Particle], bar: ScaleBar | None
+) -> npt.NDArray[np.uint8]:
+    """A strip below the picture: how many particles of each state, and the scale."""
+    counts = dict.fromkeys(COLOURS, 0)
+    for particle in particles:
+        counts[state_of(particle)] += 1
+    entries = [(f"{n} {state}", COLOURS[state]) for state, n in counts.items() if n or state == "accepted"]
+    entries = [entry for entry in entries if not entry[0].endswith("scale bar")]
+    if bar is not None and bar.nm_per_px is not None:
+        entries.append((f"{bar.nm_per_px:.4g} nm/px", COLOURS["scale bar"]))
+    else:
+        entries.append(("scale unknown", "#ffffff"))
+    size = 18
+    face = ImageFont.load_default(size)
+    lines = _wrapped(entries, face, canvas.shape[1] - 12)
+    strip = Image.new("RGB", (canvas.shape[1], (size + 8) * len(lines) + 4), "#181818")
+    pen = ImageDraw.Draw(strip)
+    for row, line in enumerate(lines):
+        x = 8.0
+        for text, colour in line:
+            pen.text((x, 4 + row * (size + 8)), text, font=face, fill=colour)
+            x += face.getlength(text) + 20
+    return np.vstack([canvas, np.asarray(strip, np.uint8)])
+
+
+def _wrapped(
+    entries: list[tuple[str, str]], face: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: float
+) -> list[list[tuple[str, str]]]:
+    lines: list[list[tuple[str, str]]] = [[]]
+    used = 0.0
+    for entry in entries:
+        needed = face.getlength(entry[0]) + 20
+        if lines[-1] and used + needed > width:
+            lines.append([])
+            used = 0.0
+        lines[-1].append(entry)
+        used += needed
+    return lines
+
+
+# ---------------------------------------------------------------- distributions
+
+
+def plot_sizes(
+    groups: Mapping[str, npt.ArrayLike], path: str | Path, *, unit: str = "nm", title: str | None = None
+) -> None:
+    """Plot one histogram of sizes a group, with the log-normal curve of the same parameters.
+
+    Parameters
+    ----------
+    groups : mapping
+        Name (a panel, a sample) → sizes of its particles, each greater than 0. Empty groups are left out.
+    path : path
+        File to write, of any format Matplotlib writes (.png, .svg, .pdf).
+    unit : str
+        Unit of the sizes.
+    title : str, optional
+
+    Raises
+    ------
+    InputError
+        No group has a particle, a size is not positive, or the file cannot be written.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    filled = {name: np.asarray(sizes, float) for name, sizes in groups.items() if np.size(sizes)}
+    if not filled:
+        raise InputError("no particle to plot")
+    columns = min(3, len(filled))
+    rows = -(-len(filled) // columns)
+    figure = Figure(figsize=(3.6 * columns, 2.7 * rows + (0.4 if title else 0)), layout="constrained")
+    FigureCanvasAgg(figure)
+    if title:
+        figure.suptitle(title)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(filled) :]:
+        ax.set_visible(False)
+    for ax, (name, sizes) in zip(axes, filled.items(), strict=False):
+        _histogram(ax, name, sizes, unit)
+    target = Path(path)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=150)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{target}: the plot cannot be written ({error})") from error
+
+
+def _histogram(ax: Axes, name: str, sizes: npt.NDArray[np.float64], unit: str) -> None:
+    found = size_distribution(sizes)
+    ax.stairs(found.counts, found.edges, fill=True, color="#9fc5d8")
+    ax.stairs(found.counts, found.edges, color="#2b5d75", linewidth=0.8)
+    if found.count >= 5 and found.geometric_std > 1.0001:
+        grid = np.linspace(found.edges[0], found.edges[-1], 200)
+        width = float(np.diff(found.edges).mean())
+        spread = np.log(found.geometric_std)
+        curve = np.exp(-0.5 * (np.log(grid / found.geometric_mean) / spread) ** 2)
+        curve *= found.count * width / (grid * spread * np.sqrt(2 * np.pi))
+        ax.plot(grid, curve, color="#c0392b", linewidth=1.2)
+    low, high = found.median_interval
+    interval = f" ({low:.3g} – {high:.3g})" if np.isfinite(low) else ""
+    ax.axvline(found.median, color="black", linewidth=0.8, linestyle="--")
+    ax.set_title(f"{name}\nn = {found.count}, median {found.median:.4g}{interval} {unit}", fontsize=8)
+    ax.set_xlabel(f"ECD / {unit}", fontsize=8)
+    ax.set_ylabel("particles", fontsize=8)
+    ax.tick_params(labelsize=8)
