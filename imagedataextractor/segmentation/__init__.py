@@ -66,7 +66,7 @@ class Segmenter:
 
         device = choose_device(device)
         path = find_weights(name)
-        info, tensors = load_weights(path)
+        info, tensors = load_weights(name)
         network = build_network(info.architecture)
         try:
             network.load_state_dict(tensors, strict=True)
