@@ -1,0 +1,8 @@
+"""Find a panel's scale bar, read its text, and give nanometres per pixel only where that can be trusted."""
+
+from __future__ import annotations
+
+from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_length
+from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars, read_texts
+
+__all__ = ["read_scale_bar", "read_scale_bars", "read_texts", "reconcile", "user_scale", "with_length"]

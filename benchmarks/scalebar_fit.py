@@ -1,0 +1,162 @@
+"""Fit the two small models of the scale-bar stage and write data/scalebar/model.json.
+
+    python benchmarks/scalebar_fit.py --data ../shared --cache /tmp/scalebar-texts.json
+
+Fitted on the labelled bars of the EMPS images that `split.csv` calls "train"; those called "val" are
+left for benchmarks/scalebar.py. The confidence model is fitted on rankings from models that have not
+seen the image (five folds), because a ranking model is surer of what it was fitted on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scalebar import Row, load_rows, load_texts
+
+from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.scalebar import match, reading, text
+from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.match import Logistic, Pair
+
+#: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
+RIGHT, WRONG = 0.025, 0.06
+FOLDS = 5
+#: L2 penalty on standardised weights.
+PENALTY = 1.0
+
+Scene = tuple[Row, list[text.Reading], list[list[Bar]], list[np.ndarray]]
+
+
+def fit_logistic(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float) -> Logistic:
+    """Weighted logistic regression with an L2 penalty, by Newton's method."""
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    scale[scale < 1e-6] = 1.0
+    x = np.column_stack([np.clip((features - mean) / scale, -8, 8), np.ones(len(features))])
+    beta = np.zeros(x.shape[1])
+    ridge = np.full(x.shape[1], penalty)
+    ridge[-1] = 1e-3
+    for _ in range(60):
+        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
+        gradient = x.T @ (weights * (p - labels)) + ridge * beta
+        hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(ridge)
+        step = np.linalg.solve(hessian, gradient)
+        beta -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return Logistic(mean, scale, beta[:-1], float(beta[-1]))
+
+
+def scenes(rows: list[Row], texts: dict[str, Any], images: Path) -> list[Scene]:
+    """Readings, candidate bars and pair features of every image."""
+    found = []
+    for row in rows:
+        grey = to_grey(load_image(images / row.filename))
+        readings = text.find_readings(texts[row.filename])[: reading.MAX_READINGS]
+        bars = [reading.bars_near(grey, r) for r in readings]
+        features = [
+            np.array([match.pair_features(r, match.text_ink(grey, r), b) for b in near]).reshape(
+                len(near), len(match.PAIR_FEATURES)
+            )
+            for r, near in zip(readings, bars, strict=True)
+        ]
+        found.append((row, readings, bars, features))
+    return found
+
+
+def pair_label(row: Row, bar: Bar, r: text.Reading) -> float:
+    """1 right, 0 wrong, NaN in between."""
+    if row.length_px is None or row.nm is None or abs(r.nm - row.nm) > 1e-6 * row.nm:
+        return 0.0
+    if abs(bar.y - row.y) > 10 or min(bar.x1, row.x1) - max(bar.x0, row.x0) < 0.8 * row.length_px:
+        return 0.0
+    error = abs(bar.length - row.length_px) / row.length_px
+    return 1.0 if error <= max(RIGHT, 1.2 / row.length_px) else (0.0 if error > WRONG else float("nan"))
+
+
+def fit_ranking(some: list[Scene]) -> Logistic:
+    features, labels, weights = [], [], []
+    for row, readings, bars, table in some:
+        for r, near, rows in zip(readings, bars, table, strict=True):
+            y = np.array([pair_label(row, b, r) for b in near])
+            use = ~np.isnan(y)
+            if not use.any():
+                continue
+            features.append(rows[use])
+            labels.append(y[use])
+            # Each text weighs the same, however many candidates lie around it.
+            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
+    return fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), PENALTY)
+
+
+def judged(scene: Scene, ranking: Logistic) -> list[tuple[list[float], bool]]:
+    """Confidence features of each text's best bar, and whether the scale it gives is right to 5 %."""
+    row, readings, bars, table = scene
+    found = []
+    for r, near, rows in zip(readings, bars, table, strict=True):
+        if not near:
+            continue
+        logits = ranking.logit(rows)
+        order = np.argsort(-logits, kind="stable")
+        pairs = [Pair(r, near[i], float(logits[i])) for i in order]
+        right = row.nm_per_px is not None and abs(r.nm / pairs[0].bar.length / row.nm_per_px - 1) <= 0.05
+        found.append((match.confidence_features(pairs, readings), right))
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared"))
+    parser.add_argument("--cache", type=Path, help="keep the OCR results here")
+    parser.add_argument("--out", type=Path, default=Path("data/scalebar/model.json"))
+    parser.add_argument("--part", default="train", help="which rows to fit on: train, or all")
+    args = parser.parse_args()
+
+    rows = [r for r in load_rows(args.data) if args.part in (r.part, "all") and r.has_bar != "unreadable"]
+    texts = load_texts(rows, args.data, args.cache)
+    everything = scenes(rows, texts, args.data / "emps-train" / "images")
+    ranking = fit_ranking(everything)
+
+    features, labels = [], []
+    for fold in range(FOLDS):
+        held = [s for i, s in enumerate(everything) if i % FOLDS == fold]
+        rest = [s for i, s in enumerate(everything) if i % FOLDS != fold]
+        partial = fit_ranking(rest)
+        for scene in held:
+            for f, right in judged(scene, partial):
+                features.append(f)
+                labels.append(float(right))
+    x, y = np.array(features), np.array(labels)
+    confidence = fit_logistic(x, y, np.ones(len(y)), PENALTY)
+    p = 1 / (1 + np.exp(-confidence.logit(x)))
+    print(f"ranked out of fold: {len(y)} texts, best bar right {y.mean():.3f}; mean confidence {p.mean():.3f}")
+
+    def entry(model: Logistic, names: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "features": list(names),
+            "mean": [round(float(v), 6) for v in model.mean],
+            "scale": [round(float(v), 6) for v in model.scale],
+            "weights": [round(float(v), 6) for v in model.weights],
+            "bias": round(model.bias, 6),
+        }
+
+    content = {
+        "fitted_by": "benchmarks/scalebar_fit.py",
+        "fitted_on": f"{len(rows)} labelled EMPS images, part {args.part}",
+        "ranking": entry(ranking, match.PAIR_FEATURES),
+        "confidence": entry(confidence, match.CONFIDENCE_FEATURES),
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for name, model, names in (
+        ("ranking", ranking, match.PAIR_FEATURES),
+        ("confidence", confidence, match.CONFIDENCE_FEATURES),
+    ):
+        print(name, ", ".join(f"{n} {w:+.2f}" for n, w in zip(names, model.weights, strict=True)))
+
+
+if __name__ == "__main__":
+    main()

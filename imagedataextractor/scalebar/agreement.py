@@ -1,0 +1,204 @@
+"""What the caption, the sibling panels and the user say about a scale.
+
+Conflicts are reported, never averaged: where the bar and the caption state different lengths there
+is no scale, and the reason names both.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from imagedataextractor.errors import UsageError
+from imagedataextractor.records import Panel, ScaleBar, ScaleStatement
+from imagedataextractor.scalebar.text import NM_PER_UNIT
+from imagedataextractor.settings import ScaleBarSettings
+
+__all__ = ["reconcile", "statements_for", "user_scale", "with_length"]
+
+#: Two lengths are the same within this share (a caption rounds, "0.2 µm" and "200 nm" are equal).
+SAME = 0.01
+#: Two scales are the same within this share: two bars measured to a pixel.
+SAME_SCALE = 0.03
+#: Log-odds that an agreeing caption adds: it rules out most misread texts, not a wrong bar.
+CAPTION_AGREES = 1.5
+#: Log-odds that a sibling with the same text and the same length in pixels adds.
+SIBLING_AGREES = 1.0
+#: A sibling's scale is less certain than its own: the panels may have been scaled apart.
+SIBLING_DISCOUNT = 0.9
+
+
+def user_scale(nm_per_px: float) -> ScaleBar:
+    """The scale a user states.
+
+    Raises
+    ------
+    UsageError
+        It is not a positive number.
+    """
+    if not (math.isfinite(nm_per_px) and nm_per_px > 0):
+        raise UsageError(f"nanometres per pixel must be a positive number, not {nm_per_px}")
+    return ScaleBar(nm_per_px=float(nm_per_px), confidence=1.0, source="user")
+
+
+def with_length(bar: ScaleBar, value: float, unit: str) -> ScaleBar:
+    """A measured bar with the length that a user states for it, whatever was read.
+
+    Parameters
+    ----------
+    bar : ScaleBar
+        As read; without a measured bar the result has no scale, and the reason says so.
+    value, unit : float, str
+        As in "200 nm"; `unit` one of pm, Å, nm, um (or µm), mm.
+
+    Raises
+    ------
+    UsageError
+        The length is not positive or the unit unknown.
+    """
+    unit = {"µm": "um", "μm": "um", "A": "Å"}.get(unit, unit)
+    if unit not in NM_PER_UNIT:
+        raise UsageError(f"no unit is called {unit!r}; there are {', '.join(NM_PER_UNIT)}")
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"the length of a scale bar must be a positive number, not {value}")
+    if not bar.length_px:
+        return replace(
+            bar, value=value, unit=unit, nm_per_px=None, confidence=0.0, source="user", reason="no scale bar found"
+        )
+    return replace(
+        bar,
+        value=value,
+        unit=unit,
+        nm_per_px=value * NM_PER_UNIT[unit] / bar.length_px,
+        confidence=1.0,
+        source="user",
+        reason=None,
+    )
+
+
+def statements_for(statements: Sequence[ScaleStatement], panel: Panel) -> list[ScaleStatement]:
+    """The statements that speak of a panel: those that name its letter, or else those of the whole figure."""
+    label = (panel.label or "").lower()
+    named = [s for s in statements if label and label in {p.lower() for p in s.panels}]
+    return named or [s for s in statements if not s.panels]
+
+
+def reconcile(
+    bars: Sequence[ScaleBar],
+    panels: Sequence[Panel],
+    statements: Sequence[ScaleStatement] = (),
+    settings: ScaleBarSettings | None = None,
+) -> list[ScaleBar]:
+    """The scales of the panels of one figure, after all of them and the caption are heard.
+
+    Parameters
+    ----------
+    bars : sequence of ScaleBar
+        One a panel, from `read_scale_bar`, in the order of `panels`.
+    panels : sequence of Panel
+    statements : sequence of ScaleStatement
+        What the caption says.
+    settings : ScaleBarSettings, optional
+
+    Returns
+    -------
+    list of ScaleBar
+        In the same order. A bar and a caption that agree make each other surer; where they conflict
+        there is no scale; a bar without readable text takes its length from the caption; a panel
+        without a bar takes its sibling's scale where the caption states one length for both.
+    """
+    settings = settings or ScaleBarSettings()
+    if len(bars) != len(panels):
+        raise ValueError(f"{len(bars)} bars for {len(panels)} panels")
+    heard = [
+        _with_caption(bar, statements_for(statements, panel), panel, settings)
+        for bar, panel in zip(bars, panels, strict=True)
+    ]
+    heard = [_with_siblings(i, heard, settings) for i in range(len(heard))]
+    return [_from_sibling(i, heard, panels, statements) for i in range(len(heard))]
+
+
+def _with_caption(
+    bar: ScaleBar, statements: Sequence[ScaleStatement], panel: Panel, settings: ScaleBarSettings
+) -> ScaleBar:
+    if not statements or bar.source == "user" or not bar.length_px:
+        return bar
+    lengths = sorted({s.length_nm for s in statements})
+    own = None if bar.value is None or bar.unit is None else bar.value * NM_PER_UNIT[bar.unit]
+    if own is not None and any(abs(own - length) <= SAME * length for length in lengths):
+        if bar.source != "bar":
+            return bar
+        return _trusted(replace(bar, confidence=_more(bar.confidence, CAPTION_AGREES)), settings)
+    if bar.nm_per_px is not None:
+        # An inset has its own bar, of which a caption often does not speak.
+        if panel.parent is not None and not any(s.panels for s in statements):
+            return bar
+        stated = " or ".join(f"{length:g} nm" for length in lengths)
+        return replace(
+            bar,
+            nm_per_px=None,
+            reason=f"conflict: the bar reads {bar.value:g} {bar.unit}, the caption says {stated}",
+        )
+    return bar
+
+
+def _trusted(bar: ScaleBar, settings: ScaleBarSettings) -> ScaleBar:
+    """The bar with its scale, where its confidence has come above the threshold."""
+    if bar.confidence < settings.threshold or bar.value is None or bar.unit is None or not bar.length_px:
+        return bar
+    return replace(bar, nm_per_px=bar.value * NM_PER_UNIT[bar.unit] / bar.length_px, reason=None)
+
+
+def _with_siblings(index: int, bars: Sequence[ScaleBar], settings: ScaleBarSettings) -> ScaleBar:
+    bar = bars[index]
+    if bar.source != "bar" or bar.value is None or not bar.length_px or (bar.reason or "").startswith("conflict"):
+        return bar
+    for i, other in enumerate(bars):
+        if i == index or other.source != "bar" or other.nm_per_px is None or not other.length_px:
+            continue
+        same_text = other.value == bar.value and other.unit == bar.unit
+        if same_text and abs(other.length_px - bar.length_px) <= SAME_SCALE * bar.length_px:
+            return _trusted(replace(bar, confidence=_more(bar.confidence, SIBLING_AGREES)), settings)
+    return bar
+
+
+def _from_sibling(
+    index: int, bars: Sequence[ScaleBar], panels: Sequence[Panel], statements: Sequence[ScaleStatement]
+) -> ScaleBar:
+    """A scale for a panel that has no bar, where the caption states one length for it and a sibling."""
+    bar, panel = bars[index], panels[index]
+    if bar.length_px or bar.nm_per_px is not None or panel.parent is not None or panel.kind != "em":
+        return bar
+    lengths = {s.length_nm for s in statements_for(statements, panel)}
+    if len(lengths) != 1:
+        return bar
+    (length,) = lengths
+    givers = [
+        other
+        for other, its_panel in zip(bars, panels, strict=True)
+        if other.nm_per_px is not None
+        and other.source in ("bar", "caption")
+        and its_panel.parent is None
+        and other.value is not None
+        and other.unit is not None
+        and abs(other.value * NM_PER_UNIT[other.unit] - length) <= SAME * length
+        and length in {s.length_nm for s in statements_for(statements, its_panel)}
+    ]
+    scales = [g.nm_per_px for g in givers if g.nm_per_px is not None]
+    if not scales or max(scales) > (1 + SAME_SCALE) * min(scales):
+        return bar
+    giver = max(givers, key=lambda g: g.confidence)
+    return ScaleBar(
+        value=giver.value,
+        unit=giver.unit,
+        nm_per_px=giver.nm_per_px,
+        confidence=SIBLING_DISCOUNT * giver.confidence,
+        text=giver.text,
+        source="figure",
+    )
+
+
+def _more(probability: float, log_odds: float) -> float:
+    p = min(max(probability, 1e-6), 1 - 1e-6)
+    return 1.0 / (1.0 + math.exp(-(math.log(p / (1 - p)) + log_odds)))

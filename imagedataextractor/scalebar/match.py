@@ -1,0 +1,242 @@
+"""Which bar belongs to which text, and how sure that is: features of a pair and two logistic models.
+
+The first model ranks the candidates around one text; the second turns the best pair, its lead over
+the next one and the quality of the text into a probability that the scale is right to 5 %. Their
+coefficients lie in data/scalebar/model.json, written by benchmarks/scalebar_fit.py.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from imagedataextractor.resources import resource_path
+from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.text import Reading
+
+__all__ = [
+    "CONFIDENCE_FEATURES",
+    "PAIR_FEATURES",
+    "Ink",
+    "Logistic",
+    "Pair",
+    "confidence_features",
+    "load_models",
+    "pair_features",
+    "rank",
+    "text_ink",
+]
+
+Grey = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float64]
+
+PAIR_FEATURES = (
+    "same_polarity",
+    "level_difference",
+    "below",
+    "above",
+    "beside",
+    "through",
+    "gap",
+    "gap_squared",
+    "off_centre",
+    "aligned",
+    "overlap",
+    "length_to_text",
+    "length_to_text_squared",
+    "thickness_to_text",
+    "thickness_to_text_squared",
+    "contrast",
+    "edge_share",
+    "roughness",
+    "ends",
+    "extent",
+    "extreme_level",
+    "at_border",
+    "cut",
+    "broken",
+    "ruler",
+    "whole_ruler",
+    "aspect",
+)
+
+CONFIDENCE_FEATURES = (
+    "rank_logit",
+    "lead",
+    "rank_share",
+    "text_score",
+    "clean",
+    "roundness",
+    "alone",
+    "second_reading",
+    "cut",
+    "ruler_incomplete",
+    "short",
+)
+
+
+@dataclass(frozen=True)
+class Ink:
+    """What a text is drawn with: its grey level, and whether it is brighter (+1) or darker (-1) than its ground."""
+
+    level: float
+    polarity: int
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A text with a candidate bar, and the ranking model's log-odds for it."""
+
+    reading: Reading
+    bar: Bar
+    logit: float
+
+
+@dataclass(frozen=True)
+class Logistic:
+    """A logistic model on standardised features: p = 1 / (1 + exp(-(w·(f - mean)/scale + b)))."""
+
+    mean: Floats
+    scale: Floats
+    weights: Floats
+    bias: float
+
+    def logit(self, features: Floats) -> Floats:
+        """Log-odds for rows of features, shape (N, F) → (N,)."""
+        scaled = np.clip((features - self.mean) / self.scale, -8.0, 8.0)
+        result: Floats = scaled @ self.weights + self.bias
+        return result
+
+
+@functools.cache
+def load_models() -> tuple[Logistic, Logistic]:
+    """The ranking and the confidence model that come with the package."""
+    content = json.loads(resource_path("data", "scalebar", "model.json").read_text(encoding="utf-8"))
+
+    def model(name: str, features: Sequence[str]) -> Logistic:
+        entry = content[name]
+        if tuple(entry["features"]) != tuple(features):
+            raise RuntimeError(f"data/scalebar/model.json: {name} was fitted for other features; fit it again")
+        return Logistic(
+            np.array(entry["mean"]), np.array(entry["scale"]), np.array(entry["weights"]), float(entry["bias"])
+        )
+
+    return model("ranking", PAIR_FEATURES), model("confidence", CONFIDENCE_FEATURES)
+
+
+def text_ink(grey: Grey, reading: Reading) -> Ink:
+    """The grey level and polarity of the letters in a reading's box.
+
+    Otsu's threshold splits the box; the letters are the class that is rarer along the box's rim.
+    """
+    patch = grey[reading.box.slices]
+    if patch.size < 4:
+        return Ink(255.0, 1)
+    threshold, _ = cv2.threshold(np.ascontiguousarray(patch), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    bright = patch > threshold
+    rim = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
+    letters_bright = bool(0.5 * bright.mean() + 0.5 * rim.mean() < 0.5)
+    letters = patch[bright] if letters_bright else patch[~bright]
+    if not letters.size:
+        return Ink(255.0, 1)
+    # The core of the strokes, not their blurred edges.
+    level = float(np.percentile(letters, 75 if letters_bright else 25))
+    return Ink(level, 1 if letters_bright else -1)
+
+
+def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
+    """The ranking model's features, in the order of `PAIR_FEATURES`."""
+    box = reading.box
+    height, width = max(box.height, 4), max(box.width, 4)
+    # Detection pads its boxes by about a fifth of the letters' height.
+    slack = 0.2 * height
+    below = bar.y0 >= box.y1 - slack - 0.15 * height
+    above = bar.y1 <= box.y0 + slack + 0.15 * height
+    apart = bar.x0 >= box.x1 - slack or bar.x1 <= box.x0 + slack
+    level_with = not below and not above
+    beside = level_with and apart
+    through = level_with and not apart and bar.form != "broken"
+    if below:
+        gap = max(0.0, bar.y0 - box.y1 + slack)
+    elif above:
+        gap = max(0.0, box.y0 + slack - bar.y1)
+    elif beside:
+        gap = max(0.0, bar.x0 - box.x1, box.x0 - bar.x1)
+    else:
+        gap = 0.0
+    if (below or above) and apart:
+        gap = float(np.hypot(gap, max(0.0, bar.x0 - box.x1, box.x0 - bar.x1)))
+    gap = min(gap / height, 6.0)
+    longer = max(bar.length, width)
+    off_centre = min(abs(0.5 * (bar.x0 + bar.x1 - box.x0 - box.x1)) / longer, 3.0)
+    aligned = min(min(abs(bar.x0 - box.x0), abs(bar.x1 - box.x1), longer * off_centre) / height, 4.0)
+    overlap = max(0.0, min(bar.x1, box.x1) - max(bar.x0, box.x0)) / min(bar.length, width)
+    length_ratio = float(np.log(bar.length / width))
+    thickness_ratio = float(np.log(max(bar.thickness, 0.5) / height))
+    return [
+        float(bar.polarity == ink.polarity),
+        abs(bar.level - ink.level) / 255.0,
+        float(below),
+        float(above),
+        float(beside),
+        float(through),
+        gap,
+        gap * gap,
+        off_centre,
+        aligned,
+        overlap,
+        length_ratio,
+        length_ratio**2,
+        thickness_ratio,
+        thickness_ratio**2,
+        min(bar.contrast, 160.0) / 160.0,
+        bar.edge_share,
+        min(bar.flatness / max(bar.contrast, 8.0), 1.0),
+        min(bar.ends, 1.0),
+        bar.extent,
+        abs(bar.level - 127.5) / 127.5,
+        float(bar.at_border),
+        float(bar.cut),
+        float(bar.form == "broken"),
+        float(bar.form == "ruler"),
+        float(bar.form == "ruler" and bar.strokes == 11),
+        float(np.log(bar.length / max(bar.thickness, 1.0))),
+    ]
+
+
+def rank(reading: Reading, ink: Ink, bars: Sequence[Bar], model: Logistic) -> list[Pair]:
+    """A text's candidate bars, the likeliest first."""
+    if not bars:
+        return []
+    logits = model.logit(np.array([pair_features(reading, ink, bar) for bar in bars]))
+    order = np.argsort(-logits, kind="stable")
+    return [Pair(reading, bars[i], float(logits[i])) for i in order]
+
+
+def confidence_features(pairs: Sequence[Pair], readings: Sequence[Reading]) -> list[float]:
+    """The confidence model's features for the first of `pairs` (ranked), in the order of `CONFIDENCE_FEATURES`."""
+    best = pairs[0]
+    rivals = [p for p in pairs[1:] if abs(p.bar.length - best.bar.length) > 0.03 * best.bar.length]
+    lead = min(best.logit - rivals[0].logit, 10.0) if rivals else 10.0
+    others = [r for r in readings if r is not best.reading and abs(r.nm - best.reading.nm) > 0.01 * best.reading.nm]
+    second = max((r.score * r.clean * (0.3 + 0.7 * r.roundness) for r in others), default=0.0)
+    probability = 1.0 / (1.0 + np.exp(-best.logit))
+    return [
+        float(np.clip(best.logit, -8, 8)),
+        lead,
+        float(probability),
+        best.reading.score,
+        best.reading.clean,
+        best.reading.roundness,
+        float(best.reading.alone),
+        second,
+        float(best.bar.cut),
+        float(best.bar.form == "ruler" and best.bar.strokes != 11),
+        float(best.bar.length < 25),
+    ]

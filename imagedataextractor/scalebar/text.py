@@ -1,0 +1,268 @@
+"""From what OCR made of a picture's text to lengths that a scale bar may carry.
+
+OCR confuses letters (nm → nrn, hm; µm → um, pm, jm; 0 → O), splits a text in two, and reads the
+magnification, the working distance and the date with the same care as the scale. Here these are
+told apart. Nothing here looks at pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from imagedataextractor.ocr import TextBox
+from imagedataextractor.records import Box
+
+__all__ = [
+    "NM_PER_UNIT",
+    "UNITS",
+    "Reading",
+    "find_readings",
+    "join_neighbours",
+    "parse_length",
+    "read_magnification",
+]
+
+#: Nanometres in one of each unit that is reported. "um" is spelt with a u, so that a value can be
+#: typed and compared everywhere.
+NM_PER_UNIT: dict[str, float] = {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "um": 1e3, "mm": 1e6}
+UNITS = tuple(NM_PER_UNIT)
+
+#: Lengths that a scale bar of an electron micrograph may state, nm: from atomic resolution to the
+#: lowest magnification of an SEM.
+PLAUSIBLE_NM = (0.05, 5e6)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A length read in a picture, before it is known whether it belongs to a bar.
+
+    Attributes
+    ----------
+    value, unit : float, str
+        As printed; `unit` is one of `UNITS`.
+    text : str
+        The words it was read from.
+    score : float
+        The OCR engine's, 0 … 1.
+    clean : float
+        1 where the text is a length to the letter; less the more had to be repaired.
+    alone : bool
+        The line holds nothing else.
+    box : Box
+        Where it is printed (its share of the line, where the line holds more).
+    """
+
+    value: float
+    unit: str
+    text: str
+    score: float
+    clean: float
+    alone: bool
+    box: Box
+
+    @property
+    def nm(self) -> float:
+        return self.value * NM_PER_UNIT[self.unit]
+
+    @property
+    def roundness(self) -> float:
+        """How usual the number is on a scale bar: 1 for 1, 2 and 5 (× 10ⁿ), 0 for a number such as 0.34."""
+        return roundness(self.value)
+
+
+def roundness(value: float) -> float:
+    """1 for 1, 2, 5 × 10ⁿ; 0.7 for other numbers that programs choose; 0.4 for whole tens; else 0."""
+    if value <= 0:
+        return 0.0
+    mantissa = float(f"{value:.6e}".split("e")[0])
+    if mantissa in (1.0, 2.0, 5.0):
+        return 1.0
+    if mantissa in (2.5, 3.0, 4.0, 1.5, 6.0, 8.0):
+        return 0.7
+    if value >= 1 and round(mantissa * 2, 4) == round(mantissa * 2):
+        return 0.4
+    if mantissa in (7.0, 9.0):
+        return 0.4
+    return 0.0
+
+
+# A number: digits with at most one decimal mark, and the letters that OCR takes for digits. A space
+# inside is allowed between digits ("1 00 nm").
+_DIGIT = r"[0-9OoQ]"
+_NUMBER = rf"(?P<number>[0-9lIi|SZB](?:{_DIGIT}|[lI|SB])*(?:\s?[.,·]\s?{_DIGIT}+)?|[.,]{_DIGIT}+)"
+# What OCR makes of each unit, surest first. The class "sure" is the unit as printed, "repaired" a
+# known confusion.
+_UNIT_FORMS: tuple[tuple[str, str, float], ...] = (
+    ("nm", r"n\s?m", 1.0),
+    ("um", r"[µμu]\s?m", 1.0),
+    ("um", r"microns?|micrometers?", 1.0),
+    ("mm", r"mm", 0.9),
+    ("Å", r"Å|[Aa]ngstr[oö]ms?", 1.0),
+    ("um", r"[pP]\s?[mn]", 0.8),  # a picometre bar has never been seen on a micrograph of particles
+    ("nm", r"n\s?[nrh]|nrn|nnn|nrm|nln|nmn|[0oO]m|hm|rm|rn|n[Mm]|NM|n\s?[iIl1]{2,3}|nI?m", 0.6),
+    ("um", r"[jyJUhH4vVM]\s?m|[µμ]\s?[nrM]{1,2}|un|umn|ut?m|l?[lI]m|[µμ]|UM|u[M]|/[mn]|,um", 0.6),
+    ("Å", r"A", 0.5),
+)
+_UNITS_RE = "|".join(f"(?P<u{i}>{form})" for i, (_, form, _) in enumerate(_UNIT_FORMS))
+_LENGTH = re.compile(rf"(?<![0-9A-Za-zµμ.,])[-–—~_=|\[\](<>«»←→]*{_NUMBER}\s?(?:{_UNITS_RE})(?![A-Za-zµμ0-9²³^/*])")
+_STRIP = "-–—~_=|[](){}<>«»←→*:;.,'\"` ·•°一口"
+
+# Lines, or the words just before a length, that speak of something else than the scale.
+_OTHER_BEFORE = re.compile(
+    r"(?:\b(?:WD|W\.?D\.?|FWD|HFW|VFW|FW|HV|EHT|ETH|Width|Height|Aperture|Aper|Ap|Size|Pixel|px|Step|Spot|Z|"
+    r"Tilt|Date|FOV|Field|Depth|Mag|View|d|D|dia|diameter|thickness|"
+    r"mean|avg|average|Cursor|Stage)\b[\w\s.]{0,14}[=:~≈]?|[=±≈~+])\s*$",
+    re.IGNORECASE,
+)
+_OTHER_AFTER = re.compile(r"^\s*(?:[±+/×x*]|per|\bpx\b|\bpixel)", re.IGNORECASE)
+_MAGNIFICATION = re.compile(
+    r"(?:mag(?:nification)?\.?\s*[=:]?\s*[xX×]?\s*(?P<a>[0-9][0-9.,\s]*[0-9]|[0-9])\s*(?P<ak>[kK])?)"
+    r"|(?:(?<![0-9A-Za-z])[xX×]\s?(?P<b>[0-9][0-9.,]*)\s?(?P<bk>[kK])?)"
+    r"|(?:(?<![0-9A-Za-z])(?P<c>[0-9][0-9.,]*)\s?(?P<ck>[kK])?\s?[xX×](?![0-9A-Za-z]))"
+)
+
+
+def parse_length(text: str) -> tuple[float, str] | None:
+    """A length as a person types it, "200 nm" or "0.5µm".
+
+    Returns
+    -------
+    (value, unit) or None
+        `unit` is one of `UNITS`.
+    """
+    found = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)\s*(pm|Å|A|nm|um|µm|μm|mm)\s*", text)
+    if not found:
+        return None
+    value = float(found[1].replace(",", "."))
+    unit = {"A": "Å", "µm": "um", "μm": "um"}.get(found[2], found[2])
+    return (value, unit) if value > 0 else None
+
+
+def find_readings(texts: Sequence[TextBox]) -> list[Reading]:
+    """All lengths among lines of text that may be a scale bar's, the likelier first.
+
+    Lengths that the line says are something else (a working distance, an aperture, a diameter with
+    its spread, a lattice spacing "d = 0.21 nm") are left out.
+    """
+    joined = join_neighbours(texts)
+    readings = [reading for line in (*texts, *joined) for reading in _readings_of(line)]
+    readings.sort(key=lambda r: -(r.score * r.clean * (0.5 + 0.5 * r.roundness)))
+    kept: list[Reading] = []
+    for reading in readings:
+        if not any(_same_place(reading.box, other.box) for other in kept):
+            kept.append(reading)
+    return kept
+
+
+def _same_place(a: Box, b: Box) -> bool:
+    return a.intersection(b).area > 0.5 * min(a.area, b.area)
+
+
+def _readings_of(line: TextBox) -> list[Reading]:
+    text = line.text.strip()
+    readings = []
+    for found in _LENGTH.finditer(text):
+        before, after = text[: found.start()], text[found.end() :]
+        if _OTHER_BEFORE.search(before) or _OTHER_AFTER.match(after):
+            continue
+        unit, sureness = next(
+            (_UNIT_FORMS[i][0], _UNIT_FORMS[i][2]) for i in range(len(_UNIT_FORMS)) if found[f"u{i}"] is not None
+        )
+        number = _number(found["number"])
+        if number is None:
+            continue
+        value, repaired = number
+        nm = value * NM_PER_UNIT[unit]
+        if not PLAUSIBLE_NM[0] <= nm <= PLAUSIBLE_NM[1]:
+            continue
+        alone = not before.strip(_STRIP) and not after.strip(_STRIP)
+        # A capital A, a bare µ, or a unit repaired, within a longer line is more likely to be a word.
+        if not alone and sureness < 0.9:
+            continue
+        readings.append(
+            Reading(
+                value=value,
+                unit=unit,
+                text=found[0].strip(_STRIP),
+                score=line.score,
+                clean=sureness * (0.7 if repaired else 1.0),
+                alone=alone,
+                box=_share(line.box, len(text), found.start("number"), found.end()),
+            )
+        )
+    return readings
+
+
+def _number(text: str) -> tuple[float, bool] | None:
+    """The value of a number with OCR's confusions undone, and whether there were any."""
+    plain = re.sub(r"\s", "", text).replace(",", ".").replace("·", ".")
+    digits = plain.translate(str.maketrans("OoQDlIi|SZB", "00001111528"))
+    repaired = digits != plain
+    # "05 µm" lost its decimal mark: no instrument prints a leading zero.
+    if re.fullmatch(r"0[0-9]+", digits):
+        digits, repaired = f"0.{digits[1:]}", True
+    # A comma before three digits groups thousands.
+    if re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", text.strip()):
+        digits = digits.replace(".", "")
+    try:
+        value = float(digits)
+    except ValueError:
+        return None
+    return (value, repaired) if value > 0 else None
+
+
+def _share(box: Box, length: int, start: int, end: int) -> Box:
+    """The part of a line's box that characters `start` … `end` of `length` take."""
+    if length <= 0 or (start == 0 and end == length):
+        return box
+    x0 = box.x0 + round(box.width * start / length)
+    x1 = box.x0 + round(box.width * end / length)
+    return Box(x0, box.y0, max(x1, x0 + 1), box.y1)
+
+
+def join_neighbours(texts: Sequence[TextBox]) -> list[TextBox]:
+    """Lines put together that detection split: "200" and "nm" side by side.
+
+    Only pairs of which the left one ends in a number and the right one starts with a unit's letter.
+    """
+    joined = []
+    for left in texts:
+        if not re.search(r"[0-9lI]\s*[.,]?$", left.text.strip()):
+            continue
+        for right in texts:
+            if right is left or not re.match(r"^\s*(?:[.,][0-9]|[0-9]*\s*[nµμupjyÅAhr])", right.text.strip()):
+                continue
+            height = min(left.box.height, right.box.height)
+            overlap = min(left.box.y1, right.box.y1) - max(left.box.y0, right.box.y0)
+            gap = right.box.x0 - left.box.x1
+            if height > 0 and overlap > 0.5 * height and -0.5 * height <= gap <= 1.5 * height:
+                box = Box(
+                    min(left.box.x0, right.box.x0),
+                    min(left.box.y0, right.box.y0),
+                    max(left.box.x1, right.box.x1),
+                    max(left.box.y1, right.box.y1),
+                )
+                text = f"{left.text.strip()} {right.text.strip()}"
+                joined.append(TextBox(text, min(left.score, right.score), box))
+    return joined
+
+
+def read_magnification(texts: Sequence[TextBox]) -> float | None:
+    """The magnification printed in the picture ("x25,000", "Mag = 3.00 K X", "60000x"), or None."""
+    for line in texts:
+        found = _MAGNIFICATION.search(line.text)
+        if not found:
+            continue
+        for key in "abc":
+            if found[key]:
+                number = found[key].strip().rstrip(".,").replace(" ", "")
+                number = re.sub(r",(?=[0-9]{3}(?:[^0-9]|$))", "", number).replace(",", ".")
+                try:
+                    value = float(number) * (1000.0 if found[f"{key}k"] else 1.0)
+                except ValueError:
+                    continue
+                if 10 <= value <= 2e7:
+                    return value
+    return None
