@@ -1,0 +1,206 @@
+"""The database's rows for other programs: CSV, Parquet, COCO.
+
+Rows are written as they come from the database, so that millions of them fit any memory.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.store.contours import decode_contour
+
+if TYPE_CHECKING:
+    from imagedataextractor.store.store import Store
+
+__all__ = ["FORMATS", "export"]
+
+FORMATS = ("csv", "parquet", "coco")
+
+#: Rows of one Parquet row group: some ten megabytes.
+_ROWS_A_GROUP = 50_000
+
+_PARTICLES = "SELECT * FROM measured_particles"
+
+_IMAGES = (
+    "SELECT f.id, f.image_path, f.image_sha256, f.width_px, f.height_px, f.label, a.doi, "
+    "coalesce(f.licence, a.licence) "
+    "FROM figures f JOIN articles a ON a.id = f.article_id WHERE f.image_sha256 IS NOT NULL ORDER BY f.id"
+)
+
+_ANNOTATIONS = (
+    "SELECT n.figure_id, n.id, n.x0, n.y0, s.id, p.label, p.area_px, p.ecd_nm, p.uncertainty, p.score, "
+    "p.accepted, p.reason, p.contour "
+    "FROM particles p JOIN segmentations s ON s.id = p.segmentation_id JOIN panels n ON n.id = s.panel_id "
+    "WHERE s.is_current"
+)
+
+
+def export(store: Store, format: str, out: Path, *, accepted_only: bool = False) -> int:
+    """Write all measured particles to a file.
+
+    Parameters
+    ----------
+    store : Store
+    format : {"csv", "parquet", "coco"}
+        CSV and Parquet hold the view measured_particles, one row a particle. COCO is the JSON of
+        the COCO data set: one image a figure picture, one annotation a particle, polygons in pixels
+        of that picture.
+    out : Path
+        Replaced when all is written, so that a broken export leaves an older file as it was.
+    accepted_only : bool
+        Leave out the rejected particles.
+
+    Returns
+    -------
+    int
+        Particles written.
+
+    Raises
+    ------
+    UsageError
+        There is no such format, or its library is not installed.
+    InputError
+        The file cannot be written.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"export: no format is called {format!r}; there are: {', '.join(FORMATS)}")
+    partial = out.with_name(f".{out.name}.part")
+    try:
+        if format == "csv":
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                count = write_csv(store, file, accepted_only=accepted_only)
+        elif format == "parquet":
+            count = _write_parquet(store, partial, accepted_only)
+        else:
+            with partial.open("w", encoding="utf-8") as file:
+                count = write_coco(store, file, accepted_only=accepted_only)
+        partial.replace(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if partial.exists():
+            partial.unlink()
+    return count
+
+
+def write_csv(store: Store, file: IO[str], *, accepted_only: bool) -> int:
+    """The view as CSV (RFC 4180), NULL as an empty field; the number of rows."""
+    columns, rows = store.iterate(_PARTICLES + (" WHERE accepted" if accepted_only else ""))
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
+    count = 0
+    for row in rows:
+        writer.writerow(row)
+        count += 1
+    return count
+
+
+# ---------------------------------------------------------------- Parquet
+
+_TEXT = frozenset({"doi", "article", "title", "figure", "panel", "subcaption", "technique", "reason", "run_id"})
+_WHOLE = frozenset({"year", "panel_index", "particle", "segmentation_id"})
+_FLAGS = frozenset({"accepted", "touches_border"})
+
+
+def _write_parquet(store: Store, out: Path, accepted_only: bool) -> int:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ModuleNotFoundError as error:
+        raise UsageError("export: Parquet needs pyarrow: pip install 'imagedataextractor[parquet]'") from error
+    columns, rows = store.iterate(_PARTICLES + (" WHERE accepted" if accepted_only else ""))
+    schema = pa.schema([(name, _arrow_type(pa, name)) for name in columns])
+    count = 0
+    with pq.ParquetWriter(out, schema) as writer:
+        for block in _blocks(rows, _ROWS_A_GROUP):
+            arrays = []
+            for name, values in zip(columns, zip(*block, strict=True), strict=True):
+                plain = [bool(value) for value in values] if name in _FLAGS else values
+                arrays.append(pa.array(plain, type=schema.field(name).type))
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+            count += len(block)
+    return count
+
+
+def _arrow_type(pa: Any, name: str) -> Any:
+    if name in _TEXT:
+        return pa.string()
+    if name in _WHOLE:
+        return pa.int64()
+    return pa.bool_() if name in _FLAGS else pa.float64()
+
+
+def _blocks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:
+    while block := list(islice(rows, size)):
+        yield block
+
+
+# ---------------------------------------------------------------- COCO
+
+
+def write_coco(store: Store, file: IO[str], *, accepted_only: bool) -> int:
+    """The annotations as COCO JSON; the number of particles."""
+    info = {"description": "Particles measured by ImageDataExtractor", "version": "1.0"}
+    file.write(f'{{"info": {json.dumps(info)},\n')
+    file.write('"categories": [{"id": 1, "name": "particle", "supercategory": "particle"}],\n"images": ')
+    _write_list(file, map(_image, store.iterate(_IMAGES)[1]))
+    file.write(',\n"annotations": ')
+    rows = store.iterate(_ANNOTATIONS + (" AND p.accepted" if accepted_only else "") + " ORDER BY s.id, p.label")[1]
+    count = _write_list(file, (_annotation(number, row) for number, row in enumerate(rows, 1)))
+    file.write("}\n")
+    return count
+
+
+def _write_list(file: IO[str], items: Iterable[dict[str, Any]]) -> int:
+    count = 0
+    file.write("[")
+    for item in items:
+        file.write(("," if count else "") + "\n" + json.dumps(item, ensure_ascii=False))
+        count += 1
+    file.write("\n]")
+    return count
+
+
+def _image(row: tuple[Any, ...]) -> dict[str, Any]:
+    figure_id, path, sha256, width, height, label, doi, licence = row
+    return {
+        "id": figure_id,
+        "file_name": path,
+        "width": width,
+        "height": height,
+        "sha256": sha256,
+        "doi": doi,
+        "figure": label,
+        "licence": licence,
+    }
+
+
+def _annotation(number: int, row: tuple[Any, ...]) -> dict[str, Any]:
+    figure_id, panel_id, x0, y0, segmentation_id, label, area, ecd, uncertainty, score, accepted, reason, blob = row
+    contour = decode_contour(blob)
+    contour += (x0, y0)
+    low = contour.min(axis=0) if len(contour) else (0.0, 0.0)
+    size = contour.max(axis=0) - low if len(contour) else (0.0, 0.0)
+    return {
+        "id": number,
+        "image_id": figure_id,
+        "category_id": 1,
+        "iscrowd": 0,
+        "segmentation": [contour.ravel().tolist()] if len(contour) else [],
+        "bbox": [float(low[0]), float(low[1]), float(size[0]), float(size[1])],
+        "area": area,
+        "score": score,
+        "panel_id": panel_id,
+        "segmentation_id": segmentation_id,
+        "label": label,
+        "ecd_nm": ecd,
+        "uncertainty": uncertainty,
+        "accepted": bool(accepted),
+        "reason": reason,
+    }
