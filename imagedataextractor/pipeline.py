@@ -48,7 +48,7 @@ from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.settings import Settings
 from imagedataextractor.targets import Target
 
-__all__ = ["Manual", "Stages", "new_run", "process_article", "process_target"]
+__all__ = ["Manual", "Stages", "new_run", "process_article", "process_target", "read_target"]
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +93,11 @@ class Stages:
         return Segmenter.load(chosen.model, chosen.device)
 
 
-def new_run(stages: Stages, command: str) -> Run:
-    """The provenance of an invocation: settings, versions, weights."""
+def new_run(stages: Stages, command: str, *, weights_sha256: str | None = None) -> Run:
+    """The provenance of an invocation: settings, versions, weights.
+
+    The model is loaded to know its weights, unless `weights_sha256` says which they are.
+    """
     versions = {"imagedataextractor": __version__, "python": platform.python_version()}
     for package in ("numpy", "onnxruntime", "opencv-python-headless", "rapidocr", "scikit-image", "scipy", "torch"):
         try:
@@ -108,7 +111,7 @@ def new_run(stages: Stages, command: str) -> Run:
         command=command,
         settings={**stages.settings.public(), **({"manual": manual} if manual else {})},
         versions=versions,
-        weights_sha256=stages.segmenter.weights_sha256,
+        weights_sha256=weights_sha256 or stages.segmenter.weights_sha256,
         seed=stages.settings.segmentation.seed,
     )
 
@@ -122,12 +125,23 @@ def process_target(target: Target, stages: Stages, watch: Watcher | None = None)
         The target cannot be had or read at all; anything that goes wrong within it is a failure in
         the result instead.
     """
+    return process_article(read_target(target, stages), stages, watch)
+
+
+def read_target(target: Target, stages: Stages) -> Article:
+    """The article that a target is: retrieved, read, or a picture that stands for itself.
+
+    Raises
+    ------
+    IdeError
+        It cannot be had or read.
+    """
     if target.kind == "doi":
-        return process_article(_retrieved(target, stages), stages, watch)
+        return _retrieved(target, stages)
     assert target.path is not None
     if target.kind == "article":
-        return process_article(read_article(target.path, work_dir=_crops(target.path, stages)), stages, watch)
-    return process_article(_picture_as_article(target.path), stages, watch)
+        return read_article(target.path, work_dir=_crops(target.path, stages))
+    return _picture_as_article(target.path)
 
 
 def _retrieved(target: Target, stages: Stages) -> Article:
