@@ -143,9 +143,7 @@ def _figures(article: Any) -> Iterator[DocumentFigure]:
             match = re.match(r"\s*((?:Fig(?:ure|\.)?|Scheme|Chart)\s*S?\d+)\b", figure.caption, re.IGNORECASE)
             unnumbered += not match
             label = match[1] if match else f"unnumbered figure {unnumbered}"
-            figure = DocumentFigure(
-                label, figure.caption, figure.graphics, figure.emphasised, figure.licence, figure.id
-            )
+            figure = replace(figure, label=label)
         yield figure
 
 
@@ -212,9 +210,9 @@ def _flatten_caption(caption: Any, out: FlatText) -> None:
 
 def _is_no_words(element: Any) -> bool:
     if element.tag == "tex-math":
-        # TeX beside MathML or beside a picture says the same again, in code.
+        # TeX beside MathML says the same again, in code.
         parent = element.getparent()
-        return parent is not None and any(e is not element for e in parent.iter("math"))
+        return parent is not None and next(iter(parent.iter("math")), None) is not None
     return element.tag in _WORDLESS
 
 
@@ -223,7 +221,7 @@ def _graphics(fig: Any) -> Iterator[tuple[str, ...]]:
     for element in fig.iter("graphic", "media"):
         if _owner(element) is not fig or not _is_picture(element):
             continue
-        parent = element.getparent()
+        parent: Any = element.getparent()
         if parent.tag == "alternatives":
             versions = [e for e in children(parent, "graphic", "media") if _is_picture(e)]
             if versions[0] is element:
@@ -232,7 +230,7 @@ def _graphics(fig: Any) -> Iterator[tuple[str, ...]]:
             yield (attribute(element, "href"),)
 
 
-def _owner(element: Any) -> Any | None:
+def _owner(element: Any) -> Any:
     """The figure an element belongs to: figures may hold figures, tables and formulae."""
     return next(
         (e for e in element.iterancestors("fig", "fig-group", "table-wrap", "disp-formula", "inline-formula")), None
