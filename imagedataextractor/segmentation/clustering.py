@@ -36,8 +36,8 @@ class ClusterSettings:
         Reach of a proposal, a bound on the work for degenerate bandwidths.
     """
 
-    foreground: float = 0.5
-    start: float = 0.5
+    foreground: float = 0.4
+    start: float = 0.8
     min_pixels: int = 16
     free_share: float = 0.5
     max_radius_px: float = 600.0

@@ -34,18 +34,31 @@ __all__ = [
     "particle_means",
     "segment_with",
     "without_excluded",
-    "working_scale",
+    "working_scales",
 ]
 
 MODES = ("discriminative", "bayesian", "filtered")
 
 #: Sides of the padded input are multiples of this (the deepest map of the default network is at 1/32).
 _STRIDE = 32
-#: Longest side that the network is given, px; a larger image is scaled down and its label map back
-#: up. The offsets reach 256 px, and memory stays near 2 GB.
-MAX_SIDE_PX = 1536
+#: Longest side that the network is given at once, px: memory stays near 2 GB. A larger image goes
+#: through it in tiles, which share `TILE_MARGIN_PX` on every side: pixels near a tile's edge lack
+#: surroundings, and are taken from the neighbour.
+TILE_SIDE_PX = 1536
+TILE_MARGIN_PX = 128
+#: Most pixels of an image at the scale at which it is segmented; a larger one is scaled down. The
+#: maps take 24 bytes a pixel, the clustering about as much again.
+MAX_PIXELS = 40_000_000
 #: Shorter side below which an image is scaled up: particles of a thumbnail are too small otherwise.
 MIN_SIDE_PX = 256
+#: Shorter side up to which an image is taken as it is. The micrographs that networks are trained on
+#: have one of 512 px; in a larger image the particles are usually larger, too.
+PLAIN_SIDE_PX = 800
+#: Shorter side at which a larger image is looked at first.
+COARSE_SIDE_PX = 640
+#: A larger image is then brought to the scale at which its median particle has this ECD, px: large
+#: enough to be measured well, small enough to be seen whole.
+TYPICAL_ECD_PX = 48.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,6 +144,37 @@ def network_maps(
     )
 
 
+def _tiled_maps(
+    network: nn.Module, grey: npt.NDArray[np.uint8], *, samples: int, flips: bool, seed: int, device: str
+) -> Maps:
+    """`network_maps` of an image of any size, joined from tiles where it is too large for one pass."""
+    height, width = grey.shape
+    if max(height, width) <= TILE_SIDE_PX:
+        return network_maps(network, grey, samples=samples, flips=flips, seed=seed, device=device)
+    pair, single = (2, height, width), (height, width)
+    whole = Maps(*(np.zeros(shape, np.float32) for shape in (pair, pair, single, single)))
+    core = TILE_SIDE_PX - 2 * TILE_MARGIN_PX
+    for top in range(0, height, core):
+        for left in range(0, width, core):
+            y0, x0 = max(top - TILE_MARGIN_PX, 0), max(left - TILE_MARGIN_PX, 0)
+            tile = grey[y0 : top + core + TILE_MARGIN_PX, x0 : left + core + TILE_MARGIN_PX]
+            maps = network_maps(
+                network, np.ascontiguousarray(tile), samples=samples, flips=flips, seed=seed, device=device
+            )
+            # Embeddings are coordinates: the tile's become the image's.
+            maps.embedding[0] += x0
+            maps.embedding[1] += y0
+            target = (..., slice(top, min(top + core, height)), slice(left, min(left + core, width)))
+            source = (
+                ...,
+                slice(top - y0, min(top + core, height) - y0),
+                slice(left - x0, min(left + core, width) - x0),
+            )
+            for name in ("embedding", "bandwidth", "seed", "information"):
+                getattr(whole, name)[target] = getattr(maps, name)[source]
+    return whole
+
+
 def _cuda_devices(device: torch.device) -> list[int]:
     return [device.index or 0] if device.type == "cuda" else []
 
@@ -213,10 +257,10 @@ def segment_with(
         raise InputError("the image has no pixels")
     if exclude is not None:
         grey = _blanked(grey, exclude)
-    scale = working_scale(*grey.shape)
+    scale = _chosen_scale(network, grey, device, clustering)
     small = grey if scale == 1.0 else _resized(grey, scale)
     passes = 0 if mode == "discriminative" else samples
-    maps = network_maps(network, small, samples=passes, flips=flips, seed=seed, device=device)
+    maps = _tiled_maps(network, small, samples=passes, flips=flips, seed=seed, device=device)
     if exclude is not None:
         hidden = cv2.resize(exclude.astype(np.uint8), small.shape[::-1], interpolation=cv2.INTER_NEAREST) > 0
         maps.seed[hidden] = 0.0
@@ -250,13 +294,30 @@ def segment_with(
     )
 
 
-def working_scale(height: int, width: int) -> float:
-    """Magnification at which an image is given to the network."""
-    if max(height, width) > MAX_SIDE_PX:
-        return MAX_SIDE_PX / max(height, width)
-    if min(height, width) < MIN_SIDE_PX:
-        return min(MIN_SIDE_PX / min(height, width), MAX_SIDE_PX / max(height, width), 4.0)
-    return 1.0
+def working_scales(height: int, width: int) -> tuple[float, float]:
+    """Least and largest magnification at which an image may be given to the network; equal for most."""
+    largest = min(1.0, (MAX_PIXELS / (height * width)) ** 0.5)
+    short = min(height, width)
+    if short < MIN_SIDE_PX and max(height, width) <= TILE_SIDE_PX:
+        scale = min(MIN_SIDE_PX / short, TILE_SIDE_PX / max(height, width), 4.0)
+        return scale, scale
+    if short <= PLAIN_SIDE_PX:
+        return largest, largest
+    return min(COARSE_SIDE_PX / short, largest), largest
+
+
+def _chosen_scale(network: nn.Module, grey: npt.NDArray[np.uint8], device: str, clustering: ClusterSettings) -> float:
+    """The magnification for an image, from the size of its particles where it is large enough to have a choice."""
+    least, largest = working_scales(*grey.shape)
+    if least == largest:
+        return least
+    maps = _tiled_maps(network, _resized(grey, least), samples=0, flips=False, seed=0, device=device)
+    labels = cluster(maps.embedding, maps.bandwidth, maps.seed, clustering)
+    areas = np.bincount(labels.ravel())[1:]
+    if areas.size == 0:
+        return largest  # whatever there is, is too small to be seen
+    ecd = float(np.median(np.sqrt(4.0 * areas / np.pi)))
+    return min(max(least, least * TYPICAL_ECD_PX / ecd), largest)
 
 
 def _resized(grey: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:

@@ -8,8 +8,8 @@ import torch
 
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.errors import UsageError
-from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.inference import network_maps, segment_with, working_scale
+from imagedataextractor.segmentation import Segmenter, inference
+from imagedataextractor.segmentation.inference import network_maps, segment_with, working_scales
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.network import LiteBPartISNet
 
@@ -80,9 +80,38 @@ def test_excluded_pixels_hold_no_particle(default):
     assert not found.label_map[:, 164:].any()
 
 
-@pytest.mark.parametrize(("shape", "expected"), [((512, 640), 1.0), ((3072, 4096), 0.375), ((128, 128), 2.0)])
-def test_only_very_large_and_very_small_images_are_scaled(shape, expected):
-    assert working_scale(*shape) == pytest.approx(expected)
+@pytest.mark.parametrize(
+    ("shape", "least", "largest"),
+    [((512, 640), 1.0, 1.0), ((3072, 4096), 640 / 3072, 1.0), ((128, 128), 2.0, 2.0), ((10000, 16000), 0.064, 0.5)],
+)
+def test_only_large_and_very_small_images_are_scaled(shape, least, largest):
+    assert working_scales(*shape) == pytest.approx((least, largest))
+
+
+def test_large_and_small_particles_of_a_large_image_are_both_found(default):
+    for radius, spacing in ((130, 500), (12, 120)):
+        labels = np.zeros((1500, 2000), np.int32)
+        y, x = np.mgrid[:1500, :2000]
+        centres = [(a, b) for a in range(250, 1900, spacing) for b in range(250, 1300, spacing)]
+        for number, (cx, cy) in enumerate(centres, 1):
+            labels[(x - cx) ** 2 + (y - cy) ** 2 <= radius**2] = number
+        noise_ = np.random.default_rng(0).normal(0, 8, labels.shape)
+        image = np.clip(np.where(labels > 0, 180, 70) + noise_, 0, 255).astype(np.uint8)
+        found = default.segment(image, mode="discriminative")
+        assert found.label_map.shape == labels.shape
+        assert score_image(labels, found.label_map).values["f1_50"] > 0.9
+
+
+def test_tiles_join_to_the_maps_of_the_whole(network, monkeypatch):
+    image = noise((200, 420))
+    whole = network_maps(network, image, samples=0, flips=False, seed=0, device="cpu")
+    monkeypatch.setattr(inference, "TILE_SIDE_PX", 256)
+    monkeypatch.setattr(inference, "TILE_MARGIN_PX", 64)
+    tiled = inference._tiled_maps(network, image, samples=0, flips=False, seed=0, device="cpu")
+    # Away from the joints' reach the two must agree; near them the network sees a little less.
+    assert np.abs(tiled.embedding[:, :, :100] - whole.embedding[:, :, :100]).max() < 2.0
+    assert np.median(np.abs(tiled.embedding - whole.embedding)) < 1.0
+    assert np.median(np.abs(tiled.seed - whole.seed)) < 0.02
 
 
 def test_unknown_modes_and_sample_counts_are_refused(network):
