@@ -77,7 +77,7 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         journal=document.journal,
         year=document.year,
         licence=document.licence,
-        figures=tuple(_figure(figure, document, folder, by_number=kind == "html") for figure in document.figures),
+        figures=tuple(_figure(figure, document, folder, kind) for figure in document.figures),
         links=document.links,
         source=kind,
         path=path,
@@ -124,12 +124,15 @@ def _read_xml(data: bytes, path: Path) -> Document:
     raise InputError(f"{path}: XML with root element {root.tag!r} is no article")
 
 
-def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, *, by_number: bool) -> Figure:
+def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, kind: str) -> Figure:
     graphics: list[str] = []
     missing: list[str] = []
-    for references in figure.graphics:
+    # A PDF holds its figures itself: without a folder to write them to they are named, not missing.
+    by_name = figure.graphics if kind != "pdf" else ()
+    graphics.extend(references[0] for references in figure.graphics if kind == "pdf")
+    for references in by_name:
         found = folder.find(references)
-        if found is None and len(figure.graphics) == 1 and by_number:
+        if found is None and len(figure.graphics) == 1 and kind == "html":
             found = folder.find_numbered(figure.label)
         if found is not None:
             graphics.append(str(found.absolute()))

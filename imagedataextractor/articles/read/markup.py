@@ -28,7 +28,8 @@ __all__ = [
 MAX_BYTES = 100_000_000
 
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>]+", re.IGNORECASE)
+#: Some old DOIs hold a part in angle brackets: "10.1002/1521-3773(20000117)39:2<310::AID-ANIE310>3.0.CO;2-K".
+_DOI = re.compile(r"10\.\d{4,9}/(?:[^\s\"<>]|<\d+:[:\w.-]+>)+", re.IGNORECASE)
 
 
 def parse_xml(data: bytes, path: Path) -> Any:
@@ -182,7 +183,12 @@ def plain_text(element: Any) -> str:
 def plain_doi(text: str | None) -> str | None:
     """The DOI in a text ("doi:10.1/X", "https://doi.org/10.1/X"), lower case; None where there is none."""
     match = _DOI.search(html.unescape(text or ""))
-    return match.group().rstrip(".,;)").lower() if match else None
+    if match is None:
+        return None
+    doi = match.group().rstrip(".,;")
+    while doi.endswith(")") and doi.count(")") > doi.count("("):
+        doi = doi[:-1].rstrip(".,;")
+    return doi.lower()
 
 
 def unique_urls(urls: Iterable[str]) -> tuple[str, ...]:

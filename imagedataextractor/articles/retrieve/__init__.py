@@ -30,7 +30,7 @@ from typing import Any
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.markup import plain_doi
-from imagedataextractor.articles.retrieve import europepmc, pmc
+from imagedataextractor.articles.retrieve import arxiv, crossref, elsevier, europepmc, pmc, springer, unpaywall
 from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
@@ -59,7 +59,15 @@ __all__ = [
 ]
 
 #: Where full texts come from, best first. A new source is one module and one line here.
-SOURCES: tuple[Source, ...] = (pmc.SOURCE, europepmc.SOURCE)
+SOURCES: tuple[Source, ...] = (
+    pmc.SOURCE,
+    europepmc.SOURCE,
+    springer.SOURCE,
+    elsevier.SOURCE,
+    crossref.SOURCE,
+    unpaywall.SOURCE,
+    arxiv.SOURCE,
+)
 
 #: An article that was used within this time is not pruned from the cache, seconds.
 _IN_USE_S = 86_400.0

@@ -35,7 +35,7 @@ from imagedataextractor.articles.retrieve.throttle import Throttle
 from imagedataextractor.errors import InputError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
-__all__ = ["AccessError", "Answer", "Client", "NotFoundError", "QuotaError", "Service"]
+__all__ = ["AccessError", "Answer", "Client", "Kind", "NotFoundError", "QuotaError", "Service"]
 
 Kind = Literal["json", "xml", "pdf", "image", "zip", "html", "any"]
 
