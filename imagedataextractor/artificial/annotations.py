@@ -130,7 +130,7 @@ def draw_scale_bar(
         if style == "outlined":
             pen.rectangle((bx - 1, by - 1, bx + length, by + thick), fill=back)
         if style == "dots":
-            for x in np.linspace(bx, bx + length - 1, 11):
+            for x in np.linspace(bx, bx + length, 11):
                 pen.rectangle((round(x), by, round(x), by + max(thick, size // 3)), fill=ink)
         else:
             pen.rectangle((bx, by, bx + length - 1, by + thick - 1), fill=ink)
@@ -139,12 +139,13 @@ def draw_scale_bar(
                 pen.line((x, by - thick - 2, x, by + 2 * thick + 2), fill=ink)
         stroke = 1 if style == "outlined" else 0
         pen.text((tx - left, ty - upper), text, font=face, fill=ink, stroke_width=stroke, stroke_fill=back)
+    half = 0.5 if style == "dots" else 0.0  # a row of ticks is as long as from tick to tick, middle to middle
     bar = ScaleBar(
         value=value,
         unit=unit,
         length_px=float(length),
-        x0=float(bx),
-        x1=float(bx + length),
+        x0=bx + half,
+        x1=bx + length + half,
         y=by + (max(thick, size // 3) + 1 if style == "dots" else thick) / 2,
         nm_per_px=length_nm / length,
         confidence=1.0,
@@ -206,18 +207,19 @@ def draw_info_bar(
     by = top + round(tall * 0.68)
     pen.text((text_x - left, top + round(tall * 0.12) - upper), text, font=face, fill=ink)
     if style == "hitachi":
-        for x in np.linspace(bx, bx + length - 1, 11):
+        for x in np.linspace(bx, bx + length, 11):
             pen.line((round(x), by, round(x), by + max(2, tall // 6)), fill=ink)
     else:
         pen.rectangle((bx, by, bx + length - 1, by + max(1, tall // 14)), fill=ink)
         for x in (bx, bx + length - 1):
             pen.line((x, by - tall // 8, x, by + tall // 8 + 1), fill=ink)
+    half = 0.5 if style == "hitachi" else 0.0
     bar = ScaleBar(
         value=value,
         unit=unit,
         length_px=float(length),
-        x0=float(bx),
-        x1=float(bx + length),
+        x0=bx + half,
+        x1=bx + length + half,
         y=float(by) + 1.0,
         nm_per_px=length_nm / length,
         confidence=1.0,

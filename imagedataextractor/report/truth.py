@@ -109,7 +109,7 @@ def _compare(figure: str, true: Mapping[str, Any], candidates: Sequence[Measured
     median = float(np.median([ecd for *_, ecd in accepted])) * scale if accepted and scale is not None else None
     return PanelComparison(
         figure=figure,
-        panel=true["letter"],
+        panel=true["letter"] or (None if true["parent"] is None else " inset"),
         kind=true["kind"],
         seen=seen is not None,
         true_nm_per_px=true["nm_per_px"],
