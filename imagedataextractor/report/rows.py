@@ -1,0 +1,226 @@
+"""What a report shows, read from the database into plain values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from imagedataextractor.records import Box, Particle
+from imagedataextractor.store import Store, decode_contour
+
+__all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_rows"]
+
+
+@dataclass(frozen=True)
+class ReportPanel:
+    """One measured panel with the article and figure it belongs to."""
+
+    doi: str | None
+    article: str
+    title: str
+    licence: str | None
+    figure: str
+    caption: str
+    panel: str | None
+    panel_index: int
+    subcaption: str
+    technique: str | None
+    image_path: str | None
+    image_sha256: str | None
+    box: Box
+    nm_per_px: float | None
+    scale_text: str | None
+    scale_source: str | None
+    scale_confidence: float | None
+    scale_reason: str | None
+    bar_ends: tuple[float, float, float] | None
+    model: str
+    mode: str
+    samples: int
+    seed: int
+    run_id: str
+    particles: tuple[Particle, ...]
+
+    @property
+    def name(self) -> str:
+        """As an author would call it: "Figure 2b"; panels without a letter by their number."""
+        if self.panel:
+            return f"{self.figure}{self.panel}"
+        return self.figure if self.panel_index == 0 else f"{self.figure} [{self.panel_index + 1}]"
+
+
+@dataclass(frozen=True)
+class ReportFailure:
+    """One thing that could not be done."""
+
+    stage: str
+    target: str
+    error_class: str
+    message: str
+    attempt: int
+    last_seen_at: str
+    resolved_at: str | None
+
+
+@dataclass(frozen=True)
+class ReportRun:
+    """One invocation."""
+
+    id: str
+    started_at: str
+    finished_at: str | None
+    state: str
+    command: str
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    weights_sha256: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class ReportRows:
+    """Everything a report shows. The counts are of the whole database (or of the articles asked for),
+    the panels as many as were asked for.
+    """
+
+    database: str
+    articles: int
+    figures: int
+    em_panels: int
+    scaled_panels: int
+    measured_panels: int
+    particles: int
+    accepted: int
+    panels: tuple[ReportPanel, ...]
+    failures: tuple[ReportFailure, ...]
+    runs: tuple[ReportRun, ...]
+
+
+_JOINED = """
+FROM articles a
+LEFT JOIN figures f ON f.article_id = a.id
+LEFT JOIN panels n ON n.figure_id = f.id
+LEFT JOIN scalebars b ON b.panel_id = n.id AND b.is_current
+LEFT JOIN segmentations s ON s.panel_id = n.id AND s.is_current
+"""
+
+_COUNTS = (
+    """
+SELECT count(DISTINCT a.id), count(DISTINCT f.id),
+       count(DISTINCT CASE WHEN n.kind = 'em' THEN n.id END),
+       count(DISTINCT CASE WHEN b.nm_per_px IS NOT NULL THEN n.id END),
+       count(DISTINCT s.id), coalesce(sum(s.n_particles), 0), coalesce(sum(s.n_accepted), 0)
+"""
+    + _JOINED
+)
+
+_PANELS = (
+    """
+SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.caption, n.label, n.panel_index,
+       n.subcaption, n.technique, f.image_path, f.image_sha256, n.x0, n.y0, n.x1, n.y1, s.nm_per_px, b.text, b.source,
+       b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id
+"""
+    + _JOINED
+)
+
+#: Columns of a particle that are records' fields of the same name.
+_COLUMNS = tuple(field.name for field in fields(Particle) if field.name != "contour")
+
+
+def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None = None) -> ReportRows:
+    """Read what a report shows.
+
+    Parameters
+    ----------
+    store : Store
+        Opened read-only.
+    dois : sequence of str
+        Only these articles; by default all.
+    max_panels : int, optional
+        At most so many panels with their particles, in the order of articles and figures.
+    """
+    chosen = {f"doi{i}": doi.lower() for i, doi in enumerate(dois)}
+    only = f"WHERE a.doi IN ({', '.join(':' + name for name in chosen)})" if chosen else ""
+    _, ((articles, figures, em, scaled, measured, particles, accepted),) = store.query(f"{_COUNTS} {only}", chosen)
+    measured_only = f"{only} {'AND' if only else 'WHERE'} s.id IS NOT NULL"
+    limit = "" if max_panels is None else f"LIMIT {int(max_panels)}"
+    _, rows = store.query(f"{_PANELS} {measured_only} ORDER BY a.id, f.id, n.panel_index {limit}", chosen)
+    return ReportRows(
+        database=store.name,
+        articles=articles,
+        figures=figures,
+        em_panels=em,
+        scaled_panels=scaled,
+        measured_panels=measured,
+        particles=int(particles),
+        accepted=int(accepted),
+        panels=tuple(_panel(row, _particles(store, row[0])) for row in rows),
+        failures=_failures(store),
+        runs=_runs(store),
+    )
+
+
+def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
+    bar_x0, bar_x1, bar_y = row[22:25]
+    return ReportPanel(
+        doi=row[1],
+        article=row[2],
+        title=row[3],
+        licence=row[4],
+        figure=row[5],
+        caption=row[6],
+        panel=row[7],
+        panel_index=row[8],
+        subcaption=row[9],
+        technique=row[10],
+        image_path=row[11],
+        image_sha256=row[12],
+        box=Box(*row[13:17]),
+        nm_per_px=row[17],
+        scale_text=row[18],
+        scale_source=row[19],
+        scale_confidence=row[20],
+        scale_reason=row[21],
+        bar_ends=None if None in (bar_x0, bar_x1, bar_y) else (bar_x0, bar_x1, bar_y),
+        model=row[25],
+        mode=row[26],
+        samples=row[27],
+        seed=row[28],
+        run_id=row[29],
+        particles=particles,
+    )
+
+
+def _particles(store: Store, segmentation: int) -> tuple[Particle, ...]:
+    _, rows = store.query(
+        f"SELECT {', '.join(_COLUMNS)}, contour FROM particles WHERE segmentation_id = :id ORDER BY label",
+        {"id": segmentation},
+    )
+    particles = []
+    for row in rows:
+        values = dict(zip(_COLUMNS, row, strict=False))
+        values["touches_border"], values["accepted"] = bool(values["touches_border"]), bool(values["accepted"])
+        contour = tuple((float(x), float(y)) for x, y in decode_contour(row[-1]).tolist())
+        particles.append(Particle(**values, contour=contour))
+    return tuple(particles)
+
+
+def _failures(store: Store) -> tuple[ReportFailure, ...]:
+    _, rows = store.query(
+        "SELECT stage, target, error_class, message, attempt, last_seen_at, resolved_at FROM failures "
+        "ORDER BY resolved_at IS NOT NULL, target, stage"
+    )
+    return tuple(ReportFailure(*row) for row in rows)
+
+
+def _runs(store: Store) -> tuple[ReportRun, ...]:
+    _, rows = store.query(
+        "SELECT id, started_at, finished_at, state, command, settings, versions, weights_sha256, seed FROM runs "
+        "ORDER BY started_at"
+    )
+    return tuple(
+        ReportRun(run, start, end, state, command, json.loads(settings), json.loads(versions), weights, seed)
+        for run, start, end, state, command, settings, versions, weights, seed in rows
+    )
