@@ -111,7 +111,7 @@ def main() -> None:
             continue
         samples = arguments.samples or model.samples
         threshold = model.threshold if arguments.threshold is None else arguments.threshold
-        seen = str(model.info.training.get("split") or model.info.training.get("data") or "see its header")
+        seen = str(model.info.training.get("data") or "see its header")
         for mode in arguments.modes:
             begun = time.perf_counter()
             found = predict(model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed)

@@ -100,7 +100,7 @@ def plot(path: Path, sweep: Sequence[dict[str, float]], p: Floats, real: npt.NDA
     left, right = figure.subplots(1, 2)
     finite = [row for row in sweep if math.isfinite(row["threshold"])]
     x = [row["threshold"] for row in finite]
-    curves = {"f1_50": "F1@50", "prec50": "precision", "rec50": "recall", "pq": "PQ", "paper_ap50": "paper's AP50"}
+    curves = {"f1_50": "F1@50", "prec50": "precision", "rec50": "recall", "pq": "PQ", "ap5095": "AP50:95"}
     for key, label in curves.items():
         (line,) = left.plot(x, [row[key] for row in finite], label=label)
         left.axhline(sweep[-1][key], color=line.get_color(), lw=0.6, ls=":")

@@ -68,6 +68,8 @@ _CHECKPOINT_SHA256 = "02b8224a95dc0e9b02c83200a7375e733abd91ac67a332bf887d3b2e00
 _CHECKPOINT_MEMBER = "imagedataextractor/models/seg-model.pt"
 _LICENCE_MEMBER = "imagedataextractor-2.0.4.dist-info/LICENSE"
 _ORIGIN = "checkpoint of the wheel imagedataextractor 2.0.4 (PyPI), B. Yildirim and J. M. Cole, 2021"
+#: Its scores on any of these images, the validation split included, say nothing of new ones.
+_TRAINED_ON = "all 366 EMPS training images, train and val alike"
 #: A classifier on the encoder that BPartIS never evaluates.
 _UNUSED = "encoder.output_conv."
 
@@ -181,6 +183,7 @@ def import_model(path: str | Path, name: str | None = None) -> ModelFile:
             licence="MIT" if known else "unknown",
             origin=_ORIGIN if known else f"imported from {path.name}",
             defaults={"rules": "published", "samples": SAMPLES, "threshold": THRESHOLD},
+            training={"data": _TRAINED_ON} if known else {},
             licence_text=licence_text or (_KNOWN_LICENCE if known else ""),
         )
     target = cached_path(name)
