@@ -633,13 +633,11 @@ def _scale_tokens(caption: str, start: int, end: int) -> list[_Token]:
     tokens: list[_Token] = []
     last_length_start = start
     for match in _LENGTH.finditer(caption, start, end):
-        near = caption[max(start, match.start() - 25) : min(end, match.end() + 15)].lower()
-        if re.search(r"inset[^,;(]*$", caption[last_length_start : match.start()], re.IGNORECASE) or re.match(
+        if re.search(r"insets?[^;(\d]*$", caption[last_length_start : match.start()], re.IGNORECASE) or re.match(
             r"\s*(?:\(|in |for )?(?:the )?insets?\b", caption[match.end() : end], re.IGNORECASE
         ):
             last_length_start = match.end()
             continue
-        del near
         # "5, 10 and 20 nm": the numbers before the last share its unit.
         listed = re.search(rf"((?:{_NUMBER}\s*(?:,|and|,\s*and)\s*)+)$", caption[last_length_start : match.start()])
         if listed:
@@ -710,7 +708,7 @@ _SIZE = re.compile(
     rf"(?P<what>(?:mean|average|averaged|median|typical)\s+(?:\w+[\s-]+){{0,2}}?(?:diameters?|sizes?|radius)|"
     rf"(?:particles?|grains?|crystallites?|spheres?|nps?|nanoparticles?|nanocrystals?|core)\s+(?:diameters?|sizes?)|"
     rf"\bdiameters?|\bsizes?)"
-    rf"(?P<link>[^.;()]{{0,40}}?|\s*\(?)"
+    rf"(?P<link>(?:[^.;()]|(?:ca|approx)\.){{0,40}}?|\s*\(?)"
     rf"(?<![\w.])(?P<mean>{_NUMBER})\s*(?:{_UNIT.replace('unit', 'unit1')})?\s*"
     rf"(?:(?:±|\+/-|\+/−)\s*(?P<spread>{_NUMBER})\s*)?(?:{_UNIT.replace('unit', 'unit2')})?",
     re.IGNORECASE,

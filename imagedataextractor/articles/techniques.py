@@ -67,9 +67,10 @@ _PICTURE = (
 )
 #: A measurement that rests on micrographs, without showing them.
 _DERIVED = re.compile(
-    r"(?:obtained|determined|measured|calculated|derived|estimated|extracted|evaluated|counted|deduced|based|computed|"
-    r"collected|taken|acquired|inferred|quantified|histograms?|distributions?|statistics|analy[sz]ed|analysis|results)\s+"
-    r"(?:from|by|using|on|via|with|through|in|of)\s+(?:the\s+|an?\s+)?(?:[\w-]+\s+){0,3}?\(?$",
+    r"(?:(?:obtained|determined|measured|calculated|derived|estimated|extracted|evaluated|counted|deduced|based|computed|"
+    r"collected|taken|acquired|inferred|quantified|analy[sz]ed|analysis)\s+(?:from|by|using|on|via|with|through|in|of)|"
+    r"(?:histograms?|distributions?|statistics|results|data|sizes?|diameters?)\s+(?:from|by|using|via))\s+"
+    r"(?:the\s+|an?\s+)?(?:(?!and\b|with\b)[\w-]+\s+){0,3}?\(?$",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(
@@ -155,8 +156,9 @@ def _is_shown(caption: str, mention: re.Match[str]) -> bool:
         return False
     if _DRAWN.search(before) and not re.search(r"\b(?:and|with)\b[^,;]{0,40}$", before[_last(_DRAWN, before) :]):
         return False
-    derived = _DERIVED.search(before)
-    return not (derived and _QUANTITY.search(before))
+    if re.search(r"\b(?:shown|insets?)\b", after):
+        return True
+    return not (_DERIVED.search(before) and _QUANTITY.search(before))
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

@@ -38,7 +38,7 @@ from imagedataextractor.articles.retrieve.http import (
     QuotaError,
     write_atomically,
 )
-from imagedataextractor.articles.retrieve.source import Fetched, Source
+from imagedataextractor.articles.retrieve.source import NOT_ITS_OWN, Fetched, Source
 from imagedataextractor.errors import IdeError, InputError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
@@ -159,6 +159,8 @@ def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> R
     spent: QuotaError | None = None
     for source in sources:
         reason = source.declines(doi, client.services, client.keys)
+        if reason == NOT_ITS_OWN:
+            continue
         if reason is not None:
             attempts.append((source.name, reason))
             continue

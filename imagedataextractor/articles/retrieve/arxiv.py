@@ -8,7 +8,7 @@ from pathlib import Path
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.markup import parse_xml, plain_text
 from imagedataextractor.articles.retrieve.http import Client, Service
-from imagedataextractor.articles.retrieve.source import Fetched
+from imagedataextractor.articles.retrieve.source import NOT_ITS_OWN, Fetched
 from imagedataextractor.errors import IdeError
 from imagedataextractor.settings import Keys, Services
 
@@ -23,7 +23,7 @@ class Arxiv:
     name = "arXiv"
 
     def declines(self, doi: str, services: Services, keys: Keys) -> str | None:
-        return None if _DOI.fullmatch(doi) else "not one of its DOIs"
+        return None if _DOI.fullmatch(doi) else NOT_ITS_OWN
 
     def fetch(self, doi: str, client: Client, folder: Path) -> Fetched:
         match = _DOI.fullmatch(doi)

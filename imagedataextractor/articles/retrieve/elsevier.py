@@ -18,7 +18,13 @@ from imagedataextractor.articles.read.elsevier_xml import read_elsevier
 from imagedataextractor.articles.read.graphics import IMAGE_SUFFIXES, file_name
 from imagedataextractor.articles.read.markup import parse_xml, plain_text
 from imagedataextractor.articles.retrieve.http import AccessError, Client, NotFoundError, Service
-from imagedataextractor.articles.retrieve.source import Fetched, fetch_figures, figure_references, local_name
+from imagedataextractor.articles.retrieve.source import (
+    NOT_ITS_OWN,
+    Fetched,
+    fetch_figures,
+    figure_references,
+    local_name,
+)
 from imagedataextractor.settings import Keys, Services
 
 __all__ = ["SOURCE", "headers", "service"]
@@ -49,7 +55,7 @@ class Elsevier:
 
     def declines(self, doi: str, services: Services, keys: Keys) -> str | None:
         if not doi.startswith(_PREFIXES):
-            return "not one of its DOIs"
+            return NOT_ITS_OWN
         if not keys.elsevier_api_key:
             return "no API key; get one at https://dev.elsevier.com and set IDE_ELSEVIER_API_KEY"
         return None

@@ -17,7 +17,10 @@ from imagedataextractor.articles.retrieve.http import AccessError, Client, NotFo
 from imagedataextractor.errors import IdeError
 from imagedataextractor.settings import Keys, Services
 
-__all__ = ["Fetched", "Source", "best_by_stem", "fetch_figures", "figure_references", "local_name"]
+__all__ = ["NOT_ITS_OWN", "Fetched", "Source", "best_by_stem", "fetch_figures", "figure_references", "local_name"]
+
+#: What a source declines with whose collection cannot hold a DOI: not worth telling the user.
+NOT_ITS_OWN = "not one of its DOIs"
 
 
 @dataclass(frozen=True)

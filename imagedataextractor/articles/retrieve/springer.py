@@ -14,7 +14,13 @@ from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.graphics import file_name
 from imagedataextractor.articles.read.markup import parse_xml, plain_text
 from imagedataextractor.articles.retrieve.http import Client, NotFoundError, Service
-from imagedataextractor.articles.retrieve.source import Fetched, fetch_figures, figure_references, local_name
+from imagedataextractor.articles.retrieve.source import (
+    NOT_ITS_OWN,
+    Fetched,
+    fetch_figures,
+    figure_references,
+    local_name,
+)
 from imagedataextractor.settings import Keys, Services
 
 __all__ = ["SOURCE"]
@@ -33,7 +39,7 @@ class Springer:
 
     def declines(self, doi: str, services: Services, keys: Keys) -> str | None:
         if not doi.startswith(_PREFIXES):
-            return "not one of its DOIs"
+            return NOT_ITS_OWN
         if not keys.springer_api_key:
             return "no API key; get one at https://dev.springernature.com and set IDE_SPRINGER_API_KEY"
         return None

@@ -1,0 +1,86 @@
+"""Whether a caption says that an electron micrograph is shown, and which techniques it names."""
+
+from __future__ import annotations
+
+import pytest
+
+from imagedataextractor.articles.techniques import find_techniques, shows_em
+
+SHOWN = [
+    "SEM images of ZnO nanorods.",
+    "TEM micrograph of gold nanoparticles.",
+    "FESEM image of the fracture surface.",
+    "FE-SEM of the film.",
+    "HAADF-STEM image and corresponding EDS maps.",
+    "High-angle annular dark-field image of Pt clusters.",
+    "Scanning electron micrographs of the powders.",
+    "Scanning electronic microscopy of the powders.",
+    "Transmission electron microscopy (TEM) images of silica.",
+    "HRTEM image with lattice fringes.",
+    "Electron micrograph of negatively stained virus.",
+    "Cryo-EM image of liposomes.",
+    "Cryo-TEM image of liposomes.",
+    "Backscattered electron image of the alloy.",
+    "(a) XRD pattern and (b) SEM image of the powder.",
+    "Particle-size distribution of the powder and its SEM image.",
+    "Micrographs of the sintered samples.",
+    "In situ observation of the discharge product using TEM.",
+    "TEM images of samples S1 to S3 with calculated particle size distributions.",
+    "Display of SEM images, charge–discharge curves and cycle life.",
+    "Atomic structure of the boundary. Scale bar, 2 nm.",
+    "SEM analysis of the coating after the test.",
+    "Characterization of the catalyst: TEM and SAED.",
+    "Size distribution of particles obtained from the TEM images shown in the inset.",
+]
+NOT_SHOWN = [
+    "XRD patterns of the samples.",
+    "TGA curves in air.",
+    "Particle size distribution determined from TEM images.",
+    "Histogram of diameters measured by SEM.",
+    "Schematic of the in situ TEM holder.",
+    "Mean ± SEM of three experiments (n = 3).",
+    "Error bars represent SEM.",
+    "Data are presented as mean ± SEM; n = 5 mice.",
+    "AFM image of graphene oxide.",
+    "Optical micrographs of the alloy.",
+    "Polarized optical microscopy of the film. Scale bar: 100 µm.",
+    "Confocal fluorescence micrographs of cells. Scale bar: 20 µm.",
+    "Photographs of the electrodes.",
+    "Simulated HAADF-STEM image.",
+    "EDS spectra of the composite.",
+    "SAED pattern of the rods.",
+    "Raman spectra of stem cells.",
+    "Personal income tax burden by income.",
+    "Scheme of the formation of LiFePO4/graphene.",
+    "STEM cells cultured on the scaffold",
+    "",
+]
+
+
+@pytest.mark.parametrize("caption", SHOWN)
+def test_caption_shows_a_micrograph(caption: str) -> None:
+    assert shows_em(caption)
+
+
+@pytest.mark.parametrize("caption", NOT_SHOWN)
+def test_caption_shows_none(caption: str) -> None:
+    assert not shows_em(caption)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("SEM and TEM images", {"SEM", "TEM"}),
+        ("HRTEM image", {"HRTEM", "TEM"}),
+        ("HAADF-STEM image and EDX mapping", {"HAADF", "STEM", "EDS"}),
+        ("scanning transmission electron microscopy", {"STEM"}),
+        ("STEM and TEM images", {"STEM", "TEM"}),
+        ("selected area electron diffraction", {"SAED"}),
+        ("field-emission scanning electron microscopy", {"SEM"}),
+        ("AFM, XRD and Raman", {"AFM", "XRD", "Raman"}),
+        ("mean ± SEM", set()),
+        ("electron micrograph", {"EM"}),
+    ],
+)
+def test_names_of_techniques(text: str, expected: set[str]) -> None:
+    assert set(find_techniques(text)) == expected
