@@ -35,6 +35,9 @@ COLOURS: dict[str, str] = {
 _GOOD_WIDTH = 1000
 _MOST_ENLARGED = 4
 
+#: Of outlines, px of the enlarged picture.
+_THICKNESS = 2
+
 #: Bits behind the point in OpenCV's drawing coordinates.
 _SHIFT = 4
 
@@ -73,9 +76,8 @@ def draw_overlay(
     """
     factor = int(np.clip(_GOOD_WIDTH // image.shape[1], 1, _MOST_ENLARGED))
     canvas = np.repeat(np.repeat(to_rgb(image), factor, axis=0), factor, axis=1)
-    thickness = 1 if factor == 1 else 2
     for particle in particles:
-        _outline(canvas, particle.contour, factor, _rgb(COLOURS[state_of(particle)]), thickness)
+        _outline(canvas, particle.contour, factor, _rgb(COLOURS[state_of(particle)]))
     if scalebar is not None:
         _mark_bar(canvas, scalebar, factor)
     picture = Image.fromarray(_with_legend(canvas, particles, scalebar))
@@ -96,13 +98,12 @@ def _outline(
     contour: Sequence[tuple[float, float]],
     factor: int,
     colour: tuple[int, int, int],
-    thickness: int,
 ) -> None:
     if not contour:
         return
     # OpenCV counts from pixel centres, contours from pixel edges
     corners = np.rint((np.array(contour) * factor - 0.5) * 2**_SHIFT).astype(np.int32)
-    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], True, colour, thickness, cv2.LINE_AA, _SHIFT)
+    cv2.polylines(canvas, [corners.reshape(-1, 1, 2)], True, colour, _THICKNESS, cv2.LINE_AA, _SHIFT)
 
 
 def _mark_bar(canvas: npt.NDArray[np.uint8], bar: ScaleBar, factor: int) -> None:
