@@ -71,11 +71,11 @@ def _in_path(path: Path) -> list[Target]:
 
 
 def _article(path: Path) -> Target:
-    return Target("article", str(path.absolute()), path)
+    return Target("article", str(path.absolute()), path.absolute())
 
 
 def _image(path: Path) -> Target:
-    return Target("image", str(path.absolute()), path)
+    return Target("image", str(path.absolute()), path.absolute())
 
 
 def _images_below(folder: Path) -> list[Path]:
@@ -104,19 +104,37 @@ def find_images(path: Path) -> list[Path]:
     return [path]
 
 
-def fingerprint(target: Target) -> str | None:
-    """What a target's files look like now, to notice a change; None for a DOI, whose content is cached."""
+def fingerprint(target: Target, folders: dict[Path, str] | None = None) -> str | None:
+    """What a target's files look like now, to notice a change; None for a DOI, whose content is cached.
+
+    Parameters
+    ----------
+    target : Target
+    folders : dict, optional
+        Kept by the caller from call to call: what the pictures of a folder look like, so that a
+        folder of ten thousand articles is not listed ten thousand times.
+    """
     if target.path is None:
         return None
-    files = [target.path]
+    digest = hashlib.sha256(_state_of(target.path).encode())
     if target.kind == "article":
         # A figure file that was missing and is there now makes the article worth another look.
-        files += sorted(p for p in target.path.parent.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    digest = hashlib.sha256()
-    for file in files:
-        try:
-            state = os.stat(file)
-        except OSError:
-            continue
-        digest.update(f"{file.name}:{state.st_size}:{state.st_mtime_ns}\n".encode())
+        folder = target.path.parent
+        known = {} if folders is None else folders
+        if folder not in known:
+            known[folder] = _pictures_state(folder)
+        digest.update(known[folder].encode())
     return digest.hexdigest()[:16]
+
+
+def _pictures_state(folder: Path) -> str:
+    pictures = sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES)
+    return hashlib.sha256("".join(map(_state_of, pictures)).encode()).hexdigest()
+
+
+def _state_of(file: Path) -> str:
+    try:
+        state = os.stat(file)
+    except OSError:
+        return ""
+    return f"{file.name}:{state.st_size}:{state.st_mtime_ns}\n"
