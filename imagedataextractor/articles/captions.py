@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from imagedataextractor.articles import techniques
 from imagedataextractor.records import CaptionFacts, ScaleStatement, SizeStatement
@@ -302,10 +303,16 @@ def _styles(text: _Text, emphasised: Sequence[Span]) -> Iterator[list[_Marker]]:
     half = [m for m in _found(_HALF, text) if not _closes_bracket(text, m)]
     bare = _found(_BARE, text)
     bold = [m for m in bare if _within(m, emphasised)]
+    mixed = sorted([*bracketed, *half], key=lambda m: m.start)
     for upper in (False, True):
-        for style in (bracketed, half, bold, [m for m in bare if _may_be_bare(text, m)], _found(_SQUARE, text)):
+        for style in (bracketed, half, mixed, bold, [m for m in bare if _may_be_bare(text, m)], _found(_SQUARE, text)):
             markers = [m for m in style if m.letters and all(name[0].isupper() == upper for name in m.letters)]
-            if style is bracketed or style is half or len({letter for m in markers for letter in m.letters}) > 1:
+            if (
+                style is bracketed
+                or style is half
+                or style is mixed
+                or len({letter for m in markers for letter in m.letters}) > 1
+            ):
                 yield markers
 
 
@@ -424,7 +431,9 @@ def _details_group(text: _Text, marker: _Marker, home: dict[str, _Marker]) -> bo
 def _stands_behind(text: _Text, markers: Sequence[_Marker]) -> dict[int, bool]:
     """Clause start → whether its markers stand behind their text ("graphene (A) and copper (B)")."""
     votes: dict[int, int] = {}
-    for marker in markers:
+    following = [re.match(r"\s*(\w+\s+\w+)", text.caption[marker.end :]) for marker in markers]
+    repeated = {words for words, count in Counter(m[1] for m in following if m).items() if count > 1}
+    for marker, words in zip(markers, following, strict=True):
         start, end = text.clause_of(marker.start)
         before = text.caption[start : marker.start]
         after = text.caption[marker.end : end]
@@ -437,6 +446,10 @@ def _stands_behind(text: _Text, markers: Sequence[_Marker]) -> dict[int, bool]:
             vote += 2
         elif _LEADS_ON.match(after):
             vote += 1
+        if words and words[1] in repeated:
+            vote -= 2  # "(a) with respect to size, (b) with respect to age": texts that run parallel
+        if marker.letters[0] in _SIDES.values() and text.caption[marker.start] == "(":
+            vote += 2  # "before (left) and after (right) cycling": sides in brackets follow what they place
         votes[start] = votes.get(start, 0) + vote
     overall = sum(votes.values())
     return {start: vote > 0 or (vote == 0 and overall > 0) for start, vote in votes.items()}
@@ -446,6 +459,10 @@ def _segments(text: _Text, markers: Sequence[_Marker]) -> Iterator[Segment]:
     definitions = _definitions(text, markers)
     behind = _stands_behind(text, definitions)
     preamble = text.caption[text.start : definitions[0].start].strip() if definitions else ""
+    # "TEM images of (a) S1, (b) S2." leads in to its own sentence, "TEM images of the samples." to all.
+    reach = len(text.caption)
+    if definitions and preamble and not re.search(r"[.:]$", preamble):
+        reach = text.sentence_of(definitions[0].start)[1]
     lead_in, previous_end = "", text.start
     for position, marker in enumerate(definitions):
         clause_start, _ = text.clause_of(marker.start)
@@ -461,7 +478,7 @@ def _segments(text: _Text, markers: Sequence[_Marker]) -> Iterator[Segment]:
                 lead_in = ""
             elif not _OPENING.fullmatch(between):
                 lead_in = between.strip(" ,;")
-            context = lead_in or preamble
+            context = lead_in or (preamble if marker.start < reach else "")
             if lead_in and not techniques.find_techniques(lead_in):
                 # "Observation of (e) formation and (f) decomposition by TEM": the shared words go on behind.
                 context = f"{lead_in} {text.caption[end : text.clause_of(marker.start)[1]]}"
@@ -482,8 +499,9 @@ def _end_of_prefixed(text: _Text, marker: _Marker, following: _Marker | None) ->
     _, sentence_end = text.sentence_of(marker.start)
     # A panel described in passing ("(a) top and (b) side view.") has no sentences of its own.
     limit = len(text.caption) if _opens_clause(text, marker) else sentence_end
+    general = _GENERAL if _opens_clause(text, marker) else _GENERAL_IN_PASSING
     for boundary in text.boundaries:
-        if marker.end < boundary < limit and _GENERAL.match(text.caption, boundary):
+        if marker.end < boundary < limit and general.match(text.caption, boundary):
             limit = boundary
     if following is None or following.start >= limit:
         return limit
@@ -501,6 +519,9 @@ _GENERAL = re.compile(
     r"(?:the\s+)?insets?\s+(?:in|of)\s|error\s+bars\b|(?:the\s+)?scale\s*-?bars?\s+(?:in|for|of)\s",
     re.IGNORECASE,
 )
+
+#: The same behind panels that are described in passing: there even one bar is that of all.
+_GENERAL_IN_PASSING = re.compile(rf"{_GENERAL.pattern}|(?:the\s+)?scale\s*-?bar\b|magnifications?\b", re.IGNORECASE)
 
 
 def _trimmed(caption: str, start: int, end: int) -> Span:
@@ -572,7 +593,7 @@ def _scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleS
     found: list[ScaleStatement] = []
     taken = 0
     for word in _BAR_WORD.finditer(caption):
-        if word.start() < taken:
+        if word.start() < taken or _speaks_of_inset(caption, word.start()):
             continue
         before = re.search(rf"({_NUMBER})\s*-?({'|'.join(_UNITS)})\s+$", caption[: word.start()], re.IGNORECASE)
         start, end = word.start(), _statement_end(caption, word.end())
@@ -589,6 +610,13 @@ def _scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleS
             found.append(ScaleStatement(statement.length_nm, panels, statement.text, statement.start, statement.end))
         taken = end
     return tuple(found)
+
+
+def _speaks_of_inset(caption: str, position: int) -> bool:
+    """Whether the words before a scale bar's, in the same clause, say that it is an inset's."""
+    clause = re.split(r"[.;]\s", caption[:position])[-1]
+    outside = re.sub(r"\([^()]*\)", "", clause)
+    return bool(re.search(r"\binsets?\b", outside, re.IGNORECASE))
 
 
 def _statement_end(caption: str, start: int) -> int:
@@ -743,7 +771,19 @@ def _size_statements(caption: str, segments: Sequence[Segment]) -> tuple[SizeSta
                 mean = _nanometres(match["mean"], match["unit1"])
             panels = _home_of(start, "", segments, caption) or _letters_of(start, segments)
             found[start] = SizeStatement(mean, spread, panels, match.group(), match.start(), match.end())
-    return tuple(found[start] for start in sorted(found))
+    return _respectively([found[start] for start in sorted(found)], caption, segments)
+
+
+def _respectively(
+    found: Sequence[SizeStatement], caption: str, segments: Sequence[Segment]
+) -> tuple[SizeStatement, ...]:
+    """Sizes listed for all panels at the end ("10 nm and 16 nm, respectively"), each with its panel."""
+    if len(found) < 2 or not re.search(r"\brespectively\b", caption[found[-1].end : found[-1].end + 40]):
+        return tuple(found)
+    groups = list(dict.fromkeys(segment.letters for segment in segments))
+    if len({statement.panels for statement in found}) > 1 or len(groups) != len(found):
+        return tuple(replace(statement, panels=()) for statement in found)
+    return tuple(replace(statement, panels=letters) for statement, letters in zip(found, groups, strict=True))
 
 
 def _is_range(caption: str, match: re.Match[str]) -> bool:
