@@ -21,7 +21,7 @@ def _ticks(low: float, high: float, most: int = 5) -> list[float]:
     step = 10.0 ** np.floor(np.log10(span / most))
     step = next((s * step for s in (1, 2, 5, 10) if span / (s * step) <= most), 10 * step)
     first = np.ceil(low / step - 1e-9)
-    return [float(f"{value:.12g}") for value in np.arange(first, np.floor(high / step + 1e-9) + 1) * step]
+    return [float(f"{value:.12g}") + 0.0 for value in np.arange(first, np.floor(high / step + 1e-9) + 1) * step]
 
 
 def _frame(x: tuple[float, float], y: tuple[float, float], x_label: str, y_label: str, inside: str) -> str:

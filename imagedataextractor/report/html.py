@@ -160,7 +160,7 @@ def _panel(panel: ReportPanel) -> str:
     notes = " · ".join(escape(word) for word in (panel.technique, panel.subcaption) if word)
     return (
         f'<section class="panel" id="{_anchor(panel)}"><h4>{escape(panel.name)} <small>{notes}</small></h4>'
-        f"<div>{_overlay(panel)}</div><div>{_numbers(panel)}{_graphs(panel)}</div></section>"
+        f'<div>{_overlay(panel)}</div><div>{_numbers(panel)}</div><div class="graphs">{_graphs(panel)}</div></section>'
     )
 
 
