@@ -242,7 +242,8 @@ def _tip(particle: Particle) -> str:
 
 
 def _numbers(panel: ReportPanel) -> str:
-    found = panel_statistics(panel.particles, panel.nm_per_px, shape=(panel.box.height, panel.box.width))
+    shape = (panel.box.height, panel.box.width)
+    found = panel_statistics(panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px)
     size, unit = (found["ecd_nm"], "nm") if panel.nm_per_px is not None else (found["ecd_px"], "px")
     lines: list[tuple[str, str]] = [("scale", _scale_words(panel))]
     lines.append(("accepted", f"{found['accepted']} of {found['count']}"))

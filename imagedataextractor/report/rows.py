@@ -41,6 +41,7 @@ class ReportPanel:
     samples: int
     seed: int
     run_id: str
+    excluded_px: int
     particles: tuple[Particle, ...]
 
     @property
@@ -120,7 +121,8 @@ _PANELS = (
     """
 SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.caption, n.label, n.panel_index,
        n.subcaption, n.technique, f.image_path, f.image_sha256, n.x0, n.y0, n.x1, n.y1, s.nm_per_px, b.text, b.source,
-       b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id
+       b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id,
+       n.insets, n.info_bar_box
 """
     + _JOINED
 )
@@ -189,8 +191,17 @@ def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
         samples=row[27],
         seed=row[28],
         run_id=row[29],
+        excluded_px=_excluded(row[30], row[31]),
         particles=particles,
     )
+
+
+def _excluded(insets: str | None, info_bar: str | None) -> int:
+    """Pixels of a panel that are not measured: insets and the data bar."""
+    boxes = [Box(*corners) for corners in json.loads(insets or "[]")]
+    if info_bar:
+        boxes.append(Box(*json.loads(info_bar)))
+    return sum(box.area for box in boxes)
 
 
 def _particles(store: Store, segmentation: int) -> tuple[Particle, ...]:
