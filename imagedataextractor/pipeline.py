@@ -151,7 +151,7 @@ def _retrieved(target: Target, stages: Stages) -> Article:
     assert target.doi is not None
     cache = stages.work_dir or cache_dir()
     found = retrieve(target.doi, services=stages.settings.services, keys=stages.settings.keys, cache=cache)
-    article = read_article(found.article, figure_dir=found.folder, work_dir=_crops(found.article, stages))
+    article = read_article(found.article_file, figure_dir=found.folder, work_dir=_crops(found.article_file, stages))
     return dataclasses.replace(
         article,
         doi=article.doi or target.doi.lower(),
