@@ -6,6 +6,7 @@ Everything that differs between the two databases and is not about rows stands h
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -19,9 +20,15 @@ from imagedataextractor.errors import IdeError, StoreError
 from imagedataextractor.resources import resource_path
 from imagedataextractor.store.tables import SCHEMA_REVISION
 
+try:
+    import fcntl
+except ImportError:  # not on Windows: there, two bulk runs on one file may do the same work twice
+    fcntl = None  # type: ignore[assignment]
+
 __all__ = [
     "LOCK_TIMEOUT_S",
     "Dsn",
+    "Lock",
     "clear_errors",
     "connect_sqlite_read_only",
     "ensure_schema",
@@ -246,6 +253,75 @@ def _alembic() -> Any:
     config = Config()
     config.set_main_option("script_location", str(resource_path("db", "migrations")).replace("%", "%%"))
     return config
+
+
+# ---------------------------------------------------------------- locks
+
+
+class Lock:
+    """A lock on a whole database, held by one process at a time and let go when that process ends.
+
+    It keeps bulk runs from doing the same work twice; reading and single writes need no lock. For
+    SQLite it is a file beside the database, for PostgreSQL an advisory lock.
+    """
+
+    def __init__(self, url: URL, name: str) -> None:
+        self._url = url
+        self._name = name
+        self._held: Any = None
+
+    def acquire(self, *, wait: bool = False) -> bool:
+        """Take the lock; whether it was free. With `wait`, only once it is.
+
+        Raises
+        ------
+        StoreError
+        """
+        with clear_errors(self._url):
+            if self._url.drivername == "sqlite":
+                return self._acquire_file(wait)
+            return self._acquire_advisory(wait)
+
+    def _acquire_file(self, wait: bool) -> bool:
+        # Not the database itself: closing any descriptor of it would drop SQLite's own locks.
+        database = sqlite_path(self._url)
+        path = database.with_name(f"{database.name}.{self._name}-lock")
+        while True:
+            file = path.open("w")
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            except BlockingIOError:
+                file.close()
+                return False
+            # The one who held it before has removed the file: then what was locked is nobody's.
+            with contextlib.suppress(FileNotFoundError):
+                if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
+                    self._held = file
+                    return True
+            file.close()
+
+    def _acquire_advisory(self, wait: bool) -> bool:
+        connection = open_engine(self._url, create=False).connect()
+        number = int.from_bytes(hashlib.sha256(f"ide {self._name}".encode()).digest()[:7])
+        if wait:
+            connection.exec_driver_sql(f"SELECT pg_advisory_lock({number})")
+        elif not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({number})").scalar():
+            connection.close()
+            return False
+        connection.commit()  # the lock is the session's; no transaction is left open with it
+        self._held = connection
+        return True
+
+    def release(self) -> None:
+        """Let go; nothing happens if it is not held."""
+        held, self._held = self._held, None
+        if held is None:
+            return
+        if self._url.drivername == "sqlite":
+            with contextlib.suppress(OSError):
+                os.unlink(held.name)
+        held.close()
 
 
 # ---------------------------------------------------------------- errors

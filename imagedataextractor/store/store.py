@@ -262,6 +262,10 @@ class Store:
             writer.write_failure(failure, key, run_id)
             writer.write_target(key, digest, state, run_id)
 
+    def lock(self, name: str) -> session.Lock:
+        """A lock that only one process at a time holds on this database; see `session.Lock`."""
+        return session.Lock(self._url, name)
+
     # ------------------------------------------------------------ resuming
 
     def is_done(

@@ -1,0 +1,157 @@
+"""What `ide mine` shows while it works: a line on a terminal, plain lines elsewhere, JSON lines in a file."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import click
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.mining import Counts
+from imagedataextractor.records import Failure
+
+__all__ = ["Log", "Shown", "make_progress"]
+
+#: Seconds between two lines: where the line is drawn over itself, and where each one stays.
+_ON_TERMINAL_S, _PLAIN_S = 0.2, 30.0
+#: The rate is that of the last so many seconds, so that the estimate follows changes.
+_RATE_S = 120.0
+
+
+class Log:
+    """Events as JSON lines, each with the time and the run's id; nothing where there is no file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be written.
+    """
+
+    def __init__(self, path: Path | None, run_id: str) -> None:
+        self._run_id = run_id
+        self._file: IO[str] | None = None
+        if path is not None:
+            try:
+                self._file = path.open("a", encoding="utf-8")
+            except OSError as error:
+                raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+    def write(self, event: str, **values: Any) -> None:
+        if self._file is None:
+            return
+        time_ = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = {"time": time_, "run": self._run_id, "event": event, **values}
+        try:
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:  # a full disk: the run matters more than its log
+            click.echo(f"ide: the log cannot be written any more ({error.strerror or error})", err=True)
+            self._file = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class Shown:
+    """Progress on a stream: total, stages, rate, time left, failures so far."""
+
+    def __init__(self, log: Log, stream: IO[str], *, terminal: bool) -> None:
+        self._log = log
+        self._stream = stream
+        self._terminal = terminal
+        self._width = 0
+        self._last = float("-inf")
+        self._past: list[tuple[float, int]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._terminal and self._width:
+            self._write("\n")
+
+    def update(self, counts: Counts) -> None:
+        now = time.monotonic()
+        if now - self._last < (_ON_TERMINAL_S if self._terminal else _PLAIN_S):
+            return
+        if not self._past or counts.written != self._past[-1][1]:
+            self._past.append((now, counts.written))
+        while len(self._past) > 2 and now - self._past[0][0] > _RATE_S:
+            self._past.pop(0)
+        line = describe(counts, self._rate(now))
+        self._last = now
+        if self._terminal:
+            self._write("\r" + line.ljust(self._width))
+            self._width = len(line)
+        else:
+            self._write(f"ide: {line}\n")
+            self._log.write("progress", done=counts.done, failed=counts.failed, particles=counts.particles)
+
+    def failed(self, failure: Failure) -> None:
+        self._log.write(
+            "failure", stage=failure.stage, target=failure.target, error=failure.error_class, message=failure.message
+        )
+        line = f"ide: {failure.message}"
+        self._write(f"\r{line.ljust(self._width)}\n" if self._terminal else f"{line}\n")
+
+    def _rate(self, now: float) -> float | None:
+        """Targets a second, lately; None before the first was written."""
+        (since, before), (_, written) = self._past[0], self._past[-1]
+        return (written - before) / (now - since) if written > before and now > since else None
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (BrokenPipeError, ValueError):
+            self._terminal = False  # nobody reads any more; the run goes on
+
+
+def describe(counts: Counts, rate: float | None) -> str:
+    """One line: how far the run is."""
+    begun = counts.skipped + counts.written
+    share = 100 * begun // counts.total if counts.total else 100
+    parts = [
+        f"{begun:,}/{counts.total:,} ({share} %)",
+        *([f"{counts.retrieved:,} retrieved"] if counts.retrieved else []),
+        f"{counts.extracted:,} extracted",
+        f"{counts.written:,} written",
+        f"{counts.particles:,} particles",
+        f"{counts.failed + counts.set_aside:,} failed",
+    ]
+    if rate:
+        left = (counts.total - begun) / rate
+        parts.append(f"{rate * 60:.1f}/min" if rate < 10 else f"{rate:.0f}/s")
+        parts.append(f"{duration(left)} left")
+    return ", ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """A time in the two largest units that matter, as 42 s, 3 min, 5 h 10 min, 2 d 4 h."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+
+
+def make_progress(log: Log) -> Shown:
+    """Progress on stderr, as fits what it is."""
+    return Shown(log, sys.stderr, terminal=sys.stderr.isatty())

@@ -1,0 +1,717 @@
+"""Many articles: what is to do, done on many cores or machines, resumed wherever it was stopped.
+
+    targets ──► plan ──► retrieve ahead ──► workers ──► one writer ──► database
+              (skip what    (threads,       (executors)   (batched
+               is done)      disk budget)                  transactions)
+
+The database is the only memory: a run that was killed at any moment goes on from what was
+committed. Workers return packed results and touch no database; the thread that calls `mine` is the
+only one that writes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import logging
+import os
+import queue
+import shutil
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Protocol
+
+from imagedataextractor.errors import IdeError, StoreError
+from imagedataextractor.executors import WorkerLostError, WorkExecutor
+from imagedataextractor.records import Article, Failure
+from imagedataextractor.store import PackedArticle, Store, TargetState
+from imagedataextractor.targets import Target, fingerprint
+
+__all__ = [
+    "Counts",
+    "DiskBudget",
+    "MineOptions",
+    "Outcome",
+    "Plan",
+    "Progress",
+    "Retriever",
+    "StopRequest",
+    "Survey",
+    "Unit",
+    "Work",
+    "mine",
+    "without_finished",
+]
+
+log = logging.getLogger(__name__)
+
+#: Targets whose state is asked of the database at a time.
+_CHUNK = 500
+#: Calls handed to the executor for each of its slots, so that no worker waits for its next one.
+_CALLS_A_SLOT = 2
+#: Articles retrieved ahead at the same time. The services set the pace, so more would only wait.
+_RETRIEVERS = 4
+
+
+# ---------------------------------------------------------------- what is to do
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A target to work on, and what of it is finished already.
+
+    ``finished`` holds label and SHA-256 of pictures that need no second look.
+    """
+
+    target: Target
+    fingerprint: str | None = None
+    finished: frozenset[tuple[str, str]] = frozenset()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker returns: a packed result, or why there is none. Seconds by stage."""
+
+    packed: PackedArticle | None = None
+    failure: Failure | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+
+class Work(Protocol):
+    """What a worker does with a unit; must be picklable."""
+
+    def __call__(self, unit: Unit, /) -> Outcome: ...
+
+
+@dataclass
+class Survey:
+    """How many targets are in which state, before anything is done."""
+
+    total: int = 0
+    new: int = 0
+    done: int = 0
+    changed: int = 0
+    stale: int = 0
+    failed: int = 0
+    set_aside: int = 0
+
+    @property
+    def to_do(self) -> int:
+        return self.total - self.done - self.set_aside
+
+    def lines(self) -> list[str]:
+        """The survey in words."""
+        parts = [
+            (self.done, "finished before, passed over"),
+            (self.set_aside, "set aside after killing their workers, passed over (--retry-set-aside)"),
+            (self.failed, "failed before: what is missing will be tried again"),
+            (self.stale, "finished under other settings or another model: stale, will be done again"),
+            (self.changed, "finished, but their files changed: will be done again"),
+            (self.new, "new"),
+        ]
+        width = len(f"{self.total:,}")
+        return [f"{self.total:,} targets"] + [f"  {count:>{width},} {what}" for count, what in parts if count]
+
+
+class Plan:
+    """Which of many targets are to be worked on. Iterating yields units; no list is kept.
+
+    Parameters
+    ----------
+    targets : iterable of Target
+        Gone through more than once.
+    store : Store
+    digest : str
+        The settings digest under which they shall be finished.
+    again : bool
+        Work on all of them, finished or not.
+    retry_set_aside : bool
+        Work on those that killed their workers, too.
+    """
+
+    def __init__(
+        self,
+        targets: Iterable[Target],
+        store: Store,
+        digest: str,
+        *,
+        again: bool = False,
+        retry_set_aside: bool = False,
+    ) -> None:
+        self._targets = targets
+        self._store = store
+        self._digest = digest
+        self._again = again
+        self._retry_set_aside = retry_set_aside
+
+    def __iter__(self) -> Iterator[Unit]:
+        for target, mark, state in self._states():
+            if self._again:
+                yield Unit(target, mark)
+            elif self._kind(state, mark) == "failed":
+                yield Unit(target, mark, self._store.finished_figures(target.key, self._digest))
+            elif self._kind(state, mark) not in ("done", "set aside"):
+                yield Unit(target, mark)
+
+    def survey(self) -> Survey:
+        """Count the targets by state."""
+        found = Survey()
+        for _, mark, state in self._states():
+            found.total += 1
+            kind = "new" if self._again else self._kind(state, mark).replace(" ", "_")
+            setattr(found, kind, getattr(found, kind) + 1)
+        return found
+
+    def _kind(self, state: TargetState | None, mark: str | None) -> str:
+        if state is None:
+            return "new"
+        if state.state == "done" and state.fingerprint != mark:
+            return "changed"
+        if state.state == "set aside" and self._retry_set_aside:
+            return "failed"
+        return state.state
+
+    def _states(self) -> Iterator[tuple[Target, str | None, TargetState | None]]:
+        seen = _Seen()
+        marks: dict[Path, str] = {}
+        targets = (target for target in self._targets if seen.is_new(target.key))
+        while chunk := list(islice(targets, _CHUNK)):
+            states = self._store.target_states([target.key for target in chunk], self._digest)
+            for target in chunk:
+                yield target, fingerprint(target, marks), states.get(target.key)
+
+
+class _Seen:
+    """Which keys came already, in 8 bytes each: a list of a million DOIs may name some twice."""
+
+    def __init__(self) -> None:
+        self._digests: set[bytes] = set()
+
+    def is_new(self, key: str) -> bool:
+        digest = hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest()
+        if digest in self._digests:
+            return False
+        self._digests.add(digest)
+        return True
+
+
+def without_finished(
+    article: Article, finished: frozenset[tuple[str, str]], sha256_of: Callable[[str], str]
+) -> Article:
+    """The article without the figures all of whose pictures are finished."""
+    if not finished:
+        return article
+    left = tuple(
+        figure for figure in article.figures if not _is_finished(figure.label, figure.graphics, finished, sha256_of)
+    )
+    return dataclasses.replace(article, figures=left)
+
+
+def _is_finished(
+    label: str, graphics: tuple[str, ...], finished: frozenset[tuple[str, str]], sha256_of: Callable[[str], str]
+) -> bool:
+    labels = [label if position == 0 else f"{label} [{position + 1}]" for position in range(len(graphics))]
+    known = {name for name, _ in finished}
+    if not graphics or not known.issuperset(labels):
+        return False
+    try:
+        return all((name, sha256_of(graphic)) in finished for name, graphic in zip(labels, graphics, strict=True))
+    except OSError:
+        return False
+
+
+# ---------------------------------------------------------------- retrieving ahead
+
+
+class DiskBudget:
+    """How much disk the downloaded articles may take.
+
+    Parameters
+    ----------
+    limit_bytes : int
+    keep : bool
+        Whether downloads are kept once their article is in the database.
+    """
+
+    def __init__(self, limit_bytes: int, *, keep: bool) -> None:
+        self.limit_bytes = limit_bytes
+        self.keep = keep
+        self.held_bytes = 0
+        self._sizes: dict[str, tuple[Path, int]] = {}
+
+    @property
+    def is_spent(self) -> bool:
+        return self.held_bytes >= self.limit_bytes
+
+    def add(self, key: str, folder: Path) -> None:
+        """Note what was downloaded for a target."""
+        size = _size_of(folder)
+        self._sizes[key] = (folder, size)
+        self.held_bytes += size
+
+    def done(self, key: str) -> None:
+        """The target is in the database: drop its download, unless downloads are kept."""
+        folder, size = self._sizes.pop(key, (None, 0))
+        if folder is not None and not self.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+            self.held_bytes -= size
+
+
+def _size_of(folder: Path) -> int:
+    total = 0
+    for path, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(path, name)).st_size
+    return total
+
+
+class Retriever(Protocol):
+    """Fetches what a target needs from the network and returns the folder it lies in, or None."""
+
+    def __call__(self, target: Target, /) -> Path | None: ...
+
+
+# ---------------------------------------------------------------- the run
+
+
+@dataclass
+class Counts:
+    """How far a run is."""
+
+    total: int = 0
+    skipped: int = 0
+    retrieved: int = 0
+    extracted: int = 0
+    done: int = 0
+    failed: int = 0
+    set_aside: int = 0
+    figures: int = 0
+    panels: int = 0
+    particles: int = 0
+    lost_workers: int = 0
+
+    @property
+    def written(self) -> int:
+        return self.done + self.failed + self.set_aside
+
+
+class Progress(Protocol):
+    """Is told how far the run is, several times a second, and of every failure."""
+
+    def update(self, counts: Counts) -> None: ...
+
+    def failed(self, failure: Failure) -> None: ...
+
+
+@dataclass(frozen=True)
+class MineOptions:
+    """How a run works; nothing here changes the rows.
+
+    Attributes
+    ----------
+    max_attempts : int
+        Tries of a target that kills its worker before it is set aside.
+    batch_articles, batch_particles, batch_s
+        A transaction is committed when so many articles or particles wait, or the first of them
+        has waited so many seconds.
+    """
+
+    max_attempts: int = 3
+    batch_articles: int = 50
+    batch_particles: int = 20_000
+    batch_s: float = 1.0
+
+
+class StopRequest:
+    """Ctrl-C, twice: the first asks to finish what is in flight, the second stops at once.
+
+    Parameters
+    ----------
+    tell : function, optional
+        Called at the first one.
+    """
+
+    def __init__(self, tell: Callable[[], None] | None = None) -> None:
+        self._count = 0
+        self._tell = tell
+
+    def __call__(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
+        self._count += 1
+        if self._count > 1:
+            raise KeyboardInterrupt
+        if self._tell is not None:
+            self._tell()
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    @contextlib.contextmanager
+    def on_signals(self) -> Iterator[None]:
+        """Listen to Ctrl-C and to SIGTERM, by which batch systems announce the end of a job."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def mine(
+    plan: Iterable[Unit],
+    work: Work,
+    executor: WorkExecutor,
+    store: Store,
+    run_id: str,
+    *,
+    counts: Counts | None = None,
+    options: MineOptions | None = None,
+    retriever: Retriever | None = None,
+    budget: DiskBudget | None = None,
+    progress: Progress | None = None,
+    stop: StopRequest | None = None,
+) -> Counts:
+    """Work on all units and write what comes out.
+
+    Parameters
+    ----------
+    plan : iterable of Unit
+        Taken from as workers become free; it is never held in memory as a whole.
+    work : Work
+        Called with each unit on the executor.
+    executor : WorkExecutor
+    store, run_id
+        Where results go; the run was begun with ``store.start_run``.
+    counts : Counts, optional
+        Where to count on; `total` and `skipped` are the caller's.
+    retriever : Retriever, optional
+        Called in threads for DOIs, ahead of the workers.
+    budget : DiskBudget, optional
+        Holds the retriever back while too much is on disk.
+    stop : StopRequest, optional
+        Once true, nothing new is begun; what is in flight is finished and written.
+
+    Returns
+    -------
+    Counts
+
+    Raises
+    ------
+    StoreError
+        The database cannot be written; what was committed stays, the next run goes on from there.
+    IdeError
+        The disk budget is spent and downloads are kept.
+    """
+    run = _Run(work, executor, store, run_id, counts or Counts(), options or MineOptions(), progress)
+    with contextlib.ExitStack() as stack:
+        source: Iterator[Unit] = iter(plan)
+        if retriever is not None:
+            ahead = stack.enter_context(_Ahead(source, retriever, budget, run.counts))
+            return run.go(ahead, budget, stop or StopRequest())
+        return run.go(_Direct(source), budget, stop or StopRequest())
+
+
+class _Direct:
+    """Units as they come from the plan."""
+
+    def __init__(self, source: Iterator[Unit]) -> None:
+        self._source = source
+        self.exhausted = False
+
+    def take(self, in_flight: int) -> tuple[Unit, Failure | None] | None:
+        unit = next(self._source, None)
+        self.exhausted = unit is None
+        return None if unit is None else (unit, None)
+
+
+class _Ahead:
+    """Units whose download is at hand: DOIs are retrieved in threads while workers are busy."""
+
+    def __init__(self, source: Iterator[Unit], retriever: Retriever, budget: DiskBudget | None, counts: Counts) -> None:
+        self._source = source
+        self._retriever = retriever
+        self._budget = budget
+        self._counts = counts
+        self._pool = ThreadPoolExecutor(_RETRIEVERS, thread_name_prefix="retrieve")
+        self._waiting: deque[tuple[Unit, Future[Path | None]]] = deque()
+        self._dry = False
+
+    def __enter__(self) -> _Ahead:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    @property
+    def exhausted(self) -> bool:
+        return self._dry and not self._waiting
+
+    def take(self, in_flight: int) -> tuple[Unit, Failure | None] | None:
+        """A unit that is ready, or why it could not be retrieved; None where none is ready yet."""
+        self._fill(in_flight)
+        for position, (unit, future) in enumerate(self._waiting):
+            if future.done():
+                del self._waiting[position]
+                return unit, self._note(unit, future)
+        return None
+
+    def _fill(self, in_flight: int) -> None:
+        while not self._dry and len(self._waiting) < 2 * _RETRIEVERS:
+            if self._budget is not None and self._budget.is_spent:
+                if in_flight or self._waiting:
+                    return  # what is in flight makes room, unless downloads are kept
+                if self._budget.keep:
+                    raise IdeError(
+                        f"downloads have filled the disk budget ({self._budget.limit_bytes:,} bytes): raise "
+                        "mining.disk_budget_bytes or set mining.keep_figures = false, and run the same command again"
+                    )
+            unit = next(self._source, None)
+            if unit is None:
+                self._dry = True
+                return
+            future: Future[Path | None] = Future()
+            if unit.target.kind == "doi":
+                future = self._pool.submit(self._retriever, unit.target)
+            else:
+                future.set_result(None)
+            self._waiting.append((unit, future))
+
+    def _note(self, unit: Unit, future: Future[Path | None]) -> Failure | None:
+        if unit.target.kind != "doi":
+            return None
+        error = future.exception()
+        if isinstance(error, IdeError):
+            return Failure("articles", unit.target.key, type(error).__name__, str(error))
+        if error is not None:
+            return _fault("articles", unit.target.key, error)
+        self._counts.retrieved += 1
+        folder = future.result()
+        if folder is not None and self._budget is not None:
+            self._budget.add(unit.target.key, folder)
+        return None
+
+
+class _Run:
+    """The loop: hand out units, take results, write them in batches."""
+
+    def __init__(
+        self,
+        work: Work,
+        executor: WorkExecutor,
+        store: Store,
+        run_id: str,
+        counts: Counts,
+        options: MineOptions,
+        progress: Progress | None,
+    ) -> None:
+        self._work = work
+        self._executor = executor
+        self._store = store
+        self._run_id = run_id
+        self.counts = counts
+        self._options = options
+        self._progress = progress
+        self._in_flight: dict[Future[Outcome], tuple[Unit, int]] = {}
+        self._finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
+        self._again: deque[tuple[Unit, int]] = deque()
+        self._pending: list[tuple[Unit, Outcome]] = []
+        self._pending_since = 0.0
+
+    def go(self, source: _Direct | _Ahead, budget: DiskBudget | None, stop: StopRequest) -> Counts:
+        with stop.on_signals():
+            try:
+                while not self._is_over(source, stop):
+                    self._hand_out(source, stop)
+                    self._take_results()
+                    self._write_when_due(budget)
+                    if self._progress is not None:
+                        self._progress.update(self.counts)
+                self._write(budget)
+            except (KeyboardInterrupt, Exception):
+                self._executor.kill()
+                raise
+        if self._progress is not None:
+            self._progress.update(self.counts)
+        return self.counts
+
+    def _is_over(self, source: _Direct | _Ahead, stop: StopRequest) -> bool:
+        nothing_left = bool(stop) or (source.exhausted and not self._again)
+        return nothing_left and not self._in_flight
+
+    def _hand_out(self, source: _Direct | _Ahead, stop: StopRequest) -> None:
+        room = _CALLS_A_SLOT * self._executor.slots
+        while not stop and len(self._in_flight) < room:
+            if self._again:
+                unit, tries = self._again.popleft()
+            else:
+                taken = None if source.exhausted else source.take(len(self._in_flight))
+                if taken is None:
+                    return
+                (unit, failure), tries = taken, 0
+                if failure is not None:
+                    self._append(unit, Outcome(failure=failure))
+                    continue
+            future = self._executor.submit(self._work, unit)
+            self._in_flight[future] = (unit, tries)
+            future.add_done_callback(self._finished.put)
+            if future.done():
+                return  # done on the spot: write it before the next is begun
+
+    def _take_results(self) -> None:
+        # Long enough not to spin, short enough to notice Ctrl-C, downloads and waiting batches.
+        try:
+            future = self._finished.get(timeout=0.1)
+        except queue.Empty:
+            return
+        while True:
+            self._note(future)
+            try:
+                future = self._finished.get_nowait()
+            except queue.Empty:
+                return
+
+    def _note(self, future: Future[Outcome]) -> None:
+        unit, tries = self._in_flight.pop(future)
+        error = future.exception()
+        if isinstance(error, WorkerLostError):
+            self._worker_lost(unit, tries + error.tries, str(error))
+            return
+        if isinstance(error, IdeError):
+            raise error  # not of this article: the cluster is gone, or a model is not there
+        if error is not None:
+            self._append(unit, Outcome(failure=_fault("mining", unit.target.key, error)))
+            return
+        self.counts.extracted += 1
+        self._append(unit, future.result())
+
+    def _worker_lost(self, unit: Unit, tries: int, message: str) -> None:
+        self.counts.lost_workers += 1
+        log.warning("worker lost on %s, attempt %d: %s", unit.target.key, tries, message)
+        if tries < self._options.max_attempts:
+            self._again.append((unit, tries))
+            return
+        told = f"{unit.target.key}: set aside after {tries} attempts: {message}"
+        self._append(unit, Outcome(failure=Failure("mining", unit.target.key, "WorkerLostError", told)))
+
+    # ------------------------------------------------------------ writing
+
+    def _append(self, unit: Unit, outcome: Outcome) -> None:
+        if not self._pending:
+            self._pending_since = time.monotonic()
+        self._pending.append((unit, outcome))
+
+    def _write_when_due(self, budget: DiskBudget | None) -> None:
+        if not self._pending:
+            return
+        options = self._options
+        particles = sum(_particles(outcome) for _, outcome in self._pending)
+        if (
+            len(self._pending) >= options.batch_articles
+            or particles >= options.batch_particles
+            or time.monotonic() - self._pending_since >= options.batch_s
+        ):
+            self._write(budget)
+
+    def _write(self, budget: DiskBudget | None) -> None:
+        """Commit what is pending, in one transaction."""
+        if not self._pending:
+            return
+        batch, self._pending = self._pending, []
+        try:
+            self._write_batch(batch)
+        except StoreError:
+            raise
+        except Exception:  # one result that cannot be written must not take the others with it
+            log.debug("a batch of %d could not be written as one", len(batch), exc_info=True)
+            batch = [self._written_alone(unit, outcome) for unit, outcome in batch]
+        for unit, outcome in batch:
+            self._count(outcome)
+            if budget is not None:
+                budget.done(unit.target.key)
+
+    def _write_batch(self, batch: list[tuple[Unit, Outcome]]) -> None:
+        ahead = dataclasses.replace(self.counts)
+        for _, outcome in batch:
+            _add(ahead, outcome)
+        with self._store.transaction():
+            for unit, outcome in batch:
+                self._write_one(unit, outcome)
+            self._store.update_run(
+                self._run_id,
+                targets_done=ahead.done,
+                targets_failed=ahead.failed + ahead.set_aside,
+                targets_skipped=ahead.skipped,
+            )
+
+    def _written_alone(self, unit: Unit, outcome: Outcome) -> tuple[Unit, Outcome]:
+        try:
+            self._write_batch([(unit, outcome)])
+        except StoreError:
+            raise
+        except Exception as error:
+            outcome = Outcome(failure=_fault("store", unit.target.key, error))
+            self._write_batch([(unit, outcome)])
+        return unit, outcome
+
+    def _write_one(self, unit: Unit, outcome: Outcome) -> None:
+        if outcome.packed is not None:
+            self._store.write_article(
+                outcome.packed, self._run_id, target=unit.target.key, fingerprint=unit.fingerprint
+            )
+        elif outcome.failure is not None:
+            state = "set aside" if _is_set_aside(outcome) else "failed"
+            self._store.record_failure(outcome.failure, self._run_id, target=unit.target.key, state=state)
+
+    def _count(self, outcome: Outcome) -> None:
+        _add(self.counts, outcome)
+        if self._progress is not None:
+            for failure in _failures(outcome):
+                self._progress.failed(failure)
+
+
+def _add(counts: Counts, outcome: Outcome) -> None:
+    if _is_set_aside(outcome):
+        counts.set_aside += 1
+    elif _failures(outcome):
+        counts.failed += 1
+    else:
+        counts.done += 1
+    if outcome.packed is not None:
+        figures = outcome.packed.result.figures
+        counts.figures += len(figures)
+        counts.panels += sum(panel.segmentation is not None for figure in figures for panel in figure.panels)
+        counts.particles += _particles(outcome)
+
+
+def _particles(outcome: Outcome) -> int:
+    if outcome.packed is None:
+        return 0
+    return sum(len(panel) for figure in outcome.packed.particles for panel in figure)
+
+
+def _failures(outcome: Outcome) -> tuple[Failure, ...]:
+    if outcome.packed is not None:
+        return outcome.packed.result.failures
+    return () if outcome.failure is None else (outcome.failure,)
+
+
+def _is_set_aside(outcome: Outcome) -> bool:
+    return outcome.failure is not None and outcome.failure.error_class == "WorkerLostError"
+
+
+def _fault(stage: str, target: str, error: BaseException) -> Failure:
+    """A failure that is the program's fault, not the input's."""
+    detail = " ".join(str(error).split())[:200]
+    return Failure(stage, target, type(error).__name__, f"{target}: {type(error).__name__}: {detail}")
