@@ -22,7 +22,12 @@ $(READY): setup.cfg pyproject.toml
 	touch $(READY)
 
 demo: $(READY)
-	$(BIN)/python -m imagedataextractor.report.demo --out $(DEMO)
+	$(BIN)/ide extract data/sample --again --db sqlite:///$(DEMO)/particles.db --pictures $(DEMO)/overlays
+	@echo
+	$(BIN)/python -m imagedataextractor.report.demo --db sqlite:///$(DEMO)/particles.db --plot $(DEMO)/sizes.png
+	@echo
+	$(BIN)/ide report --db sqlite:///$(DEMO)/particles.db --out $(DEMO)/report.html
+	@echo "overlays: $(DEMO)/overlays/   plot: $(DEMO)/sizes.png   report: $(DEMO)/report.html   database: $(DEMO)/particles.db"
 
 test: $(READY)
 	$(BIN)/python -m pytest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.records import Box
+from imagedataextractor.report.pictures import plot_sizes
 from imagedataextractor.report.truth import MeasuredPanel, compare_with_truth, format_comparison
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import load_settings
@@ -53,6 +55,15 @@ def measured_panels(store: Store, doi: str) -> list[MeasuredPanel]:
     ]
 
 
+def accepted_sizes(panels: Sequence[MeasuredPanel]) -> dict[str, list[float]]:
+    """ECDs in nm of the accepted particles, by panel; panels of unknown scale are left out."""
+    return {
+        f"{panel.figure}{panel.panel or ''}": [p[2] * panel.nm_per_px for p in panel.particles if p[3]]
+        for panel in panels
+        if panel.nm_per_px is not None
+    }
+
+
 def _truth(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -64,12 +75,16 @@ def _truth(path: Path) -> dict[str, Any]:
 @click.command()
 @click.option("--db", help="The database [default: $IDE_DB or sqlite:///particles.db].")
 @click.option("--truth", type=click.Path(path_type=Path), help="truth.json [default: that of the bundled article].")
-def _main(db: str | None, truth: Path | None) -> None:
+@click.option("--plot", type=click.Path(path_type=Path), help="Also plot the size distributions of the panels there.")
+def _main(db: str | None, truth: Path | None, plot: Path | None) -> None:
     """Print what was measured of the sample article beside what was drawn."""
     try:
         known = _truth(truth or resource_path("data", "sample", "truth.json"))
         with Store.open(db or load_settings().db, read_only=True) as store:
-            rows = compare_with_truth(measured_panels(store, known["doi"]), known)
+            panels = measured_panels(store, known["doi"])
+            rows = compare_with_truth(panels, known)
+            if plot is not None:
+                plot_sizes(accepted_sizes(panels), plot, title="Equivalent circular diameters of the sample article")
     except IdeError as error:
         raise click.ClickException(str(error)) from error
     click.echo(format_comparison(rows))
