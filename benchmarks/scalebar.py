@@ -18,10 +18,10 @@ from pathlib import Path
 
 import numpy as np
 
-from imagedataextractor.images import load_image
+from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.ocr import EngineName, TextBox, load_engine
 from imagedataextractor.records import Box, ScaleBar
-from imagedataextractor.scalebar.reading import read_scale_bar, read_texts
+from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
 from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
@@ -85,7 +85,7 @@ def load_texts(
             known[name] = [TextBox(t, s, Box(*b)) for t, s, b in lines]
     missing = [r for r in rows if r.filename not in known]
     for row in missing:
-        known[row.filename] = read_texts(load_image(data / "emps-train" / "images" / row.filename), load_engine(ocr))
+        known[row.filename] = gather_texts(load_image(data / "emps-train" / "images" / row.filename), load_engine(ocr))
     if cache and missing:
         content = {
             n: [(t.text, t.score, (t.box.x0, t.box.y0, t.box.x1, t.box.y1)) for t in ls] for n, ls in known.items()
@@ -174,7 +174,9 @@ def main() -> None:
     for row in rows:
         image = load_image(args.data / "emps-train" / "images" / row.filename)
         start = time.process_time()
-        bars[row.filename] = read_scale_bar(image, engine=engine, settings=settings, texts=texts.get(row.filename))
+        known = texts[row.filename] if args.cache else gather_texts(image, engine)
+        found = scale_bars_of(to_grey(image), known, settings=settings)
+        bars[row.filename] = found[0] if found else ScaleBar(reason="no scale bar found")
         seconds.append(time.process_time() - start)
     for part in ("train", "val"):
         report([r for r in rows if r.part == part], bars, part, args.threshold, args.verbose)

@@ -1,4 +1,4 @@
-"""Fit the two small models of the scale-bar stage and write data/scalebar/model.json.
+"""Fit the small models of the scale-bar stage and write data/scalebar/model.json.
 
     python benchmarks/scalebar_fit.py --data ../shared --cache /tmp/scalebar-texts.json
 
@@ -19,7 +19,7 @@ from scalebar import Row, load_rows, load_texts
 
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.scalebar import match, reading, text
-from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.bars import Bar, find_bars
 from imagedataextractor.scalebar.match import Logistic, Pair
 
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
@@ -29,6 +29,7 @@ FOLDS = 5
 PENALTY = 1.0
 
 Scene = tuple[Row, list[text.Reading], list[list[Bar]], list[np.ndarray]]
+LoneScene = tuple[Row, list[Bar], np.ndarray]
 
 
 def fit_logistic(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float) -> Logistic:
@@ -69,7 +70,14 @@ def scenes(rows: list[Row], texts: dict[str, Any], images: Path) -> list[Scene]:
 
 def pair_label(row: Row, bar: Bar, r: text.Reading) -> float:
     """1 right, 0 wrong, NaN in between."""
-    if row.length_px is None or row.nm is None or abs(r.nm - row.nm) > 1e-6 * row.nm:
+    if row.nm is None or abs(r.nm - row.nm) > 1e-6 * row.nm:
+        return 0.0
+    return bar_label(row, bar)
+
+
+def bar_label(row: Row, bar: Bar) -> float:
+    """1 right, 0 wrong, NaN in between."""
+    if row.length_px is None:
         return 0.0
     if abs(bar.y - row.y) > 10 or min(bar.x1, row.x1) - max(bar.x0, row.x0) < 0.8 * row.length_px:
         return 0.0
@@ -90,6 +98,54 @@ def fit_ranking(some: list[Scene]) -> Logistic:
             # Each text weighs the same, however many candidates lie around it.
             weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
     return fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), PENALTY)
+
+
+def lone_scenes(rows: list[Row], images: Path) -> list[LoneScene]:
+    """All solid bars of every image, wherever they are, and their features."""
+    found = []
+    for row in rows:
+        grey = to_grey(load_image(images / row.filename))
+        bars = find_bars(grey)
+        table = np.array([match.bar_features(bar, *grey.shape) for bar in bars])
+        found.append((row, bars, table.reshape(len(bars), len(match.BAR_FEATURES))))
+    return found
+
+
+def fit_bars(some: list[LoneScene]) -> Logistic:
+    features, labels, weights = [], [], []
+    for row, bars, table in some:
+        y = np.array([bar_label(row, b) for b in bars])
+        use = ~np.isnan(y)
+        if use.any():
+            features.append(table[use])
+            labels.append(y[use])
+            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
+    return fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), PENALTY)
+
+
+def judged_bars(scene: LoneScene, model: Logistic) -> list[tuple[list[float], bool]]:
+    """Confidence features of an image's best lone bar, and whether its length is right to 5 %."""
+    row, bars, table = scene
+    if not bars:
+        return []
+    logits = model.logit(table)
+    ranked = [(bars[i], float(logits[i])) for i in np.argsort(-logits, kind="stable")]
+    best = ranked[0][0]
+    right = row.length_px is not None and abs(best.length / row.length_px - 1) <= 0.05 and abs(best.y - row.y) < 10
+    return [(match.bar_confidence_features(ranked), right)]
+
+
+def out_of_fold(everything: list[Any], fit: Any, judge: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence features and outcomes, each from models that have not seen the image."""
+    features, labels = [], []
+    for fold in range(FOLDS):
+        partial = fit([s for i, s in enumerate(everything) if i % FOLDS != fold])
+        for i, scene in enumerate(everything):
+            if i % FOLDS == fold:
+                for f, right in judge(scene, partial):
+                    features.append(f)
+                    labels.append(float(right))
+    return np.array(features), np.array(labels)
 
 
 def judged(scene: Scene, ranking: Logistic) -> list[tuple[list[float], bool]]:
@@ -120,19 +176,21 @@ def main() -> None:
     everything = scenes(rows, texts, args.data / "emps-train" / "images")
     ranking = fit_ranking(everything)
 
-    features, labels = [], []
-    for fold in range(FOLDS):
-        held = [s for i, s in enumerate(everything) if i % FOLDS == fold]
-        rest = [s for i, s in enumerate(everything) if i % FOLDS != fold]
-        partial = fit_ranking(rest)
-        for scene in held:
-            for f, right in judged(scene, partial):
-                features.append(f)
-                labels.append(float(right))
-    x, y = np.array(features), np.array(labels)
-    confidence = fit_logistic(x, y, np.ones(len(y)), PENALTY)
-    p = 1 / (1 + np.exp(-confidence.logit(x)))
-    print(f"ranked out of fold: {len(y)} texts, best bar right {y.mean():.3f}; mean confidence {p.mean():.3f}")
+    models = {"ranking": ranking}
+    x, y = out_of_fold(everything, fit_ranking, judged)
+    models["confidence"] = fit_logistic(x, y, np.ones(len(y)), PENALTY)
+    print(f"texts, out of fold: {len(y)}, best bar right {y.mean():.3f}")
+    lone = lone_scenes(rows, args.data / "emps-train" / "images")
+    models["bar"] = fit_bars(lone)
+    x, y = out_of_fold(lone, fit_bars, judged_bars)
+    models["bar_confidence"] = fit_logistic(x, y, np.ones(len(y)), PENALTY)
+    print(f"bars alone, out of fold: {len(y)} images, best bar right {y.mean():.3f}")
+    names = {
+        "ranking": match.PAIR_FEATURES,
+        "confidence": match.CONFIDENCE_FEATURES,
+        "bar": match.BAR_FEATURES,
+        "bar_confidence": match.BAR_CONFIDENCE_FEATURES,
+    }
 
     def entry(model: Logistic, names: tuple[str, ...]) -> dict[str, Any]:
         return {
@@ -146,16 +204,12 @@ def main() -> None:
     content = {
         "fitted_by": "benchmarks/scalebar_fit.py",
         "fitted_on": f"{len(rows)} labelled EMPS images, part {args.part}",
-        "ranking": entry(ranking, match.PAIR_FEATURES),
-        "confidence": entry(confidence, match.CONFIDENCE_FEATURES),
+        **{name: entry(model, names[name]) for name, model in models.items()},
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for name, model, names in (
-        ("ranking", ranking, match.PAIR_FEATURES),
-        ("confidence", confidence, match.CONFIDENCE_FEATURES),
-    ):
-        print(name, ", ".join(f"{n} {w:+.2f}" for n, w in zip(names, model.weights, strict=True)))
+    for name, model in models.items():
+        print(name, ", ".join(f"{n} {w:+.2f}" for n, w in zip(names[name], model.weights, strict=True)))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_length
-from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars, read_texts
+from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars
 
-__all__ = ["read_scale_bar", "read_scale_bars", "read_texts", "reconcile", "user_scale", "with_length"]
+__all__ = ["read_scale_bar", "read_scale_bars", "reconcile", "user_scale", "with_length"]

@@ -63,7 +63,10 @@ class Bar:
     flatness : float
         Standard deviation along its length, grey levels.
     ends : float
-        Drop at its ends over its contrast (the weaker of the two), cut to 0 … 1.5.
+        Drop at its ends over its contrast (the weaker of the two), cut to 0 … 1.5. An end at the
+        picture's edge is not counted.
+    clarity : float
+        Drop at its ends over its unevenness, 0 … 1: a flat bar ends clearly even on a ground nearly as bright.
     extent : float
         Share of its bounding box that it fills.
     at_border : bool
@@ -85,6 +88,7 @@ class Bar:
     edge_share: float
     flatness: float
     ends: float
+    clarity: float
     extent: float
     at_border: bool
     cut: bool
@@ -233,6 +237,9 @@ def _measure(grey: Grey, strip: _Strip) -> Bar | None:
         return None
     contrast = min(contrasts)
     cut = left + end0.at <= 0.6 or left + end1.at >= width - 0.6
+    drops = [end.drop for end in (end0, end1) if end.drop is not None]
+    drop = min(drops, default=0.0)
+    flatness = float(np.std(along))
     return Bar(
         x0=left + end0.at,
         x1=left + end1.at,
@@ -243,8 +250,9 @@ def _measure(grey: Grey, strip: _Strip) -> Bar | None:
         level=strip.polarity * level,
         contrast=contrast,
         edge_share=min(shares),
-        flatness=float(np.std(along)),
-        ends=float(np.clip(min(end0.drop, end1.drop) / max(contrast, 5.0), 0, 1.5)),
+        flatness=flatness,
+        ends=float(np.clip(drop / max(contrast, 5.0), 0, 1.5)),
+        clarity=float(np.clip(drop / (3.0 * flatness + 6.0), 0, 1)),
         extent=strip.extent,
         at_border=cut or top + edge_top <= 1.0 or top + edge_bottom >= height - 1.0,
         cut=cut,
@@ -254,7 +262,7 @@ def _measure(grey: Grey, strip: _Strip) -> Bar | None:
 @dataclass(frozen=True)
 class _End:
     at: float
-    drop: float
+    drop: float | None
 
 
 def _end(profile: Floats, x0: int, x1: int, direction: int) -> _End:
@@ -276,7 +284,7 @@ def _end(profile: Floats, x0: int, x1: int, direction: int) -> _End:
     for _ in range(2):
         outside = _outside(profile, edge, direction)
         if outside is None:  # the bar runs to the edge of the picture
-            return _End(0.0 if direction < 0 else float(n), 0.5 * inside if drop == 0.0 else drop)
+            return _End(0.0 if direction < 0 else float(n), None)
         drop = inside - outside
         if drop <= 2:
             break
@@ -338,6 +346,7 @@ def join_across(bars: Sequence[Bar], text: Box) -> list[Bar]:
                     edge_share=min(left.edge_share, right.edge_share),
                     flatness=max(left.flatness, right.flatness),
                     ends=min(left.ends, right.ends),
+                    clarity=min(left.clarity, right.clarity),
                     extent=min(left.extent, right.extent),
                     at_border=left.at_border or right.at_border,
                     cut=left.cut or right.cut,
@@ -352,6 +361,8 @@ def join_across(bars: Sequence[Bar], text: Box) -> list[Bar]:
 WHOLE_RULER = 11
 #: Fewest strokes that are taken for a ruler.
 MIN_STROKES = 7
+#: Spacing of a ruler's strokes, px.
+MIN_STEP_PX, MAX_STEP_PX = 6.0, 150.0
 #: Strokes on one line above which they are a texture, not a ruler.
 MAX_STROKES = 60
 
@@ -367,7 +378,7 @@ def find_rulers(grey: Grey) -> list[Bar]:
         signed = grey if polarity > 0 else 255 - grey
         opened = cv2.morphologyEx(signed, cv2.MORPH_OPEN, np.ones((1, 11), np.uint8))
         thin = cv2.subtract(signed, opened).astype(np.uint8)
-        for contrast in (14, 28, 55, 100):
+        for contrast in (18, 40, 85):
             rulers += _rulers_at(grey, thin, contrast, polarity)
     rulers.sort(key=lambda r: (-r.strokes, r.flatness))
     kept: list[Bar] = []
@@ -412,31 +423,35 @@ def _rulers_at(grey: Grey, thin: Grey, contrast: int, polarity: int) -> list[Bar
 def _progression(xs: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray[np.float64]] | None:
     """The longest run of equally spaced values: first, spacing, and the values on it."""
     best: tuple[float, float, npt.NDArray[np.float64]] | None = None
-    n = len(xs)
-    if not MIN_STROKES <= n <= MAX_STROKES:
+    if not MIN_STROKES <= len(xs) <= MAX_STROKES:
         return None
+    steps = np.diff(xs)
+    likely = (steps >= MIN_STEP_PX) & (steps <= MAX_STEP_PX)
+    # A ruler's spacing is that of many neighbours; this leaves few of the steps of a texture.
+    alike = np.abs(steps[:, None] - steps[None, :]) <= np.minimum(1.2, 0.12 * steps)[:, None]
+    likely &= alike.sum(axis=1) >= MIN_STROKES - 3
     tried: set[tuple[int, int]] = set()
-    for i in range(n - MIN_STROKES + 1):
-        for j in range(i + 1, min(n, i + 4)):
-            step = xs[j] - xs[i]
-            key = (round(step), round(xs[i] % step) if step >= 4 else 0)
-            if not 4.0 <= step <= 120.0 or key in tried:
-                continue
-            k = np.round((xs - xs[i]) / step)
-            on = (np.abs(xs - xs[i] - k * step) <= min(1.2, 0.12 * step) + 0.006 * step * k) & (k >= 0)
-            on &= k <= WHOLE_RULER - 1
-            if np.count_nonzero(on) < MIN_STROKES:
-                continue
-            tried.add(key)
-            ks, first_of = np.unique(k[on], return_index=True)
-            if len(ks) < MIN_STROKES or ks[-1] - ks[0] + 1 - len(ks) > 2:
-                continue
-            values = xs[on][first_of]
-            slope, offset = np.polyfit(ks, values, 1)
-            if np.abs(values - offset - slope * ks).max() > max(0.8, 0.05 * slope):
-                continue
-            if best is None or len(values) > len(best[2]):
-                best = (float(offset), float(slope), values)
+    for i in np.flatnonzero(likely):
+        step = float(steps[i])
+        key = (round(step), round(float(xs[i]) % step))
+        if key in tried:
+            continue
+        tried.add(key)
+        k = np.round((xs - xs[i]) / step)
+        on = np.abs(xs - xs[i] - k * step) <= min(1.2, 0.12 * step) + 0.006 * step * np.abs(k)
+        on &= np.abs(k) < WHOLE_RULER
+        if np.count_nonzero(on) < MIN_STROKES:
+            continue
+        ks, first_of = np.unique(k[on], return_index=True)
+        span = ks[-1] - ks[0] + 1
+        if len(ks) < MIN_STROKES or span - len(ks) > 2 or span > WHOLE_RULER:
+            continue
+        values = xs[on][first_of]
+        slope, offset = np.polyfit(ks, values, 1)
+        if np.abs(values - offset - slope * ks).max() > max(0.8, 0.05 * slope):
+            continue
+        if best is None or len(values) > len(best[2]):
+            best = (float(offset), float(slope), values)
     return best
 
 
@@ -469,6 +484,7 @@ def _as_ruler(
         edge_share=len(hits) / WHOLE_RULER,
         flatness=residual,
         ends=1.0,
+        clarity=1.0,
         extent=len(hits) / seen,
         at_border=False,
         cut=seen < WHOLE_RULER and (x0 - step < 0 or x1 + step > width),

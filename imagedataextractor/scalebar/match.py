@@ -1,8 +1,9 @@
-"""Which bar belongs to which text, and how sure that is: features of a pair and two logistic models.
+"""Which bar belongs to which text, and how sure that is: features and four small logistic models.
 
-The first model ranks the candidates around one text; the second turns the best pair, its lead over
-the next one and the quality of the text into a probability that the scale is right to 5 %. Their
-coefficients lie in data/scalebar/model.json, written by benchmarks/scalebar_fit.py.
+"ranking" ranks the candidates around one text; "confidence" turns the best pair, its lead over the
+next one and the quality of the text into a probability that the scale is right to 5 %. "bar" and
+"bar_confidence" do the same for bars that stand without a text. The coefficients lie in
+data/scalebar/model.json, written by benchmarks/scalebar_fit.py.
 """
 
 from __future__ import annotations
@@ -21,15 +22,21 @@ from imagedataextractor.scalebar.bars import Bar
 from imagedataextractor.scalebar.text import Reading
 
 __all__ = [
+    "BAR_CONFIDENCE_FEATURES",
+    "BAR_FEATURES",
     "CONFIDENCE_FEATURES",
     "PAIR_FEATURES",
     "Ink",
     "Logistic",
+    "Models",
     "Pair",
+    "bar_confidence_features",
+    "bar_features",
     "confidence_features",
     "load_models",
     "pair_features",
     "rank",
+    "rank_bars",
     "text_ink",
 ]
 
@@ -56,6 +63,8 @@ PAIR_FEATURES = (
     "edge_share",
     "roughness",
     "ends",
+    "clarity",
+    "like_ground",
     "extent",
     "extreme_level",
     "at_border",
@@ -80,12 +89,34 @@ CONFIDENCE_FEATURES = (
     "short",
 )
 
+BAR_FEATURES = (
+    "length",
+    "length_squared",
+    "aspect",
+    "aspect_squared",
+    "contrast",
+    "edge_share",
+    "roughness",
+    "ends",
+    "clarity",
+    "extent",
+    "extreme_level",
+    "at_border",
+    "cut",
+    "from_bottom",
+    "from_side",
+    "thickness",
+)
+
+BAR_CONFIDENCE_FEATURES = ("logit", "lead", "cut")
+
 
 @dataclass(frozen=True)
 class Ink:
-    """What a text is drawn with: its grey level, and whether it is brighter (+1) or darker (-1) than its ground."""
+    """What a text is drawn with: its grey level, its ground's, and whether it is brighter (+1) or darker (-1)."""
 
     level: float
+    ground: float
     polarity: int
 
 
@@ -114,9 +145,19 @@ class Logistic:
         return result
 
 
+@dataclass(frozen=True)
+class Models:
+    """The models that come with the package."""
+
+    ranking: Logistic
+    confidence: Logistic
+    bar: Logistic
+    bar_confidence: Logistic
+
+
 @functools.cache
-def load_models() -> tuple[Logistic, Logistic]:
-    """The ranking and the confidence model that come with the package."""
+def load_models() -> Models:
+    """Read the models' coefficients, once a process."""
     content = json.loads(resource_path("data", "scalebar", "model.json").read_text(encoding="utf-8"))
 
     def model(name: str, features: Sequence[str]) -> Logistic:
@@ -127,7 +168,12 @@ def load_models() -> tuple[Logistic, Logistic]:
             np.array(entry["mean"]), np.array(entry["scale"]), np.array(entry["weights"]), float(entry["bias"])
         )
 
-    return model("ranking", PAIR_FEATURES), model("confidence", CONFIDENCE_FEATURES)
+    return Models(
+        model("ranking", PAIR_FEATURES),
+        model("confidence", CONFIDENCE_FEATURES),
+        model("bar", BAR_FEATURES),
+        model("bar_confidence", BAR_CONFIDENCE_FEATURES),
+    )
 
 
 def text_ink(grey: Grey, reading: Reading) -> Ink:
@@ -137,17 +183,18 @@ def text_ink(grey: Grey, reading: Reading) -> Ink:
     """
     patch = grey[reading.box.slices]
     if patch.size < 4:
-        return Ink(255.0, 1)
+        return Ink(255.0, 0.0, 1)
     threshold, _ = cv2.threshold(np.ascontiguousarray(patch), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     bright = patch > threshold
     rim = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
     letters_bright = bool(0.5 * bright.mean() + 0.5 * rim.mean() < 0.5)
     letters = patch[bright] if letters_bright else patch[~bright]
-    if not letters.size:
-        return Ink(255.0, 1)
+    ground = patch[~bright] if letters_bright else patch[bright]
+    if not letters.size or not ground.size:
+        return Ink(255.0, 0.0, 1)
     # The core of the strokes, not their blurred edges.
     level = float(np.percentile(letters, 75 if letters_bright else 25))
-    return Ink(level, 1 if letters_bright else -1)
+    return Ink(level, float(np.median(ground)), 1 if letters_bright else -1)
 
 
 def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
@@ -199,6 +246,9 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         bar.edge_share,
         min(bar.flatness / max(bar.contrast, 8.0), 1.0),
         min(bar.ends, 1.0),
+        bar.clarity,
+        # A strip of the box that the text stands in, or of the ground between letters and edge.
+        float(bar.form == "solid" and abs(bar.level - ink.ground) < 0.15 * abs(ink.level - ink.ground) + 6),
         bar.extent,
         abs(bar.level - 127.5) / 127.5,
         float(bar.at_border),
@@ -240,3 +290,43 @@ def confidence_features(pairs: Sequence[Pair], readings: Sequence[Reading]) -> l
         float(best.bar.form == "ruler" and best.bar.strokes != 11),
         float(best.bar.length < 25),
     ]
+
+
+def bar_features(bar: Bar, height: int, width: int) -> list[float]:
+    """Features of a bar without a text in a picture of `height` x `width` px, in the order of `BAR_FEATURES`."""
+    length = float(np.log(bar.length / min(height, width)))
+    aspect = float(np.log(bar.length / max(bar.thickness, 1.0)))
+    return [
+        length,
+        length**2,
+        aspect,
+        aspect**2,
+        min(bar.contrast, 160.0) / 160.0,
+        bar.edge_share,
+        min(bar.flatness / max(bar.contrast, 8.0), 1.0),
+        min(bar.ends, 1.0),
+        bar.clarity,
+        bar.extent,
+        abs(bar.level - 127.5) / 127.5,
+        float(bar.at_border),
+        float(bar.cut),
+        (height - bar.y) / height,
+        min(bar.x0, width - bar.x1) / width,
+        bar.thickness / height,
+    ]
+
+
+def rank_bars(bars: Sequence[Bar], height: int, width: int, model: Logistic) -> list[tuple[Bar, float]]:
+    """Bars by how much they look like a scale bar on their own, the likeliest first, with log-odds."""
+    if not bars:
+        return []
+    logits = model.logit(np.array([bar_features(bar, height, width) for bar in bars]))
+    return [(bars[i], float(logits[i])) for i in np.argsort(-logits, kind="stable")]
+
+
+def bar_confidence_features(ranked: Sequence[tuple[Bar, float]]) -> list[float]:
+    """Features for the first of `ranked`, in the order of `BAR_CONFIDENCE_FEATURES`."""
+    best, logit = ranked[0]
+    rivals = [score for bar, score in ranked[1:] if abs(bar.length - best.length) > 0.03 * best.length]
+    lead = min(logit - rivals[0], 10.0) if rivals else 10.0
+    return [float(np.clip(logit, -8, 8)), lead, float(best.cut)]

@@ -18,16 +18,37 @@ from imagedataextractor.scalebar.match import Pair
 from imagedataextractor.scalebar.text import Reading
 from imagedataextractor.settings import ScaleBarSettings
 
-__all__ = ["Candidate", "candidates", "read_scale_bar", "read_scale_bars", "read_texts"]
+__all__ = [
+    "Candidate",
+    "bars_near",
+    "candidates",
+    "gather_texts",
+    "lone_bars",
+    "read_scale_bar",
+    "read_scale_bars",
+    "scale_bars_of",
+]
 
 Image = npt.NDArray[np.uint8]
+Grey = npt.NDArray[np.uint8]
 
+#: Short side of a panel for which the sizes below are meant, px; other panels are read at a zoom that
+#: brings them near it, so that a thumbnail and a whole micrograph have letters of similar height.
+REFERENCE_PX = 512
+#: Bounds of that zoom.
+MIN_ZOOM, MAX_ZOOM = 0.3, 2.5
 #: Heights of a text above and below it in which its bar is sought.
 REACH = 3.5
 #: Texts for which a bar is sought, at most: bounds the time on a picture full of lengths.
 MAX_READINGS = 8
 #: Share of the picture, from the bottom, that is read again enlarged: where bars mostly are.
 BOTTOM_SHARE = 0.26
+#: Bars without a text around which is read again, at most, and their least log-odds.
+MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
+#: Texts that are read again because they are not sure, at most.
+MAX_VOTES = 3
+#: Zooms of the second looks; what most of them read is kept.
+VOTE_ZOOMS = (1.5, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True)
@@ -94,40 +115,118 @@ def read_scale_bars(
     """All scale bars of an image, the surest first; parameters as in `read_scale_bar`."""
     settings = settings or ScaleBarSettings()
     grey = to_grey(image)
-    if texts is None:
-        texts = read_texts(image, engine)
+    return scale_bars_of(grey, gather_texts(image, engine, texts), statements, exclude, settings)
+
+
+def scale_bars_of(
+    grey: Grey,
+    texts: Sequence[TextBox],
+    statements: Sequence[ScaleStatement] = (),
+    exclude: Sequence[Box] = (),
+    settings: ScaleBarSettings | None = None,
+) -> list[ScaleBar]:
+    """All scale bars of a grey image whose texts are known, the surest first."""
+    settings = settings or ScaleBarSettings()
     found = candidates(grey, texts, exclude)
     return [_as_scale_bar(c, settings) for c in found]
 
 
-def read_texts(image: Image, engine: OcrEngine) -> list[TextBox]:
-    """The texts of a panel, read whole, and the bottom strip enlarged where that holds no length."""
-    texts = engine.read(image)
-    if not any(r.clean >= 0.9 and r.score >= 0.8 for r in text.find_readings(texts)):
-        height, width = image.shape[:2]
+# ---------------------------------------------------------------- texts
+
+
+def gather_texts(image: Image, engine: OcrEngine, texts: Sequence[TextBox] | None = None) -> list[TextBox]:
+    """The texts of a panel, looked at as closely as it takes to find a length.
+
+    First the whole panel; where that shows no clear length, the bottom strip enlarged; then what lies
+    around the bars that are seen. Lengths that stay doubtful are read again at several sizes, and the
+    reading of most takes their place.
+    """
+    height, width = image.shape[:2]
+    zoom = float(np.clip(REFERENCE_PX / max(1, min(height, width)), MIN_ZOOM, MAX_ZOOM))
+    found = list(texts) if texts is not None else engine.read(image, enlarge=zoom)
+    if not _clear(found):
         strip = Box(0, int(height * (1 - BOTTOM_SHARE)), width, height)
-        texts = [*texts, *engine.read(image, region=strip, enlarge=2.0)]
+        found += engine.read(image, region=strip, enlarge=2.0 * zoom)
+    if not _clear(found):
+        looks = [(bar, logit) for bar, logit in lone_bars(to_grey(image)) if logit > LONE_LOOK_LOGIT]
+        for bar, _ in looks[:MAX_LONE_LOOKS]:
+            reach_x, reach_y = int(0.4 * bar.length + 60 / zoom), int(50 / zoom)
+            around = Box(int(bar.x0) - reach_x, int(bar.y0) - reach_y, int(bar.x1) + reach_x, int(bar.y1) + reach_y)
+            found += engine.read(image, region=around, enlarge=3.0 * zoom)
+            if _clear(found):
+                break
+    return _settled(image, engine, found, zoom)
+
+
+def _clear(texts: Sequence[TextBox]) -> bool:
+    return any(_is_sure(reading) for reading in text.find_readings(texts))
+
+
+def _is_sure(reading: Reading) -> bool:
+    return reading.clean >= 0.9 and reading.score >= 0.8 and reading.roundness >= 0.4
+
+
+def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float) -> list[TextBox]:
+    """The texts with doubtful lengths read again at several sizes, unless a sure one stands beside them."""
+    readings = text.find_readings(texts)
+    if any(_is_sure(reading) for reading in readings):
+        return texts
+    doubtful = [r for r in readings if r.alone][:MAX_VOTES]
+    for reading in doubtful:
+        box = reading.box
+        margin = max(6, box.height)
+        region = Box(box.x0 - 2 * margin, box.y0 - margin // 2, box.x1 + 2 * margin, box.y1 + margin // 2)
+        votes: dict[tuple[float, str], float] = {(reading.value, reading.unit): _weight(reading)}
+        cast = 1
+        for factor in VOTE_ZOOMS:
+            again = [
+                r
+                for r in text.find_readings(engine.read(image, region=region, enlarge=factor * zoom))
+                if r.box.intersection(box).area > 0.3 * min(r.box.area, box.area)
+            ]
+            if again:
+                key = (again[0].value, again[0].unit)
+                votes[key] = votes.get(key, 0.0) + _weight(again[0])
+                cast += 1
+        value, unit = max(votes, key=lambda key: votes[key])
+        share = votes[value, unit] / cast
+        texts = [t for t in texts if t.box.intersection(box).area <= 0.5 * min(t.box.area, box.area)]
+        texts.append(TextBox(f"{value:g} {unit}", share, box))
     return texts
 
 
-def candidates(grey: npt.NDArray[np.uint8], texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
+def _weight(reading: Reading) -> float:
+    return reading.score * reading.clean * (0.3 + 0.7 * reading.roundness)
+
+
+# ---------------------------------------------------------------- bars
+
+
+def candidates(grey: Grey, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
     """For each length read in the picture its likeliest bar, the surest first."""
-    ranking, confidence = match.load_models()
+    models = match.load_models()
     readings = [r for r in text.find_readings(texts) if not _inside(r.box, exclude)][:MAX_READINGS]
     found = []
     for reading in readings:
         bars = [bar for bar in bars_near(grey, reading) if not _inside(bar.box, exclude)]
-        pairs = match.rank(reading, match.text_ink(grey, reading), bars, ranking)
+        pairs = match.rank(reading, match.text_ink(grey, reading), bars, models.ranking)
         if not pairs:
             continue
         features = match.confidence_features(pairs, readings)
-        logit = float(confidence.logit(np.array([features]))[0])
+        logit = float(models.confidence.logit(np.array([features]))[0])
         found.append(Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit)))))
     found.sort(key=lambda c: -c.confidence)
     return found
 
 
-def bars_near(grey: npt.NDArray[np.uint8], reading: Reading) -> list[Bar]:
+def lone_bars(grey: Grey, exclude: Sequence[Box] = ()) -> list[tuple[Bar, float]]:
+    """Bars of the whole picture, whatever is written near them, the likeliest first, with log-odds."""
+    height, width = grey.shape
+    bars = [bar for bar in bar_search.find_bars(grey) if not _inside(bar.box, exclude)]
+    return match.rank_bars(bars, height, width, match.load_models().bar)
+
+
+def bars_near(grey: Grey, reading: Reading) -> list[Bar]:
     """Candidates for the bar of one text, from the band of the picture around it."""
     height, _ = grey.shape
     reach = int(REACH * max(reading.box.height, 12))

@@ -32,6 +32,8 @@ UNITS = tuple(NM_PER_UNIT)
 #: Lengths that a scale bar of an electron micrograph may state, nm: from atomic resolution to the
 #: lowest magnification of an SEM.
 PLAUSIBLE_NM = (0.05, 5e6)
+#: From this many "mm" on, the letters were "nm": such a picture would be wider than any stage.
+NO_BAR_MM = 10.0
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def roundness(value: float) -> float:
 # A number: digits with at most one decimal mark, and the letters that OCR takes for digits. A space
 # inside is allowed between digits ("1 00 nm").
 _DIGIT = r"[0-9OoQ]"
-_NUMBER = rf"(?P<number>[0-9lIi|SZB](?:{_DIGIT}|[lI|SB])*(?:\s?[.,·]\s?{_DIGIT}+)?|[.,]{_DIGIT}+)"
+_NUMBER = rf"(?P<number>[0-9lIi|SsZB](?:{_DIGIT}|[lI|SB])*(?:\s?[.,·]\s?{_DIGIT}+)?|[.,]{_DIGIT}+)"
 # What OCR makes of each unit, surest first. The class "sure" is the unit as printed, "repaired" a
 # known confusion.
 _UNIT_FORMS: tuple[tuple[str, str, float], ...] = (
@@ -101,12 +103,16 @@ _UNIT_FORMS: tuple[tuple[str, str, float], ...] = (
     ("mm", r"mm", 0.9),
     ("Å", r"Å|[Aa]ngstr[oö]ms?", 1.0),
     ("um", r"[pP]\s?[mn]", 0.8),  # a picometre bar has never been seen on a micrograph of particles
-    ("nm", r"n\s?[nrh]|nrn|nnn|nrm|nln|nmn|[0oO]m|hm|rm|rn|n[Mm]|NM|n\s?[iIl1]{2,3}|nI?m", 0.6),
-    ("um", r"[jyJUhH4vVM]\s?m|[µμ]\s?[nrM]{1,2}|un|umn|ut?m|l?[lI]m|[µμ]|UM|u[M]|/[mn]|,um", 0.6),
+    ("nm", r"n\s?[nrh]|nrn|nnn|nrm|nln|nm[a-z]|[0oO]m|hm|ri?[mn]|ri?d|ru|n[Mm]|NM|n\s?[iIl1]{2,3}|nI?m|n", 0.6),
+    ("um", r"[jyJUhH4vVM]\s?m|[µμ]\s?[nrM]{1,2}|un|ur|umn|ut?m|l?[lI]m|[µμ]|UM|u[M]|/[mn]|,um|p[a-z]?", 0.6),
     ("Å", r"A", 0.5),
 )
 _UNITS_RE = "|".join(f"(?P<u{i}>{form})" for i, (_, form, _) in enumerate(_UNIT_FORMS))
-_LENGTH = re.compile(rf"(?<![0-9A-Za-zµμ.,])[-–—~_=|\[\](<>«»←→]*{_NUMBER}\s?(?:{_UNITS_RE})(?![A-Za-zµμ0-9²³^/*])")
+# "50x200μmWD": detection joined three texts, of which the middle one is the scale.
+_LENGTH = re.compile(
+    rf"(?:(?<![0-9A-Za-zµμ.,])|(?<=[0-9][x×]))[-–—~_=|\[\](<>«»←→]*{_NUMBER}\.?\s?(?:{_UNITS_RE})"
+    r"(?![a-zµμ0-9²³^/*])(?![A-Z](?![A-Z]))"
+)
 _STRIP = "-–—~_=|[](){}<>«»←→*:;.,'\"` ·•°一口"
 
 # Lines, or the words just before a length, that speak of something else than the scale.
@@ -117,6 +123,11 @@ _OTHER_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _OTHER_AFTER = re.compile(r"^\s*(?:[±+/×x*]|per|\bpx\b|\bpixel)", re.IGNORECASE)
+# A whole line that only names what stands beside or below it (the headings of an FEI data bar).
+_LABEL = re.compile(
+    r"(?:F?W\.?[DO]\.?|H?FW|VFW|HFOV|FOV|Width|Z|Spot|Depth|Pixel(?: ?size)?|Aperture(?: ?size)?)\s*[=:-]?",
+    re.IGNORECASE,
+)
 _MAGNIFICATION = re.compile(
     r"(?:mag(?:nification)?\.?\s*[=:]?\s*[xX×]?\s*(?P<a>[0-9][0-9.,\s]*[0-9]|[0-9])\s*(?P<ak>[kK])?)"
     r"|(?:(?<![0-9A-Za-z])[xX×]\s?(?P<b>[0-9][0-9.,]*)\s?(?P<bk>[kK])?)"
@@ -147,7 +158,15 @@ def find_readings(texts: Sequence[TextBox]) -> list[Reading]:
     its spread, a lattice spacing "d = 0.21 nm") are left out.
     """
     joined = join_neighbours(texts)
-    readings = [reading for line in (*texts, *joined) for reading in _readings_of(line)]
+    labels = [t for t in texts if _LABEL.fullmatch(t.text.strip(_STRIP))]
+    # Where a working distance is printed, "10 mm" is that, and not a misread "10 nm".
+    labelled = any(re.search(r"\bF?W\.?[DO]\b", t.text) for t in texts)
+    readings = [
+        reading
+        for line in (*texts, *joined)
+        for reading in _readings_of(line, labelled)
+        if not any(_labels(label.box, reading.box) for label in labels)
+    ]
     readings.sort(key=lambda r: -(r.score * r.clean * (0.5 + 0.5 * r.roundness)))
     kept: list[Reading] = []
     for reading in readings:
@@ -160,7 +179,17 @@ def _same_place(a: Box, b: Box) -> bool:
     return a.intersection(b).area > 0.5 * min(a.area, b.area)
 
 
-def _readings_of(line: TextBox) -> list[Reading]:
+def _labels(label: Box, value: Box) -> bool:
+    """Whether a label such as "WD" or "HFW" stands left of a value on its line, or right above it."""
+    height = max(label.height, value.height, 1)
+    on_line = min(label.y1, value.y1) - max(label.y0, value.y0) > 0.5 * min(label.height, value.height)
+    if on_line and -0.5 * height <= value.x0 - label.x1 <= 2.5 * height:
+        return True
+    above = -0.4 * height <= value.y0 - label.y1 <= 0.8 * height
+    return above and min(label.x1, value.x1) - max(label.x0, value.x0) > 0.3 * min(label.width, value.width)
+
+
+def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
     text = line.text.strip()
     readings = []
     for found in _LENGTH.finditer(text):
@@ -171,13 +200,15 @@ def _readings_of(line: TextBox) -> list[Reading]:
             (_UNIT_FORMS[i][0], _UNIT_FORMS[i][2]) for i in range(len(_UNIT_FORMS)) if found[f"u{i}"] is not None
         )
         number = _number(found["number"])
+        alone = not before.strip(_STRIP) and not after.strip(_STRIP)
         if number is None:
             continue
         value, repaired = number
+        if unit == "mm" and value >= NO_BAR_MM and alone and not labelled:
+            unit, sureness = "nm", 0.6
         nm = value * NM_PER_UNIT[unit]
         if not PLAUSIBLE_NM[0] <= nm <= PLAUSIBLE_NM[1]:
             continue
-        alone = not before.strip(_STRIP) and not after.strip(_STRIP)
         # A capital A, a bare µ, or a unit repaired, within a longer line is more likely to be a word.
         if not alone and sureness < 0.9:
             continue
@@ -198,7 +229,7 @@ def _readings_of(line: TextBox) -> list[Reading]:
 def _number(text: str) -> tuple[float, bool] | None:
     """The value of a number with OCR's confusions undone, and whether there were any."""
     plain = re.sub(r"\s", "", text).replace(",", ".").replace("·", ".")
-    digits = plain.translate(str.maketrans("OoQDlIi|SZB", "00001111528"))
+    digits = plain.translate(str.maketrans("OoQDlIi|SsZB", "000011115528"))
     repaired = digits != plain
     # "05 µm" lost its decimal mark: no instrument prints a leading zero.
     if re.fullmatch(r"0[0-9]+", digits):
