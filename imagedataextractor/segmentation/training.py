@@ -22,12 +22,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.dataset import Crops, Example
 from imagedataextractor.segmentation.loss import BPartISLoss, LossParts
+from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 
 __all__ = ["TrainingSettings", "build_network", "learning_rate", "synthetic_examples", "train", "validator"]
 
@@ -179,13 +180,13 @@ def train(
             report(" ".join(f"{k} {v:.3f}" for k, v in scores.items()))
             if scores["score"] > state.best:
                 state.best = scores["score"]
-                _save_weights(state.average, out / "best.safetensors")
+                _save_weights(state, settings, out / "best.safetensors")
         if now - saved > settings.checkpoint_seconds or last:
             _save_checkpoint(state, settings, checkpoint)
             saved = now
     if validate is None or not (out / "best.safetensors").is_file():
-        _save_weights(state.average, out / "best.safetensors")
-    _save_weights(state.average, out / "last.safetensors")
+        _save_weights(state, settings, out / "best.safetensors")
+    _save_weights(state, settings, out / "last.safetensors")
     return out / "best.safetensors"
 
 
@@ -367,7 +368,12 @@ def _restore(state: _State, path: Path) -> None:
     state.step, state.best, state.seconds = content["step"], content["best"], content["seconds"]
 
 
-def _save_weights(network: nn.Module, path: Path) -> None:
-    partial = path.with_suffix(".part")
-    save_file({name: value.cpu().contiguous() for name, value in network.state_dict().items()}, str(partial))
-    os.replace(partial, path)
+def _save_weights(state: _State, settings: TrainingSettings, path: Path) -> None:
+    """The averaged network as a weights file, which every command takes as a model."""
+    info = WeightsInfo(
+        name=path.parent.name,
+        architecture=settings.architecture,
+        origin="trained with ide train",
+        training={"settings": dataclasses.asdict(settings), "step": state.step, "best": state.best},
+    )
+    save_weights(path, state.average.state_dict(), info)
