@@ -55,7 +55,7 @@ def test_extract_and_query_run_from_the_wheel(installed, tmp_path):
     with sqlite3.connect(tmp_path / "particles.db") as connection:
         (count,) = connection.execute("SELECT count(*) FROM particles").fetchone()
     assert count > 0
-    assert run(installed, tmp_path, "query", "--named", "panels").returncode == 0
+    assert run(installed, tmp_path, "query", "--named", "runs").returncode == 0
 
 
 def test_every_folder_of_the_package_is_in_the_wheel(installed):
