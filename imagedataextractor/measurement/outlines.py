@@ -7,13 +7,43 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Outline", "trace_outlines"]
+__all__ = ["Outline", "Steps", "find_steps", "trace_outlines"]
 
 Contour = tuple[tuple[float, float], ...]
 
 #: Steps along pixel edges, clockwise as seen (y down): east, south, west, north.
 _EAST, _SOUTH, _WEST, _NORTH = range(4)
 _DX, _DY = np.array([1, 0, -1, 0]), np.array([0, 1, 0, -1])
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """Edges of pixels that bound a label, as steps with the label to their right; arrays of shape (n,).
+
+    Attributes
+    ----------
+    owner : int array
+        The label.
+    y, x : int array
+        The corner at which the step starts.
+    heading : int array
+        0 east, 1 south, 2 west, 3 north.
+    """
+
+    owner: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+    x: npt.NDArray[np.int64]
+    heading: npt.NDArray[np.int64]
+
+    def middles(self) -> npt.NDArray[np.float64]:
+        """Middle of each step, shape (n, 2), columns x and y."""
+        return np.stack([self.x + 0.5 * _DX[self.heading], self.y + 0.5 * _DY[self.heading]], axis=1)
+
+    def pixels(self, *, inside: bool) -> npt.NDArray[np.int64]:
+        """Column and row of the pixel on the label's side of each step, or of the one beyond it; shape (n, 2)."""
+        sideways = (self.heading + (1 if inside else 3)) % 4
+        towards = np.stack([_DX[sideways], _DY[sideways]], axis=1)
+        return np.floor(self.middles() + 0.5 * towards).astype(np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +70,14 @@ class Outline:
     pixels: npt.NDArray[np.int64]
 
 
-def trace_outlines(label_map: npt.NDArray[np.integer]) -> dict[int, Outline]:
+def trace_outlines(label_map: npt.NDArray[np.integer], steps: Steps | None = None) -> dict[int, Outline]:
     """Outline of every label.
 
     Parameters
     ----------
     label_map : integer array, shape (H, W)
+    steps : Steps, optional
+        Those of the map, where they have been found already.
 
     Returns
     -------
@@ -58,18 +90,18 @@ def trace_outlines(label_map: npt.NDArray[np.integer]) -> dict[int, Outline]:
     meet are linked and followed. Where two pixels meet at a corner only, the outline passes through
     it twice: pixels belong together when they share an edge.
     """
-    labels = np.pad(np.asarray(label_map), 1).astype(np.int64)
-    owner, y, x, heading = _steps(labels)
-    follower = _link(labels, owner, y, x, heading)
-    turns = heading[follower] != heading
-    start = np.stack([x, y], axis=1).astype(float)
-    middle = start + 0.5 * np.stack([_DX[heading], _DY[heading]], axis=1)
-    to_the_right = (heading + 1) % 4
-    pixel = np.floor(middle + 0.5 * np.stack([_DX[to_the_right], _DY[to_the_right]], axis=1)).astype(np.int64)
+    labels = np.asarray(label_map)
+    steps = find_steps(labels) if steps is None else steps
+    if not len(steps.owner):
+        return {}
+    follower = _link(labels, steps)
+    turns = steps.heading[follower] != steps.heading
+    start = np.stack([steps.x, steps.y], axis=1).astype(float)
+    middle, pixel = steps.middles(), steps.pixels(inside=True)
     found: dict[int, list[npt.NDArray[np.int64]]] = {}
     for loop in _loops(follower.tolist()):
-        steps = np.array(loop)
-        found.setdefault(int(owner[loop[0]]), []).append(steps[turns[steps]])
+        followed = np.array(loop)
+        found.setdefault(int(steps.owner[loop[0]]), []).append(followed[turns[followed]])
     outlines = {}
     for label, loops in found.items():
         polygons = [start[follower[before]] for before in loops]
@@ -84,38 +116,37 @@ def trace_outlines(label_map: npt.NDArray[np.integer]) -> dict[int, Outline]:
     return outlines
 
 
-def _steps(labels: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], ...]:
-    """All steps: whose they are, where they start (in the unpadded map's corner coordinates), heading."""
+def find_steps(label_map: npt.NDArray[np.integer]) -> Steps:
+    """All steps of all outlines, in no particular order."""
+    labels = np.pad(label_map, 1)
+    width = labels.shape[1]
+    flat = labels.ravel()
+    right = np.flatnonzero(flat[1:] != flat[:-1]) + 1  # pixels that differ from the one on their left
+    below = np.flatnonzero(flat[width:] != flat[:-width]) + width  # … from the one above
     parts = []
-    # (neighbour's offset, heading, corner of the pixel at which the step starts)
-    for (dy, dx), heading, (cy, cx) in (
-        ((-1, 0), _EAST, (0, 0)),
-        ((0, 1), _SOUTH, (0, 1)),
-        ((1, 0), _WEST, (1, 1)),
-        ((0, -1), _NORTH, (1, 0)),
+    # (pixels whose edge it is, heading, corner at which the step starts, from the pixel's upper left)
+    for pixels, heading, (cy, cx) in (
+        (below[flat[below] > 0], _EAST, (0, 0)),
+        (right[flat[right - 1] > 0] - 1, _SOUTH, (0, 1)),
+        (below[flat[below - width] > 0] - width, _WEST, (1, 1)),
+        (right[flat[right] > 0], _NORTH, (1, 0)),
     ):
-        inner = labels[1:-1, 1:-1]
-        other = labels[1 + dy : labels.shape[0] - 1 + dy, 1 + dx : labels.shape[1] - 1 + dx]
-        rows, columns = np.nonzero((inner > 0) & (inner != other))
-        parts.append((inner[rows, columns], rows + cy, columns + cx, np.full(len(rows), heading)))
-    owner, y, x, heading_of = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return owner, y, x, heading_of
+        rows, columns = np.divmod(pixels, width)
+        parts.append((flat[pixels], rows - 1 + cy, columns - 1 + cx, np.full(len(pixels), heading)))
+    owner, y, x, heading_of = (np.concatenate(column).astype(np.int64) for column in zip(*parts, strict=True))
+    return Steps(owner, y, x, heading_of)
 
 
-def _link(
-    labels: npt.NDArray[np.int64],
-    owner: npt.NDArray[np.int64],
-    y: npt.NDArray[np.int64],
-    x: npt.NDArray[np.int64],
-    heading: npt.NDArray[np.int64],
-) -> npt.NDArray[np.int64]:
+def _link(label_map: npt.NDArray[np.integer], steps: Steps) -> npt.NDArray[np.int64]:
     """Index of the step that follows each one.
 
     With the region to the right, the next heading is found from the two pixels ahead: right turn if
     the one ahead on the right is not of the region, left turn if the one ahead on the left is too.
     Turning right first keeps pixels apart that only share a corner.
     """
-    end_y, end_x = y + _DY[heading], x + _DX[heading]
+    labels = np.pad(label_map, 1)
+    owner, heading = steps.owner, steps.heading
+    end_y, end_x = steps.y + _DY[heading], steps.x + _DX[heading]
     # the pixel whose upper left corner is (y, x) is labels[y + 1, x + 1]; those about a corner are at −1 and 0
     about = {
         _EAST: ((0, 0), (-1, 0)),
@@ -132,8 +163,8 @@ def _link(
         left_ahead[chosen] = labels[cy + ly, cx + lx] == owner[chosen]
     turn = np.where(~right_ahead, 1, np.where(left_ahead, -1, 0))
     next_heading = (heading + turn) % 4
-    width = int(x.max()) + 2
-    key = ((y * width) + x) * 4 + heading
+    width = labels.shape[1]
+    key = ((steps.y * width) + steps.x) * 4 + heading
     wanted = ((end_y * width) + end_x) * 4 + next_heading
     # a corner and a heading belong to one label only: the pixel on the step's right
     order = np.argsort(key)

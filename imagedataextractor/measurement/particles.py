@@ -12,10 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.measurement.outlines import Outline, trace_outlines
+from imagedataextractor.measurement.outlines import Outline, Steps, find_steps, trace_outlines
 from imagedataextractor.records import Particle
 
 __all__ = ["measure_particles", "perimeters"]
@@ -28,6 +27,9 @@ COVERED_SHARE = 0.5
 
 #: Share of a particle's outline along an excluded area above which it counts as cut off by it.
 CUT_SHARE = 0.1
+
+#: Largest label that tables are made for directly; above it labels are renumbered first.
+_LARGEST_DIRECT = 1_000_000
 
 #: Lattice directions of the perimeter estimate, with the share of all orientations that each stands for.
 _DIRECTIONS = ((1, 0), (2, 1), (1, 1), (1, 2), (0, 1), (-1, 2), (-1, 1), (-2, 1))
@@ -62,7 +64,8 @@ def measure_particles(
     tuple of Particle
         In the order of their labels. A particle is accepted unless it has a ``reason``, the first of
 
-        - "annotation": more than half of it, or of a tenth of its outline, lies at an excluded area;
+        - "annotation": more than half of it lies over an excluded area, or more than a tenth of its
+          outline ends at one;
         - "uncertain": the filter rejects it;
         - "border": it touches the frame, or the data bar that fills a whole side of it, so that an
           unknown part of it is missing.
@@ -88,7 +91,7 @@ def measure_particles(
     - ``solidity``: area over the number of pixels in the convex hull of the pixel centres, so that
       it is 1 for whatever has no dents.
 
-    Time grows with the number of foreground pixels and of particles.
+    Time grows with the number of pixels (a few comparisons each), of outline pixels and of particles.
 
     References
     ----------
@@ -113,24 +116,30 @@ def measure_particles(
     excluded = _mask(annotation, labels.shape)
     if largest == 0:
         return ()
+    names, labels = _compact(labels)
     region = _Regions.of(labels)
     lengths = perimeters(labels)[region.present]
-    outlines = trace_outlines(labels)
-    cut = _cut_off(labels, excluded, region) if excluded is not None else np.zeros(len(region.present), bool)
+    steps = find_steps(labels)
+    outlines = trace_outlines(labels, steps)
+    nothing = np.zeros(len(region.present), bool)
+    cut = _cut_off(labels, excluded, region, steps) if excluded is not None else nothing
     at_border = region.touches(_frame(labels.shape, excluded))
     particles = []
-    for index, label in enumerate(region.present):
-        outline = outlines[int(label)]
+    for index, number in enumerate(region.present):
+        outline = outlines[int(number)]
+        label = int(names[number])
         values = [None if column is None else column[label - 1] for column in per_particle]
         is_filtered = bool(values[2]) if values[2] is not None else False
         reason = "annotation" if cut[index] else "uncertain" if is_filtered else "border" if at_border[index] else None
         particles.append(
-            _particle(region, index, float(lengths[index]), outline, bool(at_border[index]), reason, values, nm_per_px)
+            _particle(
+                label, region, index, float(lengths[index]), outline, bool(at_border[index]), reason, values, nm_per_px
+            )
         )
     return tuple(particles)
 
 
-def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
     array = np.asarray(label_map)
     if array.ndim != 2:
         raise InputError(f"a label map has two dimensions, not {array.ndim} (shape {array.shape})")
@@ -140,7 +149,16 @@ def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
         raise InputError(f"a label map holds whole numbers, not {array.dtype}")
     if array.size and int(array.min()) < 0:
         raise InputError(f"a label map holds no negative numbers, and this one {int(array.min())}")
-    return np.ascontiguousarray(array, dtype=np.int64)
+    return np.ascontiguousarray(array)
+
+
+def _compact(labels: npt.NDArray[np.integer]) -> tuple[Labels, npt.NDArray[np.int32]]:
+    """Labels renumbered without gaps where they are far larger than any count, and what they were called."""
+    largest = int(labels.max())
+    if largest <= _LARGEST_DIRECT:
+        return np.arange(largest + 1), labels.astype(np.int32, copy=False)
+    names, renumbered = np.unique(np.append(labels.ravel(), 0), return_inverse=True)  # 0 stays 0
+    return names.astype(np.int64), renumbered[:-1].reshape(labels.shape).astype(np.int32)
 
 
 def _named(*values: npt.ArrayLike | None) -> zip[tuple[str, npt.ArrayLike | None]]:
@@ -179,26 +197,36 @@ class _Regions:
     xx: Reals
     yy: Reals
     xy: Reals
-    box: Labels
+    box: Reals
 
     @classmethod
-    def of(cls, labels: npt.NDArray[np.int64]) -> _Regions:
-        rows, columns = np.nonzero(labels)
-        which = labels[rows, columns]
+    def of(cls, labels: npt.NDArray[np.int32]) -> _Regions:
+        """From runs of pixels along rows, each of which has its moments in closed form."""
+        width = labels.shape[1] + 2
+        flat = np.pad(labels, 1).ravel()
+        changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        begins = flat[changes] > 0  # the map is framed by background, so every run has an end
+        start, stop, which = changes[begins], changes[np.flatnonzero(begins) + 1], flat[changes[begins]]
+        row, left = start // width - 1, start % width - 1
+        length = stop - start
         size = int(which.max()) + 1
-        area = np.bincount(which, minlength=size).astype(float)
+        area = np.bincount(which, length, size)
         present = np.flatnonzero(area)
         share = np.divide(1.0, area, where=area > 0, out=np.zeros(size))
-        x = np.bincount(which, columns + 0.5, size) * share
-        y = np.bincount(which, rows + 0.5, size) * share
-        dx, dy = columns + 0.5 - x[which], rows + 0.5 - y[which]
-        xx = np.bincount(which, dx * dx, size) * share + 1 / 12
-        yy = np.bincount(which, dy * dy, size) * share + 1 / 12
-        xy = np.bincount(which, dx * dy, size) * share
-        found = ndimage.find_objects(labels)
-        box = np.array([[s[0].start, s[0].stop, s[1].start, s[1].stop] for s in found if s is not None], np.int64)
-        area, x, y, xx, yy, xy = (sums[present] for sums in (area, x, y, xx, yy, xy))
-        return cls(present, area, x, y, xx, yy, xy, box)
+        middle_x, middle_y = left + length / 2, row + 0.5
+        x = np.bincount(which, length * middle_x, size) * share
+        y = np.bincount(which, length * middle_y, size) * share
+        dx, dy = middle_x - x[which], middle_y - y[which]
+        xx = np.bincount(which, length * dx * dx + length**3 / 12, size) * share
+        yy = np.bincount(which, length * dy * dy + length / 12, size) * share
+        xy = np.bincount(which, length * dx * dy, size) * share
+        box = np.stack([np.full(size, flat.size), np.zeros(size), np.full(size, flat.size), np.zeros(size)], axis=1)
+        np.minimum.at(box[:, 0], which, row)
+        np.maximum.at(box[:, 1], which, row + 1)
+        np.minimum.at(box[:, 2], which, left)
+        np.maximum.at(box[:, 3], which, left + length)
+        columns = [np.asarray(sums[present], float) for sums in (area, x, y, xx, yy, xy, box)]
+        return cls(present, *columns)
 
     def axes(self, index: int) -> tuple[float, float, float]:
         """Major and minor axis in px and orientation in degrees of the ellipse with the same moments."""
@@ -226,30 +254,22 @@ def _frame(shape: tuple[int, ...], excluded: npt.NDArray[np.bool_] | None) -> tu
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
-def _cut_off(labels: npt.NDArray[np.int64], excluded: npt.NDArray[np.bool_], region: _Regions) -> npt.NDArray[np.bool_]:
+def _cut_off(
+    labels: npt.NDArray[np.int32], excluded: npt.NDArray[np.bool_], region: _Regions, steps: Steps
+) -> npt.NDArray[np.bool_]:
     """Particles that lie over an excluded area, or end at one."""
     top, bottom, left, right = _frame(labels.shape, excluded)
     size = int(labels.max()) + 1
-    covered = np.bincount(labels[excluded], minlength=size)
-    edge, stopped = np.zeros(size), np.zeros(size)
-    inside = np.zeros(labels.shape, bool)
-    inside[top:bottom, left:right] = True  # ending at the frame is ending at the border
-    blocked = excluded & inside
-    for here, there in _neighbours():
-        mine, other = labels[here], labels[there]
-        ends = (mine > 0) & (mine != other)
-        edge += np.bincount(mine[ends], minlength=size)
-        ends &= blocked[there] & ~excluded[here]
-        stopped += np.bincount(mine[ends], minlength=size)
-    share = covered / np.maximum(np.bincount(labels.ravel(), minlength=size), 1)
-    cut: npt.NDArray[np.bool_] = (share > COVERED_SHARE) | (stopped > CUT_SHARE * np.maximum(edge, 1))
-    return cut[region.present]
-
-
-def _neighbours() -> list[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    every, head, tail = slice(None), slice(None, -1), slice(1, None)
-    pairs = [((head, every), (tail, every)), ((every, head), (every, tail))]
-    return pairs + [(there, here) for here, there in pairs]
+    covered = np.bincount(labels[excluded], minlength=size)[region.present]
+    blocked = np.zeros(labels.shape, bool)
+    blocked[top:bottom, left:right] = excluded[top:bottom, left:right]  # ending at the frame is ending at the border
+    blocked = np.pad(blocked, 1)
+    (x, y), (beyond_x, beyond_y) = steps.pixels(inside=True).T, steps.pixels(inside=False).T
+    stops = blocked[beyond_y + 1, beyond_x + 1] & ~excluded[y, x]
+    stopped = np.bincount(steps.owner[stops], minlength=size)[region.present]
+    edge = np.bincount(steps.owner, minlength=size)[region.present]
+    cut: npt.NDArray[np.bool_] = (covered > COVERED_SHARE * region.area) | (stopped > CUT_SHARE * edge)
+    return cut
 
 
 # ---------------------------------------------------------------- perimeter
@@ -281,11 +301,19 @@ def perimeters(label_map: npt.NDArray[np.integer]) -> Reals:
     .. [1] D. Legland, K. Kiêu and M.-F. Devaux, Computation of Minkowski measures on 2D and 3D binary
        images, Image Anal. Stereol. 26 (2007) 83–92.
     """
-    labels = np.pad(np.asarray(label_map), 2).astype(np.int64)
+    labels = np.pad(np.asarray(label_map), 2)
     flat, stride = labels.ravel(), labels.shape[1]
-    pixels = np.flatnonzero(flat)
+    # only pixels at or next to a boundary can have a neighbour at (2, 1) outside
+    edge = np.zeros(labels.shape, np.uint8)
+    across, down = labels[:, 1:] != labels[:, :-1], labels[1:] != labels[:-1]
+    edge[:, 1:] |= across
+    edge[:, :-1] |= across
+    edge[1:] |= down
+    edge[:-1] |= down
+    near = np.asarray(cv2.dilate(edge, np.ones((3, 3), np.uint8)), np.bool_)
+    pixels = np.flatnonzero(near.ravel() & (flat > 0))
     mine = flat[pixels]
-    size = int(mine.max(initial=0)) + 1
+    size = int(labels.max(initial=0)) + 1
     angles = np.array([np.arctan2(dy, dx) for dx, dy in _DIRECTIONS])
     around = np.concatenate([angles[-1:] - np.pi, angles, angles[:1] + np.pi])
     shares = (around[2:] - around[:-2]) / (2 * np.pi)
@@ -325,6 +353,7 @@ def _hull_pixels(outline: Outline) -> float:
 
 
 def _particle(
+    label: int,
     region: _Regions,
     index: int,
     perimeter: float,
@@ -349,7 +378,7 @@ def _particle(
     }
     in_nm = {} if scale is None else {f"{name}_nm": value * scale for name, value in lengths.items()}
     return Particle(
-        label=int(region.present[index]),
+        label=label,
         area_px=area,
         area_nm2=None if scale is None else area * scale**2,
         aspect_ratio=major / minor,

@@ -221,6 +221,24 @@ def test_uncertainty_score_and_filter_follow_the_label() -> None:
     assert (second.label, second.uncertainty, second.reason) == (3, 0.3, "uncertain")
 
 
+def test_labels_far_apart_keep_their_names() -> None:
+    labels = np.zeros((30, 30), np.int32)
+    labels[5:10, 5:10] = 7
+    labels[20:25, 20:25] = 2_000_000_000
+    whole = np.full((4, 4), 2_000_000_000, np.int32)
+
+    assert [(p.label, p.area_px) for p in measure_particles(labels)] == [(7, 25), (2_000_000_000, 25)]
+    assert [(p.label, p.area_px) for p in measure_particles(whole)] == [(2_000_000_000, 16)]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int32, np.int64])
+def test_any_integer_will_do(kind: type) -> None:
+    labels = drawn(disc(15)).astype(kind) * 200
+
+    assert only(labels).label == 200
+    assert only(labels).perimeter_px == pytest.approx(2 * np.pi * 15, rel=0.02)
+
+
 def test_an_empty_map_has_no_particles() -> None:
     assert measure_particles(np.zeros((10, 10), np.int32)) == ()
     assert measure_particles(np.zeros((0, 0), np.int32), uncertainty=np.zeros(0)) == ()
