@@ -96,7 +96,7 @@ def search(query: Query, source: str, client: Client, *, cursor: str | None = No
     """
     if source not in SEARCHES:
         raise UsageError(f"no source {source!r} to search; there are: {', '.join(SEARCHES)}")
-    seen: set[str | None] = set()
+    seen = {cursor or "*"}
     while True:
         page = SEARCHES[source](query, client, cursor)
         yield dataclasses.replace(page, hits=tuple(hit for hit in page.hits if _fits(hit, query)))

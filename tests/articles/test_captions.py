@@ -19,7 +19,12 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
     ),
     (
         "a) SEM image of the film; b) its cross-section; c,d) EDS maps of Ti and O.",
-        {"a": "SEM image of the film", "b": "its cross-section", "c": "EDS maps of Ti and O", "d": "EDS maps of Ti and O"},
+        {
+            "a": "SEM image of the film",
+            "b": "its cross-section",
+            "c": "EDS maps of Ti and O",
+            "d": "EDS maps of Ti and O",
+        },
     ),
     (
         "(a–c) SEM images at rising magnification and (d) EDS spectrum of ZnO.",

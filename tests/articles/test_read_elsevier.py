@@ -31,7 +31,9 @@ def picture(reference: str, category: str, suffix: str, width: int) -> str:
 
 def objects(*references: str) -> str:
     return "".join(
-        picture(r, "thumbnail", ".sml", 160) + picture(r, "standard", ".jpg", 390) + picture(r, "high", "_lrg.jpg", 1700)
+        picture(r, "thumbnail", ".sml", 160)
+        + picture(r, "standard", ".jpg", 390)
+        + picture(r, "high", "_lrg.jpg", 1700)
         for r in references
     )
 
@@ -49,7 +51,8 @@ def full_text(floats: str, listed: str, *, licence: str = "http://creativecommon
         f"<full-text-retrieval-response {NAMESPACES}><coredata>"
         f"<prism:url>https://api.elsevier.com/content/article/pii/S0000000019300001</prism:url><eid>{EID}</eid>"
         "<prism:doi>10.1016/J.TEST.2019.01.001</prism:doi><dc:title> On particles </dc:title>"
-        "<prism:publicationName>Journal of Particles</prism:publicationName><prism:coverDate>2019-09-01</prism:coverDate>"
+        "<prism:publicationName>Journal of"
+        " Particles</prism:publicationName><prism:coverDate>2019-09-01</prism:coverDate>"
         f"<dc:creator>Curie, M.</dc:creator><openaccessUserLicense>{licence}</openaccessUserLicense></coredata>"
         f"<objects>{listed}</objects><originalText><xocs:doc><xocs:serial-item><ja:article><ce:floats>{floats}</ce:floats>"
         "</ja:article></xocs:serial-item></xocs:doc></originalText></full-text-retrieval-response>"
@@ -66,7 +69,8 @@ def test_article_and_its_figures(tmp_path: Path) -> None:
     floats = figure(
         "f0005",
         "Fig. 1",
-        'SEM images of Ca<ce:inf loc="post">50</ce:inf>Mg (a), a layer of 0.5<ce:hsp sp="0.25"/>nm (b)\n   and rods (c).',
+        'SEM images of Ca<ce:inf loc="post">50</ce:inf>Mg (a), a layer of'
+        ' 0.5<ce:hsp sp="0.25"/>nm (b)\n   and rods (c).',
         "gr1",
     ) + figure("f0010", "Scheme 1", "Route to Ti<ce:glyph name='dbnd'/>O, see <ce:cross-ref>[1]</ce:cross-ref>.", "sc1")
     article = read(tmp_path, full_text(floats, objects("gr1", "sc1")))
@@ -121,7 +125,8 @@ def test_graphical_abstracts_films_and_languages(tmp_path: Path) -> None:
 
 def test_figure_in_parts(tmp_path: Path) -> None:
     floats = (
-        '<ce:figure id="f"><ce:label>Fig. 2</ce:label><ce:caption><ce:simple-para>TEM images.</ce:simple-para></ce:caption>'
+        '<ce:figure id="f"><ce:label>Fig. 2</ce:label><ce:caption><ce:simple-para>TEM'
+        " images.</ce:simple-para></ce:caption>"
         '<ce:figure id="p"><ce:label>(a)</ce:label><ce:caption><ce:simple-para>Rods.</ce:simple-para></ce:caption>'
         '<ce:link locator="gr2a"/></ce:figure><ce:figure id="q"><ce:label>(b)</ce:label><ce:caption><ce:simple-para>'
         'Cubes.</ce:simple-para></ce:caption><ce:link locator="gr2b"/></ce:figure></ce:figure>'

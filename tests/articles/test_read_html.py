@@ -60,7 +60,8 @@ RSC = """<div class="image_table"><table><tr><td colspan="3" class="imgHolder" i
 <tr><td class="pushTitleRight"> </td><td class="image_title"><b>Fig. 1 </b> <span id="fig1"><span class="graphic_title">
 (a) X-ray diffraction of Ni<small><sub>12</sub></small>P in 7<img class="charmap"
 src="https://www.rsc.org/images/entities/char_2009.gif" alt="[thin space]"/>:<img class="charmap"
-src="https://www.rsc.org/images/entities/char_2009.gif" alt="[thin space]"/>3. (b) SEM image of the composite.</span></span>
+src="https://www.rsc.org/images/entities/char_2009.gif" alt="[thin space]"/>3. (b) SEM image of the composite.
+</span></span>
 </td><td class="pushTitleLeft"> </td></tr></table></div>"""
 ACS = """<figure id="fig1" class="article__inlineFigure"><h2 class="fig-label">Figure 1</h2>
 <img src="/cms/10.1021/x/asset/images/medium/nn-2019-0001.gif" alt="" class="inline-fig internalNav"
@@ -73,7 +74,8 @@ WILEY = """<section class="article-section__inline-figure" id="f1"><figure class
 media="(min-width: 1650px)"/><img class="figure__image" src="/cms/asset/2/adma1-fig-0001-m.png"
 data-lg-src="/cms/asset/1/adma1-fig-0001-m.jpg" alt="image" loading="lazy"/></picture></a>
 <figcaption class="figure__caption"><div class="figure__caption__header"><strong class="figure__title">Figure 1</strong>
-<div class="figure-extra"><a href="#" class="open-figure-link">Open in figure viewer</a><a class="ppt-figure-link" href="#">
+<div class="figure-extra"><a href="#" class="open-figure-link">Open in figure viewer</a>
+<a class="ppt-figure-link" href="#">
 PowerPoint</a></div></div><div class="figure__caption figure__caption-text">a) TEM image of rods. b) Histogram.</div>
 </figcaption></figure></section>"""
 SCIENCEDIRECT = """<figure class="figure text-xs" id="fig1"><span>
@@ -81,13 +83,16 @@ SCIENCEDIRECT = """<figure class="figure text-xs" id="fig1"><span>
 <ol class="links-for-figure"><li><a class="anchor download-link"
 href="https://ars.els-cdn.com/content/image/1-s2.0-S0008-gr1_lrg.jpg" title="Download high-res image (300KB)">
 <span>Download: <span>Download high-res image (300KB)</span></span></a></li><li><a class="anchor download-link"
-href="https://ars.els-cdn.com/content/image/1-s2.0-S0008-gr1.jpg"><span>Download full-size image</span></a></li></ol></span>
+href="https://ars.els-cdn.com/content/image/1-s2.0-S0008-gr1.jpg"><span>Download full-size image</span></a></li>
+</ol></span>
 <span class="captions text-s"><span id="cap0005"><p id="sp0005"><span class="label">Fig. 1</span>. SEM images of
 (a) rods and (b) cubes.</p></span></span></figure>"""
-SPRINGER = """<div class="c-article-section__figure"><figure><figcaption><b data-test="figure-caption-text">Fig. 1: Rods.</b>
+SPRINGER = """<div class="c-article-section__figure"><figure><figcaption>
+<b data-test="figure-caption-text">Fig. 1: Rods.</b>
 </figcaption><div class="c-article-section__figure-content"><picture><source type="image/webp"
 srcset="//media.springernature.com/lw685/springer-static/image/art%3A10.1007%2Fx/MediaObjects/1_Fig1_HTML.png?as=webp"/>
-<img src="//media.springernature.com/lw685/springer-static/image/art%3A10.1007%2Fx/MediaObjects/1_Fig1_HTML.png"/></picture>
+<img src="//media.springernature.com/lw685/springer-static/image/art%3A10.1007%2Fx/MediaObjects/1_Fig1_HTML.png"/>
+</picture>
 <div data-test="bottom-caption"><p><b>a</b> TEM image. <b>b</b> SEM image.</p></div></div>
 <div class="u-text-right u-hide-print"><a class="c-article__pill-button">Full size image</a></div></figure></div>"""
 MDPI = """<div class="html-fig-wrap" id="f1"><div class="html-fig_img"><div class="html-figpopup html-figpopup-link">
@@ -151,7 +156,8 @@ def page(*figures: str) -> str:
     return (
         '<!DOCTYPE html><html><head><meta charset="utf-8"/><title>T</title>'
         '<meta name="citation_title" content="On particles"/><meta name="citation_doi" content="10.1234/X.5"/>'
-        '<meta name="citation_author" content="Curie, Marie"/><meta name="citation_publication_date" content="2019/05/01"/>'
+        '<meta name="citation_author" content="Curie, Marie"/><meta'
+        ' name="citation_publication_date" content="2019/05/01"/>'
         '<link rel="canonical" href="https://pubs.org/article/1"/></head><body><img src="/logo.png"/>'
         '<p>As <a href="#fig1">Figure 1</a> shows …</p>' + "".join(figures) + "</body></html>"
     )
@@ -195,7 +201,7 @@ def test_a_figure_shown_twice_is_read_once(tmp_path: Path) -> None:
 
 def test_pictures_without_a_label_are_no_figures(tmp_path: Path) -> None:
     portrait = '<figure><img src="/me.jpg"/><figcaption>The author at work.</figcaption></figure>'
-    table = '<figure><figcaption><b>Table 1</b> Values.</figcaption></figure>'
+    table = "<figure><figcaption><b>Table 1</b> Values.</figcaption></figure>"
     assert read(tmp_path, page(portrait, table)).figures == ()
 
 

@@ -118,7 +118,8 @@ def only(article: Article) -> Figure:
 def test_metadata(tmp_path: Path) -> None:
     meta = (
         '<contrib-group><contrib contrib-type="author"><name><surname>Curie</surname><given-names>Marie</given-names>'
-        '</name></contrib><contrib contrib-type="editor"><name><surname>Not</surname><given-names>Me</given-names></name>'
+        "</name></contrib><contrib"
+        ' contrib-type="editor"><name><surname>Not</surname><given-names>Me</given-names></name>'
         '</contrib></contrib-group><pub-date pub-type="epub"><year>2019</year></pub-date>'
         '<pub-date pub-type="collection"><year>2020</year></pub-date><permissions><license '
         'xlink:href="https://creativecommons.org/licenses/by-nc/4.0/"><license-p>Some words.</license-p></license>'
@@ -167,7 +168,8 @@ def test_several_graphics_in_a_paragraph(tmp_path: Path) -> None:
 
 def test_group_of_numbered_figures_and_group_of_panels(tmp_path: Path) -> None:
     body = (
-        '<fig-group><fig id="a"><label>Figure 1</label><caption><p>One.</p></caption><graphic xlink:href="1.jpg"/></fig>'
+        '<fig-group><fig id="a"><label>Figure'
+        ' 1</label><caption><p>One.</p></caption><graphic xlink:href="1.jpg"/></fig>'
         '<fig id="b"><label>Figure 1—figure supplement 1.</label><caption><p>More.</p></caption>'
         '<graphic xlink:href="1s.jpg"/></fig></fig-group>'
         '<fig-group id="g"><label>Figure 2</label><caption><p>TEM images.</p></caption>'
@@ -191,9 +193,11 @@ def test_floats_group_and_figures_of_reviews(tmp_path: Path) -> None:
 def test_pictures_of_tables_and_formulae_are_no_graphics(tmp_path: Path) -> None:
     body = (
         '<table-wrap><label>Table 1</label><graphic xlink:href="t1.png"/></table-wrap>'
-        '<fig id="f"><label>Scheme 1.</label><caption><p>Route <inline-formula><alternatives><mml:math><mml:mi>x</mml:mi>'
+        '<fig id="f"><label>Scheme 1.</label><caption><p>Route'
+        " <inline-formula><alternatives><mml:math><mml:mi>x</mml:mi>"
         r"</mml:math><tex-math>\documentclass{x}</tex-math></alternatives></inline-formula> at 5"
-        '<inline-graphic xlink:href="i.gif"/> K.</p></caption><disp-formula><graphic xlink:href="e1.png"/></disp-formula>'
+        '<inline-graphic xlink:href="i.gif"/> K.</p></caption><disp-formula><graphic'
+        ' xlink:href="e1.png"/></disp-formula>'
         '<graphic xlink:href="s1.png"/></fig>'
     )
     figure = only(read(tmp_path, jats(body)))
@@ -236,7 +240,8 @@ def test_reprinted_figure_is_not_under_the_articles_licence(tmp_path: Path) -> N
 
 def test_named_characters_and_thin_spaces(tmp_path: Path) -> None:
     text = '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS//EN" "JATS.dtd">' + jats(
-        '<fig id="f"><label>Fig.&nbsp;1</label><caption><p>5&#x2009;&micro;m,<sup>2</sup> Ti<sub>2</sub>O</p></caption></fig>'
+        '<fig id="f"><label>Fig.&nbsp;1</label><caption><p>5&#x2009;&micro;m,<sup>2</sup> '
+        "Ti<sub>2</sub>O</p></caption></fig>"
     )
     figure = only(read(tmp_path, text))
     assert (figure.label, figure.caption) == ("Fig. 1", "5 µm,2 Ti2O")
@@ -254,7 +259,8 @@ def test_named_characters_and_thin_spaces(tmp_path: Path) -> None:
         (b"<metadata/>", "no article"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><article><p>&x;</p></article>', "entities"),
         (
-            b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY c "&b;&b;&b;">]><article><p>&c;</p></article>',
+            b'<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;"><!ENTITY c'
+            b' "&b;&b;&b;">]><article><p>&c;</p></article>',
             "entities",
         ),
         (b"<article>" + b"<sec>" * 5000 + b"</sec>" * 5000 + b"</article>", ""),

@@ -110,7 +110,9 @@ class Paper:
 
     def image(self, x0: float, y0: float, x1: float, y1: float, seed: int = 0) -> None:
         axes = self.canvas.add_axes((x0 / WIDTH, 1 - y1 / HEIGHT, (x1 - x0) / WIDTH, (y1 - y0) / HEIGHT))
-        axes.imshow(np.random.default_rng(seed).integers(0, 200, (60, 60)), cmap="gray", aspect="auto", vmin=0, vmax=255)
+        axes.imshow(
+            np.random.default_rng(seed).integers(0, 200, (60, 60)), cmap="gray", aspect="auto", vmin=0, vmax=255
+        )
         axes.set_axis_off()
 
     def plot(self, x0: float, y0: float, x1: float, y1: float) -> None:

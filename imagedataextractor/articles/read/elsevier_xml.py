@@ -118,6 +118,7 @@ def _authors(article: Any) -> Iterator[str]:
 
 def _figures(article: Any) -> Iterator[DocumentFigure]:
     objects = _objects(article)
+    eid = plain_text(first(article, "eid"))
     unnumbered = 0
     for figure in article.iter("figure"):
         if next(figure.iterancestors("abstract", "figure", "biography"), None) is not None:
@@ -132,7 +133,7 @@ def _figures(article: Any) -> Iterator[DocumentFigure]:
         yield DocumentFigure(
             label=label or f"unnumbered figure {unnumbered}",
             caption=text.text,
-            graphics=tuple(_graphics(figure, objects)),
+            graphics=tuple(_graphics(figure, objects, eid)),
             emphasised=tuple(text.emphasised),
             licence=None,
             id=attribute(figure, "id") or None,
@@ -185,7 +186,7 @@ def _number(text: str) -> int:
     return int(text) if text.isdigit() else 0
 
 
-def _graphics(figure: Any, objects: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
+def _graphics(figure: Any, objects: dict[str, list[str]], eid: str) -> Iterator[tuple[str, ...]]:
     for link in figure.iter("link"):
         locator = attribute(link, "locator") or attribute(link, "href").rpartition("/")[2]
         if not locator or _NO_PICTURE.match(locator):
@@ -194,4 +195,5 @@ def _graphics(figure: Any, objects: dict[str, list[str]]) -> Iterator[tuple[str,
             continue  # a film, or a link in the words of the caption
         addresses = objects.get(locator, [])
         # Saved files carry the locator alone or behind the article's identifier, with "_lrg" for the largest.
-        yield (*addresses[:1], f"{locator}_lrg", *addresses[1:], locator)
+        names = [f"{eid}-{locator}", locator] if eid else [locator]
+        yield (*addresses[:1], *(f"{name}_lrg" for name in names), *addresses[1:], *names)
