@@ -45,7 +45,7 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
     if min(panel.shape[:2]) < 60:
         return []
     small = shrink(panel, SEARCH_SIDE)
-    found = _rectangles(to_grey(small)) + _drawn_plots(small)
+    found = [b for b in _rectangles(to_grey(small)) if not _is_label(to_grey(small)[b.slices])] + _drawn_plots(small)
     scale = panel.shape[0] / small.shape[0]
     height, width = panel.shape[:2]
     boxes = [
@@ -53,6 +53,14 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
         for b in _apart(found)
     ]
     return sorted(boxes, key=lambda b: -b.area)
+
+
+def _is_label(part: Grey) -> bool:
+    """Whether a rectangle is only the even ground behind writing, as behind a scale bar's text."""
+    levels = np.bincount(part.ravel(), minlength=256)
+    ground = int(levels.argmax())
+    even = float(levels[max(0, ground - 8) : ground + 9].sum()) / part.size
+    return even > 0.6 and (ground < 40 or ground > 215)
 
 
 def _apart(boxes: list[Box]) -> list[Box]:

@@ -43,6 +43,12 @@ CORE_SIDE = 0.06
 AXIS_SIDE = 0.09
 #: An axes core smaller than this share of the largest one is the frame of a legend.
 LEGEND_AREA = 0.15
+#: Mean grey level below which a few pixels together are not paper.
+FAINT_LEVEL = 252
+#: How much more than usual two images must differ across the edge where they touch …
+EDGE_CHANGE = 1.25
+#: … and across an edge that goes on from a neighbouring pair of images.
+SIBLING_CHANGE = 1.7
 #: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
 FLAT_GRAPHIC = 0.5
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
@@ -59,8 +65,9 @@ class Core:
 
 @dataclass
 class Layout:
-    """What the analysis of one figure saw, in pixels of the reduced copy."""
+    """What the analysis of one figure saw, in pixels of the reduced copy; `full` is the figure itself in grey."""
 
+    full: GreyArray
     grey: GreyArray
     coloured: BoolArray
     scale: float
@@ -78,6 +85,16 @@ class Layout:
     def size(self) -> float:
         """Root of the area: what lengths are compared with, whatever the page's proportions."""
         return float(np.sqrt(self.grey.size))
+
+    def to_full(self, box: Box) -> Box:
+        """A box of the reduced copy, in pixels of the figure."""
+        height, width = self.full.shape
+        return Box(
+            max(0, min(width - 1, round(box.x0 / self.scale))),
+            max(0, min(height - 1, round(box.y0 / self.scale))),
+            max(1, min(width, round(box.x1 / self.scale))),
+            max(1, min(height, round(box.y1 / self.scale))),
+        )
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box:
@@ -125,13 +142,14 @@ def analyse(image: npt.NDArray[np.uint8]) -> Layout:
     """
     height, width = image.shape[:2]
     scale = min(1.0, WORK_SIDE / max(height, width))
+    full = to_grey(image)
     image = shrink(image, WORK_SIDE)
-    grey = to_grey(image)
+    grey = full if scale == 1.0 else to_grey(image)
     paper = _paper_level(grey)
     coloured = _coloured_mask(image)
     # Pale yellow on white is as bright as paper, but it is no paper.
     ink = ((grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)) | coloured
-    layout = Layout(grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
+    layout = Layout(full=full, grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
     layout.blocks = _find_blocks(layout)
     layout.axes = _find_axes(layout)
     return layout
@@ -171,13 +189,18 @@ def _find_blocks(layout: Layout) -> list[Core]:
     for x, y, w, h, area in stats[1:].tolist():
         box = Box(x, y, x + w, y + h)
         inked = float(ink[box.slices].mean())
-        if min(w, h) < shortest or area < BLOCK_FILL * box.area or inked < BLOCK_INK:
-            continue  # too small, not a rectangle, or the frame of a plot
+        if area < BLOCK_FILL * box.area:
+            found = _bright_rectangle(layout, box) if inked > 0.4 and box.area > 0.04 * ink.size else None
+            if found is None:
+                continue  # not a rectangle
+            box, inked = found, 1.0
+        if min(box.width, box.height) < shortest or inked < BLOCK_INK:
+            continue  # too small, or the frame of a plot
         flat = _flat_share(layout.grey, box)
         if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > 0.2:
             continue
         pieces += split_block(layout, box, shortest, edges=flat < FLAT_GRAPHIC)
-    return [Core("block", b) for b in _drop_nested(pieces)]
+    return [Core("block", b) for b in _cut_like_siblings(layout.grey, _drop_nested(pieces), shortest)]
 
 
 def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -185,6 +208,38 @@ def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     filled = np.zeros_like(ink)
     cv2.drawContours(filled, contours, -1, 1, thickness=cv2.FILLED)
     return filled
+
+
+def _bright_rectangle(layout: Layout, box: Box) -> Box | None:
+    """The rectangle of an image that is in parts nearly as white as the paper, or None.
+
+    Paper is exactly white; the brightest parts of a micrograph are so only here and there.
+    """
+    if layout.paper == 0:
+        return None
+    pad = round(0.05 * layout.size)
+    zone = Box(box.x0 - pad, box.y0 - pad, box.x1 + pad, box.y1 + pad).intersection(
+        Box(0, 0, layout.grey.shape[1], layout.grey.shape[0])
+    )
+    faint = cv2.blur(layout.grey[zone.slices], (5, 5)) < FAINT_LEVEL
+    found = Box(0, 0, faint.shape[1], faint.shape[0])
+    for _ in range(3):
+        # What hangs over the image's edge (an inset, a label) leaves most of its row or column bare.
+        across = max(runs(faint[found.slices].mean(axis=1) > 0.7), key=_length, default=(0, 0))
+        found = Box(found.x0, found.y0 + across[0], found.x1, found.y0 + across[1])
+        if found.area == 0:
+            return None
+        along = max(runs(faint[found.slices].mean(axis=0) > 0.7), key=_length, default=(0, 0))
+        found = Box(found.x0 + along[0], found.y0, found.x0 + along[1], found.y1)
+        if found.area == 0:
+            return None
+    filled = float(faint[found.slices].mean())
+    tight = found.shifted(zone.x0, zone.y0)
+    return tight if filled > 0.93 and tight.area > 0.7 * box.area else None
+
+
+def _length(run: tuple[int, int]) -> int:
+    return run[1] - run[0]
 
 
 def _drop_nested(boxes: Sequence[Box]) -> list[Box]:
@@ -239,32 +294,86 @@ def _lines(part: GreyArray, shortest: int, edges: bool) -> list[tuple[float, int
         return []
     rows = part.astype(np.float32)
     found: list[tuple[float, int, int]] = []
+    spread = rows.std(axis=1)
     for level_mask in (rows > 225, rows < 30):
         share = level_mask.mean(axis=1)
         for first, last in runs(share > 0.97):
             if first < shortest or height - last < shortest or last - first > 0.3 * height:
                 continue
-            around = np.concatenate([share[max(0, first - 4) : max(0, first - 2)], share[last + 2 : last + 4]])
-            if around.size and float(around.max()) < 0.85:
-                found.append((3.0 - float(around.max()), first, last))
+            beside = np.r_[max(0, first - 4) : max(1, first - 2), last + 2 : min(height, last + 4)]
+            contrast = 1.0 - float(share[beside].max())
+            # A strip of one colour between two images that are themselves nearly as dark or bright.
+            even = last - first >= 4 and float(np.median(spread[first:last])) < 3.0 < 0.5 * float(spread[beside].min())
+            if contrast > 0.15 or even:
+                found.append((2.0 + contrast, first, last))
     return found + _edges(rows, shortest) if edges else found
 
 
 def _edges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
     """Straight edges across the whole extent, where two images touch without a gutter."""
     height, width = rows.shape
-    step = np.abs(np.diff(rows, axis=0))
-    # The share of the row where the step is larger than what is usual one or two rows away.
-    usual = np.maximum(cv2.blur(step, (1, 9)), 6.0)
-    clear = (step > 2.0 * usual).mean(axis=1)
     signed = np.diff(rows, axis=0)
-    parts = np.array_split(np.arange(width), 6)
-    everywhere = np.min([(np.abs(signed[:, p]) > 2.0 * usual[:, p]).mean(axis=1) for p in parts], axis=0)
-    found = []
-    for y in range(shortest, height - shortest - 1):
-        if clear[y] > 0.45 and everywhere[y] > 0.2:
-            found.append((float(clear[y]), y + 1, y + 1))
-    return found
+    step = np.abs(signed)
+    # The share of the row where the step is larger than what is usual a few rows away.
+    clear = step > 2.0 * np.maximum(cv2.blur(step, (1, 9)), 6.0)
+    share = clear.mean(axis=1)
+    everywhere = np.min([clear[:, p].mean(axis=1) for p in np.array_split(np.arange(width), 6)], axis=0)
+    candidates = np.flatnonzero((share > 0.45) & (everywhere > 0.2))
+    candidates = candidates[(candidates >= shortest) & (candidates < height - shortest - 1)]
+    if candidates.size == 0:
+        return []
+    change = _change_across(rows)
+    return [(float(share[y]), y + 1, y + 1) for y in candidates.tolist() if change[y + 1] >= EDGE_CHANGE]
+
+
+def _change_across(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """How much the picture differs a few rows above and below each row, relative to its median.
+
+    A line drawn across an image has the same image on both sides; where two images meet, they differ.
+    """
+    height = rows.shape[0]
+    change = np.zeros(height)
+    if height < 16:
+        return change
+    total = np.vstack([np.zeros((1, rows.shape[1]), np.float64), np.cumsum(rows, axis=0, dtype=np.float64)])
+    y = np.arange(6, height - 6)
+    above, below = (total[y - 3] - total[y - 6]) / 3, (total[y + 6] - total[y + 3]) / 3
+    change[6 : height - 6] = np.abs(above - below).mean(axis=1)
+    return change / max(1e-6, float(np.median(change[6 : height - 6])))
+
+
+def _cut_like_siblings(grey: GreyArray, parts: list[Box], shortest: int) -> list[Box]:
+    """Cut at fainter edges too, where the edges of other images lie on the same line.
+
+    Rows of a grid go on through all its columns, even where two dark images meet.
+    """
+    for axis in (0, 1):
+        places = sorted({v for b in parts for v in ((b.y0, b.y1) if axis == 0 else (b.x0, b.x1))})
+        parts = [piece for part in parts for piece in _cut_at_places(grey, part, places, axis, shortest)]
+    return parts
+
+
+def _cut_at_places(grey: GreyArray, part: Box, places: Sequence[int], axis: int, shortest: int) -> list[Box]:
+    start, stop = (part.y0, part.y1) if axis == 0 else (part.x0, part.x1)
+    inside = [p for p in places if start + shortest <= p <= stop - shortest]
+    if not inside:
+        return [part]
+    pixels = (grey[part.slices] if axis == 0 else grey[part.slices].T).astype(np.float32)
+    change = _change_across(pixels)
+    # An edge through the whole image differs in each of its quarters, not only in one bright spot.
+    quarters = np.min([_change_across(np.ascontiguousarray(q)) for q in np.array_split(pixels, 4, axis=1)], axis=0)
+    best, at = 0.0, 0
+    for place in inside:
+        for y in range(max(0, place - start - 4), min(len(change), place - start + 5)):
+            if change[y] > best and quarters[y] > 1.0:
+                best, at = float(change[y]), start + y
+    if best < SIBLING_CHANGE:
+        return [part]
+    if axis == 0:
+        halves = [Box(part.x0, part.y0, part.x1, at), Box(part.x0, at, part.x1, part.y1)]
+    else:
+        halves = [Box(part.x0, part.y0, at, part.y1), Box(at, part.y0, part.x1, part.y1)]
+    return [piece for half in halves for piece in _cut_at_places(grey, half, places, axis, shortest)]
 
 
 def runs(mask: BoolArray) -> list[tuple[int, int]]:

@@ -30,10 +30,17 @@ WORD_GAP = 0.42
 #: Share of an image's side, from its corners, where its letter may be.
 CORNER_SHARE = 0.34
 #: Thresholds at which white and black letters are looked for inside images, grey levels.
-BRIGHT_LEVELS = (150, 195, 235)
-DARK_LEVELS = (25, 65, 110)
+BRIGHT_LEVELS = (180, 235)
+DARK_LEVELS = (25, 80)
+#: Levels by which letters stand out from what is around them, and the widest stroke, px of the copy.
+RAISED_LEVELS = (50, 110)
+STROKE_PX = 13
+#: Blobs of a character's size in one corner above which they are texture.
+MOST_BLOBS = 60
 #: Candidates looked at in one figure, at most.
 MOST_WORDS = 1500
+#: Share of a sequence's letters that may be unreadable.
+MOST_MISSING = 0.4
 #: Probability from which a single reading is believed without the caption's word for it.
 SURE = 0.75
 #: Height of a lower-case letter without ascender as a share of a capital's.
@@ -77,7 +84,7 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     list of Letter
         In the order of the sequence; empty where no sequence is found.
     """
-    candidates = _read(layout.grey, _on_paper(layout) + _on_images(layout))
+    candidates = _read(layout, _on_paper(layout) + _on_images(layout))
     return _best_sequence(candidates, layout, [e.strip("()[]. ") for e in expected])
 
 
@@ -134,20 +141,27 @@ def _on_images(layout: Layout) -> list[_Word]:
     found: dict[tuple[int, ...], _Word] = {}
     for block in layout.blocks:
         for corner in _corners(block.box, high):
-            patch = layout.grey[corner.slices]
-            for levels, bright in ((BRIGHT_LEVELS, True), (DARK_LEVELS, False)):
-                for level in levels:
-                    mask = ((patch > level) if bright else (patch < level)).astype(np.uint8)
-                    blobs = [b for b in _blobs(mask, low, high) if _clear_of_rim(b, patch.shape)]
-                    if len(blobs) > 60:  # texture, not writing
-                        continue
-                    shifted = [b.shifted(corner.x0, corner.y0) for b in blobs]
-                    for word in _alone_or_bracketed(shifted):
-                        # The same blob at the next threshold is a pixel larger or smaller.
-                        box = bounding_box(word)
-                        key = (bright, len(word), *((v + 1) // 3 for v in (box.x0, box.y0, box.x1, box.y1)))
-                        found.setdefault(key, _Word(tuple(word), bright, True))
+            for mask, bright in _corner_masks(layout.grey[corner.slices]):
+                blobs = [b for b in _blobs(mask, low, high) if _clear_of_rim(b, mask.shape)]
+                if len(blobs) > MOST_BLOBS:  # texture, not writing
+                    continue
+                shifted = [b.shifted(corner.x0, corner.y0) for b in blobs]
+                for word in _alone_or_bracketed(shifted):
+                    # The same blob at the next threshold is a pixel larger or smaller.
+                    box = bounding_box(word)
+                    key = (bright, len(word), *((v + 1) // 3 for v in (box.x0, box.y0, box.x1, box.y1)))
+                    found.setdefault(key, _Word(tuple(word), bright, True))
     return list(found.values())
+
+
+def _corner_masks(patch: npt.NDArray[np.uint8]) -> list[tuple[npt.NDArray[np.uint8], bool]]:
+    """Where white, and where black, writing could be: nearly pure, or standing out from its surroundings."""
+    kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
+    raised = cv2.morphologyEx(patch, cv2.MORPH_TOPHAT, kernel)
+    sunk = cv2.morphologyEx(patch, cv2.MORPH_BLACKHAT, kernel)
+    masks = [(patch > level, True) for level in BRIGHT_LEVELS] + [(patch < level, False) for level in DARK_LEVELS]
+    masks += [(raised > level, True) for level in RAISED_LEVELS] + [(sunk > level, False) for level in RAISED_LEVELS]
+    return [(mask.astype(np.uint8), bright) for mask, bright in masks]
 
 
 def _clear_of_rim(box: Box, shape: tuple[int, ...]) -> bool:
@@ -164,10 +178,10 @@ def _corners(box: Box, high: float) -> list[Box]:
     ]
 
 
-def _read(grey: npt.NDArray[np.uint8], words: Sequence[_Word]) -> list[_Candidate]:
+def _read(layout: Layout, words: Sequence[_Word]) -> list[_Candidate]:
     """What each word could be; those that cannot be a panel letter are left out."""
     words = list(words)[:MOST_WORDS]
-    frames = [frame_of(grey, blob, bright=word.bright) for word in words for blob in word.blobs]
+    frames = [frame_of(layout.full, layout.to_full(blob), bright=word.bright) for word in words for blob in word.blobs]
     if not frames:
         return []
     chances = read_glyphs(np.stack(frames))
@@ -280,22 +294,23 @@ def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[
     chance = np.where(np.abs(table.font_px - font_px) <= tolerance, table.chance, 0.0)
     wanted = {e.lower() for e in expected}
     chosen: list[tuple[int, float, _Candidate]] = []
-    missing = 0
     for index in range(26):
         least = 0.2 if string.ascii_lowercase[index] in wanted else 0.3
         fitting = np.flatnonzero(chance[:, index] > least)
         if fitting.size == 0:
-            missing += 1
-            if missing > 1 and chosen:
+            if index - len(chosen) > MOST_MISSING * (index + 1):
                 break
             continue
-        missing = 0
         before = [c for _, _, c in chosen]
         values = [float(chance[i, index]) * _fits_page(table.candidates[i], before, layout) for i in fitting]
         best = int(fitting[int(np.argmax(values))])
         chosen.append((index, float(chance[best, index]), table.candidates[best]))
-    while chosen and chosen[-1][1] < SURE and string.ascii_lowercase[chosen[-1][0]] not in wanted:
-        chosen.pop()  # the tail of an alphabet is where chance finds matches
+    while chosen and string.ascii_lowercase[chosen[-1][0]] not in wanted:
+        # The tail of an alphabet is where chance finds matches.
+        alone = len(chosen) > 1 and chosen[-1][0] - chosen[-2][0] > 2
+        if chosen[-1][1] >= SURE and not alone:
+            break
+        chosen.pop()
     alphabet = string.ascii_uppercase if table.upper else string.ascii_lowercase
     return [Letter(alphabet[i], p, c.box, font_px, c.inside) for i, p, c in chosen]
 

@@ -36,9 +36,12 @@ class _Page:
     layout: Layout
     ink: npt.NDArray[np.bool_]
     letters: Sequence[Box]
+    complete: bool
+    usual_area: float
+    usual_gutter: float
 
 
-def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
+def cut_page(layout: Layout, letters: Sequence[Box] = (), *, complete: bool = False) -> list[Region]:
     """Panels of a figure.
 
     Parameters
@@ -46,7 +49,9 @@ def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
     layout : Layout
     letters : sequence of Box
         Where panel letters are printed (px of the reduced copy), if they are known: pieces of the
-        page are then cut apart only if each keeps a letter or an image of its own.
+        page are then cut apart only if each keeps a letter, or something as large as a panel.
+    complete : bool
+        The letters are known to be all there are: nothing without a letter is a panel.
 
     Returns
     -------
@@ -56,15 +61,32 @@ def cut_page(layout: Layout, letters: Sequence[Box] = ()) -> list[Region]:
     ink = layout.ink.copy()
     for block in layout.blocks:
         ink[block.box.slices] = True
-    page = _Page(layout, ink, letters)
     height, width = layout.shape
     cores = list(layout.blocks) + list(layout.axes)
     cores = _joined(cores)
     cores += _masses(layout, cores, letters)
+    areas = [c.box.area for c in cores if c.kind != "mass"]
+    page = _Page(
+        layout, ink, letters, complete, float(np.median(areas)) if areas else 0.0, _usual_gutter(layout.blocks)
+    )
     whole = ink_box(ink, Box(0, 0, width, height))
     if whole is None:
         return []
     return _cut(page, whole, cores, list(range(len(letters))))
+
+
+def _usual_gutter(blocks: Sequence[Core]) -> float:
+    """Median gap between neighbouring images, px; 0 where there are too few to tell."""
+    gaps = []
+    for a in blocks:
+        right = [
+            b.box.x0 - a.box.x1
+            for b in blocks
+            if b.box.x0 >= a.box.x1 and min(a.box.y1, b.box.y1) - max(a.box.y0, b.box.y0) > 0.5 * a.box.height
+        ]
+        if right:
+            gaps.append(min(right))
+    return float(np.median(gaps)) if len(gaps) > 1 else 0.0
 
 
 def _joined(cores: Sequence[Core]) -> list[Core]:
@@ -160,7 +182,7 @@ def _value_of_cut(
     if letters and len(page.letters) >= 2:
         apart = lettered[0] and lettered[1] and _letters_apart(page, axis, at, letters)
         bare = bool(cores) and not all(sides)
-        if (not apart or bare) and not _images_alone(sides):
+        if (not apart or bare) and not _stand_alone(page, sides, lettered, last - first):
             return None
     elif not all(sides) or all(c.kind == "mass" for c in cores):
         return None
@@ -185,9 +207,21 @@ def _letters_apart(page: _Page, axis: int, at: int, letters: Sequence[int]) -> b
 STRIP_ASPECT = 3.5
 
 
-def _images_alone(sides: tuple[list[Core], list[Core]]) -> bool:
-    """Whether both sides hold images and nothing else, so that each stands for itself without a letter."""
-    return all(side and all(_is_picture(c) for c in side) for side in sides)
+def _stand_alone(page: _Page, sides: tuple[list[Core], list[Core]], lettered: Sequence[int], width: int) -> bool:
+    """Whether both sides can be panels although not each has a letter that was read.
+
+    A panel without a letter is as large as its neighbours and as far from them as they are from each
+    other; parts of one panel are smaller, or closer together.
+    """
+    if page.complete or width < 0.4 * page.usual_gutter:
+        return False
+    for side, count in zip(sides, lettered, strict=True):
+        solid = [c for c in side if _is_picture(c) or c.kind == "axes"]
+        if not count and not any(c.box.area >= 0.35 * page.usual_area for c in solid):
+            return False
+        if not side:
+            return False
+    return True
 
 
 def _is_picture(core: Core) -> bool:
@@ -215,7 +249,7 @@ def _leaf(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[
     if len(cores) == 1 and cores[0].kind == "block" and _mostly(page, box, cores[0].box):
         return [Region(cores[0].box, tuple(cores), letter)]
     if len(cores) > 1 and len(letters) != 1 and any(c.kind == "block" for c in cores):
-        return _leaf_of_many(page, box, cores, letters)
+        return _leaf_of_many(page, cores, letters)
     return [Region(_without_letter(page, box, letters), tuple(cores), letter)]
 
 
@@ -225,16 +259,19 @@ def _mostly(page: _Page, box: Box, block: Box) -> bool:
     return bool(outside < 0.25 * block.area)
 
 
-def _leaf_of_many(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
-    """A piece that no straight gutter divides: each core stands for itself."""
-    regions = []
-    for core in cores:
-        nearest = min(letters, key=lambda i: _distance(page.letters[i], core.box), default=None)
-        regions.append(Region(core.box, (core,), nearest))
-    return regions
+def _leaf_of_many(page: _Page, cores: list[Core], letters: list[int]) -> list[Region]:
+    """A piece that no straight gutter divides: each core stands for itself, with the letter nearest to it."""
+    pairs = sorted((_distance(page.letters[i], core.box), i, k) for i in letters for k, core in enumerate(cores))
+    letter_of: dict[int, int] = {}
+    for distance, i, k in pairs:
+        near = distance < 0.3 * (cores[k].box.width + cores[k].box.height)
+        if near and k not in letter_of and i not in letter_of.values():
+            letter_of[k] = i
+    return [Region(core.box, (core,), letter_of.get(k)) for k, core in enumerate(cores)]
 
 
 def _distance(letter: Box, box: Box) -> float:
+    """From a letter to the corner of a box where its letter would be."""
     return abs(letter.x0 - box.x0) + abs(letter.y0 - box.y0)
 
 

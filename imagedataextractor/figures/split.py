@@ -66,7 +66,7 @@ def split_figure(
     Examples
     --------
     >>> import numpy as np
-    >>> page = np.full((200, 420), 255, np.uint8)
+    >>> page = np.layout.to_full((200, 420), 255, np.uint8)
     >>> page[:, :200] = np.random.default_rng(0).integers(40, 200, (200, 200))
     >>> page[:, 220:] = np.random.default_rng(1).integers(40, 200, (200, 200))
     >>> [panel.box.x0 for panel in split_figure(page)]
@@ -86,33 +86,33 @@ def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: 
     layout = analyse(image)
     letters = find_letters(layout, expected)
     regions = cut_page(layout, [letter.box for letter in letters])
-    pieces = [_piece(region, letters, layout, width, height) for region in regions]
+    pieces = [_piece(region, letters, layout) for region in regions]
     pieces = [p for p in pieces if min(p.box.width, p.box.height) >= settings.min_panel_px]
     if not pieces:
         return [_Piece(Box(0, 0, width, height), None, None, ())]
     labels = complete_letters([p.label for p in pieces], [p.box for p in pieces], expected)
     pieces = [replace(p, label=label) for p, label in zip(pieces, labels, strict=True)]
-    if all(p.label for p in pieces) and len({p.label for p in pieces}) == len(pieces):
-        return sorted(pieces, key=lambda p: p.label or "")
-    return [pieces[i] for i in reading_order([p.box for p in pieces])]
+    return _in_order(pieces)
 
 
-def _piece(region: Region, letters: Sequence[Letter], layout: Layout, width: int, height: int) -> _Piece:
-    def full(box: Box) -> Box:
-        scale = layout.scale
-        return Box(
-            max(0, round(box.x0 / scale)),
-            max(0, round(box.y0 / scale)),
-            min(width, round(box.x1 / scale)),
-            min(height, round(box.y1 / scale)),
-        )
+def _in_order(pieces: list[_Piece]) -> list[_Piece]:
+    """By letter, as authors count; a panel without one follows the panel before it on the page."""
+    ordered = [pieces[i] for i in reading_order([p.box for p in pieces])]
+    keys: list[tuple[str, int]] = []
+    last = ""
+    for place, piece in enumerate(ordered):
+        last = piece.label.lower() if piece.label else last
+        keys.append((last, place))
+    return [ordered[i] for i in sorted(range(len(ordered)), key=lambda i: keys[i])]
 
+
+def _piece(region: Region, letters: Sequence[Letter], layout: Layout) -> _Piece:
     letter = letters[region.letter] if region.letter is not None else None
     return _Piece(
-        box=full(region.box),
+        box=layout.to_full(region.box),
         label=letter.text if letter else None,
-        letter_box=full(letter.box) if letter else None,
-        images=tuple(full(c.box) for c in region.cores if c.kind == "block"),
+        letter_box=layout.to_full(letter.box) if letter else None,
+        images=tuple(layout.to_full(c.box) for c in region.cores if c.kind == "block"),
     )
 
 
