@@ -325,6 +325,8 @@ class DaskExecutor(WorkExecutor):
     resources : mapping, optional
         Dask resources that a call takes, as ``{"GPU": 1}``; workers name theirs with
         ``dask worker --resources GPU=1``.
+    timeout_s : float
+        Seconds to wait for the scheduler.
 
     Raises
     ------
@@ -334,7 +336,7 @@ class DaskExecutor(WorkExecutor):
         There is no scheduler at the address.
     """
 
-    def __init__(self, address: str, resources: Mapping[str, float] | None = None) -> None:
+    def __init__(self, address: str, resources: Mapping[str, float] | None = None, *, timeout_s: float = 20.0) -> None:
         try:
             import distributed
         except ModuleNotFoundError as error:
@@ -344,7 +346,7 @@ class DaskExecutor(WorkExecutor):
         try:
             # Not typed: dask.distributed has annotations here and there only.
             client: Any = distributed.Client
-            self._client = client(address, timeout="10s", set_as_default=False)
+            self._client = client(address, timeout=timeout_s, set_as_default=False)
         except (OSError, ValueError) as error:
             raise ServiceError(
                 f"{address}: no Dask scheduler answers there; start one with `dask scheduler`"

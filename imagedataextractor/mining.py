@@ -415,12 +415,13 @@ def mine(
         The disk budget is spent and downloads are kept.
     """
     run = _Run(work, executor, store, run_id, counts or Counts(), options or MineOptions(), progress)
+    stop = StopRequest() if stop is None else stop  # not `or`: one that is not yet asked for is false
     with contextlib.ExitStack() as stack:
         source: Iterator[Unit] = iter(plan)
         if retriever is not None:
             ahead = stack.enter_context(_Ahead(source, retriever, budget, run.counts))
-            return run.go(ahead, budget, stop or StopRequest())
-        return run.go(_Direct(source), budget, stop or StopRequest())
+            return run.go(ahead, budget, stop)
+        return run.go(_Direct(source), budget, stop)
 
 
 class _Direct:
@@ -539,8 +540,12 @@ class _Run:
                     if self._progress is not None:
                         self._progress.update(self.counts)
                 self._write(budget)
-            except (KeyboardInterrupt, Exception):
+            except (KeyboardInterrupt, StoreError):
                 self._executor.kill()
+                raise
+            except Exception:
+                self._executor.kill()
+                self._write(budget)  # what was done before is not lost with the rest
                 raise
         if self._progress is not None:
             self._progress.update(self.counts)
@@ -630,40 +635,40 @@ class _Run:
             return
         batch, self._pending = self._pending, []
         try:
-            self._write_batch(batch)
+            self._write_batch(batch, budget)
         except StoreError:
             raise
         except Exception:  # one result that cannot be written must not take the others with it
             log.debug("a batch of %d could not be written as one", len(batch), exc_info=True)
-            batch = [self._written_alone(unit, outcome) for unit, outcome in batch]
-        for unit, outcome in batch:
-            self._count(outcome)
-            if budget is not None:
-                budget.done(unit.target.key)
+            for unit, outcome in batch:
+                self._write_alone(unit, outcome, budget)
 
-    def _write_batch(self, batch: list[tuple[Unit, Outcome]]) -> None:
-        ahead = dataclasses.replace(self.counts)
+    def _write_batch(self, batch: list[tuple[Unit, Outcome]], budget: DiskBudget | None) -> None:
+        after = dataclasses.replace(self.counts)
         for _, outcome in batch:
-            _add(ahead, outcome)
+            _add(after, outcome)
         with self._store.transaction():
             for unit, outcome in batch:
                 self._write_one(unit, outcome)
             self._store.update_run(
                 self._run_id,
-                targets_done=ahead.done,
-                targets_failed=ahead.failed + ahead.set_aside,
-                targets_skipped=ahead.skipped,
+                targets_done=after.done,
+                targets_failed=after.failed + after.set_aside,
+                targets_skipped=after.skipped,
             )
+        for unit, outcome in batch:
+            self._count(outcome)
+            if budget is not None:
+                budget.done(unit.target.key)
 
-    def _written_alone(self, unit: Unit, outcome: Outcome) -> tuple[Unit, Outcome]:
+    def _write_alone(self, unit: Unit, outcome: Outcome, budget: DiskBudget | None) -> None:
         try:
-            self._write_batch([(unit, outcome)])
+            self._write_batch([(unit, outcome)], budget)
         except StoreError:
             raise
         except Exception as error:
-            outcome = Outcome(failure=_fault("store", unit.target.key, error))
-            self._write_batch([(unit, outcome)])
-        return unit, outcome
+            told = Outcome(failure=_fault("store", unit.target.key, error))
+            self._write_batch([(unit, told)], budget)
 
     def _write_one(self, unit: Unit, outcome: Outcome) -> None:
         if outcome.packed is not None:

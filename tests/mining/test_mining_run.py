@@ -1,0 +1,283 @@
+"""Bulk runs: what is done, what is passed over, what fails, what is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import pytest
+from mining_work import MadeUp, Refusing, targets
+from store_results import all_rows, make_result, make_run
+
+from imagedataextractor.errors import IdeError, InputError, StoreError
+from imagedataextractor.executors import InlineExecutor
+from imagedataextractor.mining import (
+    Counts,
+    DiskBudget,
+    MineOptions,
+    Outcome,
+    Plan,
+    StopRequest,
+    Unit,
+    mine,
+    without_finished,
+)
+from imagedataextractor.records import Failure, ScaleBar
+from imagedataextractor.store import Store, pack
+from imagedataextractor.targets import Target
+
+
+def run_over(store: Store, count: int, work=None, run_id: str = "run-1", **options) -> Counts:
+    plan = Plan(targets(count), store, store.digest_of(run_id))
+    return mine(plan, work or MadeUp(), InlineExecutor(), store, run_id, **options)
+
+
+def states(store: Store) -> dict[str, str]:
+    return dict(store.query("SELECT key, state FROM targets")[1])
+
+
+# ---------------------------------------------------------------- what is done
+
+
+def test_every_target_becomes_rows(store):
+    counts = run_over(store, 7)
+    assert (counts.done, counts.failed, counts.particles) == (7, 0, 35)
+    assert store.query("SELECT count(*) FROM measured_particles")[1] == [(35,)]
+    assert store.query("SELECT targets_done, targets_failed FROM runs")[1] == [(7, 0)]
+
+
+def test_a_rerun_does_only_what_is_missing_and_says_so(store, tmp_path):
+    run_over(store, 3)
+    before = all_rows(store)
+    plan = Plan(targets(5), store, store.digest_of("run-1"))
+    assert plan.survey().lines() == [
+        "5 targets",
+        "  3 finished before, passed over",
+        "  2 new",
+    ]
+    trace = tmp_path / "trace"
+    run_over(store, 5, MadeUp(trace=trace))
+    assert trace.read_text().split() == ["4", "5"]
+    assert set(before["particles"]) < set(all_rows(store)["particles"])
+
+
+def test_a_changed_setting_makes_stale(store, tmp_path):
+    run_over(store, 2)
+    store.start_run(make_run("run-2", threshold=0.9))
+    plan = Plan(targets(3), store, store.digest_of("run-2"))
+    assert "  2 finished under other settings or another model: stale, will be done again" in plan.survey().lines()
+    assert len(list(plan)) == 3
+    store.start_run(make_run("run-3", device="cuda"))  # where it is done is no matter
+    assert Plan(targets(2), store, store.digest_of("run-3")).survey().done == 2
+
+
+def test_a_file_that_changed_is_done_again(store, tmp_path):
+    picture = tmp_path / "a.png"
+    picture.write_bytes(b"one")
+    digest = store.digest_of("run-1")
+    target = Target("image", str(picture), picture)
+    (unit,) = Plan([target], store, digest)
+    store.write_article(make_result(), "run-1", target=target.key, fingerprint=unit.fingerprint)
+    assert list(Plan([target], store, digest)) == []
+    picture.write_bytes(b"other")
+    assert Plan([target], store, digest).survey().changed == 1
+    assert len(list(Plan([target], store, digest))) == 1
+
+
+def test_a_target_named_twice_is_one(store):
+    plan = Plan(targets(3) + targets(3), store, store.digest_of("run-1"))
+    assert plan.survey().total == 3
+    assert len(list(plan)) == 3
+
+
+def test_again_does_everything(store):
+    run_over(store, 3)
+    before = all_rows(store)
+    plan = Plan(targets(3), store, store.digest_of("run-1"), again=True)
+    assert plan.survey().to_do == 3
+    assert mine(plan, MadeUp(), InlineExecutor(), store, "run-1").done == 3
+    assert all_rows(store) == before
+
+
+def test_figures_that_are_finished_are_left_out(store):
+    result = make_result(figures=3)
+    hashes = {f"f{i}.png": figure.image_sha256 for i, figure in enumerate(result.figures)}
+    finished = frozenset({("Figure 1", hashes["f0.png"]), ("Figure 2", "another picture")})
+    left = without_finished(result.article, finished, hashes.__getitem__)
+    assert [figure.label for figure in left.figures] == ["Figure 2", "Figure 3", "Figure 4"]
+    assert without_finished(result.article, frozenset(), hashes.__getitem__) == result.article
+
+
+def test_a_retry_knows_what_of_the_article_is_finished(store):
+    failure = Failure("segmentation", "10.1000/Example.1 / Figure 1 / panel a", "MemoryError", "no memory")
+    result = make_result(1, failures=(failure,))
+    (target,) = targets(1)
+    store.write_article(result, "run-1", target=target.key)
+    (unit,) = Plan([target], store, store.digest_of("run-1"))
+    assert unit.finished == {("Figure 2", result.figures[1].image_sha256)}
+
+
+# ---------------------------------------------------------------- what fails
+
+
+def test_failures_are_rows_and_the_rest_goes_on(store):
+    counts = run_over(store, 5, MadeUp(broken=frozenset({2}), refused=frozenset({4})))
+    assert (counts.done, counts.failed) == (3, 2)
+    assert sorted(store.query("SELECT target, stage, error_class FROM failures")[1]) == [
+        ("doi:10.1000/example.2", "mining", "ZeroDivisionError"),
+        ("doi:10.1000/example.4", "articles", "InputError"),
+    ]
+    assert run_over(store, 5).done == 2
+    assert store.query("SELECT count(*) FROM failures WHERE resolved_at IS NULL")[1] == [(0,)]
+    assert set(states(store).values()) == {"done"}
+
+
+def test_failures_within_an_article_are_told_and_counted(store):
+    class Partly:
+        def __call__(self, unit: Unit) -> Outcome:
+            return Outcome(pack(make_result(1, failures=(Failure("figures", "x / Figure 9", "E", "no picture"),))))
+
+    class Told:
+        def __init__(self) -> None:
+            self.failures: list[Failure] = []
+
+        def update(self, counts: Counts) -> None: ...
+
+        def failed(self, failure: Failure) -> None:
+            self.failures.append(failure)
+
+    told = Told()
+    counts = run_over(store, 1, Partly(), progress=told)
+    assert (counts.done, counts.failed) == (0, 1)
+    assert [failure.message for failure in told.failures] == ["no picture"]
+    assert states(store) == {"doi:10.1000/example.1": "failed"}
+
+
+def test_a_result_that_cannot_be_written_does_not_take_the_batch_with_it(store):
+    class OneOdd(MadeUp):
+        def __call__(self, unit: Unit) -> Outcome:
+            outcome = super().__call__(unit)
+            if not unit.target.key.endswith(".2"):
+                return outcome
+            figure = outcome.packed.result.figures[0]
+            odd = dataclasses.replace(figure.panels[0], scalebar=ScaleBar(confidence="high"))
+            result = dataclasses.replace(outcome.packed.result, figures=(dataclasses.replace(figure, panels=(odd,)),))
+            return Outcome(dataclasses.replace(outcome.packed, result=result))
+
+    counts = run_over(store, 4, OneOdd(), options=MineOptions(batch_articles=100, batch_s=100))
+    assert (counts.done, counts.failed) == (3, 1)
+    assert store.query("SELECT stage, target FROM failures")[1] == [("store", "doi:10.1000/example.2")]
+    assert store.query("SELECT targets_done, targets_failed FROM runs")[1] == [(3, 1)]
+
+
+def test_a_missing_model_stops_the_run_instead_of_failing_every_article(store):
+    with pytest.raises(InputError, match="no model"):
+        run_over(store, 1000, Refusing())
+    assert states(store) == {}
+
+
+def test_a_database_that_cannot_be_written_stops_the_run(store, tmp_path):
+    import sqlite3
+
+    with Store.open(str(tmp_path / "particles.db"), timeout_s=0.1) as impatient:
+        other = sqlite3.connect(tmp_path / "particles.db", isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        plan = Plan(targets(10), impatient, store.digest_of("run-1"))
+        with pytest.raises(StoreError, match="locked"):
+            mine(plan, MadeUp(), InlineExecutor(), impatient, "run-1")
+        other.execute("ROLLBACK")
+        other.close()
+    assert run_over(store, 10).done == 10
+
+
+# ---------------------------------------------------------------- stopping
+
+
+def test_a_stop_finishes_what_is_in_flight_and_begins_nothing_new(store):
+    stop = StopRequest()
+
+    class StopsAtThird(MadeUp):
+        def __call__(self, unit: Unit) -> Outcome:
+            if unit.target.key.endswith(".3"):
+                stop()
+            return super().__call__(unit)
+
+    counts = run_over(store, 10, StopsAtThird(), stop=stop)
+    assert counts.done == 3
+    assert len(states(store)) == 3
+    assert run_over(store, 10).done == 7
+
+
+def test_the_second_request_stops_at_once():
+    told = []
+    stop = StopRequest(lambda: told.append(1))
+    assert not stop
+    stop()
+    assert stop
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    assert told == [1]
+
+
+# ---------------------------------------------------------------- retrieving ahead
+
+
+class FakeNetwork:
+    """Downloads of 100 bytes each into a folder."""
+
+    def __init__(self, folder: Path, absent: frozenset[int] = frozenset()) -> None:
+        self.folder = folder
+        self.absent = absent
+        self.asked: list[str] = []
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def __call__(self, target: Target) -> Path:
+        name = target.key.rsplit(".", 1)[1]
+        with self._lock:
+            self.asked.append(target.key)
+        if int(name) in self.absent:
+            raise IdeError(f"{target.doi}: no source has its full text")
+        folder = self.folder / name
+        folder.mkdir(exist_ok=True)
+        (folder / "f.jpg").write_bytes(bytes(100))
+        with self._lock:
+            self.most = max(self.most, len(list(self.folder.iterdir())))
+        return folder
+
+
+def test_what_cannot_be_retrieved_is_a_failure_and_asked_for_once(store, tmp_path):
+    (tmp_path / "d").mkdir()
+    network = FakeNetwork(tmp_path / "d", absent=frozenset({2}))
+    trace = tmp_path / "trace"
+    counts = run_over(store, 4, MadeUp(trace=trace), retriever=network)
+    assert (counts.done, counts.failed, counts.retrieved) == (3, 1, 3)
+    assert sorted(network.asked) == [target.key for target in targets(4)]
+    assert sorted(trace.read_text().split()) == ["1", "3", "4"]
+    assert store.query("SELECT stage, message FROM failures")[1] == [
+        ("articles", "10.1000/example.2: no source has its full text")
+    ]
+
+
+def test_downloads_that_are_not_kept_stay_within_the_budget(store, tmp_path):
+    (tmp_path / "d").mkdir()
+    network = FakeNetwork(tmp_path / "d")
+    budget = DiskBudget(250, keep=False)
+    counts = run_over(store, 40, retriever=network, budget=budget, options=MineOptions(batch_articles=1))
+    assert counts.done == 40
+    assert list((tmp_path / "d").iterdir()) == []
+    assert budget.held_bytes == 0
+    assert network.most < 20
+
+
+def test_downloads_that_are_kept_stop_the_run_when_the_budget_is_spent(store, tmp_path):
+    (tmp_path / "d").mkdir()
+    network = FakeNetwork(tmp_path / "d")
+    with pytest.raises(IdeError, match="disk budget"):
+        run_over(store, 40, retriever=network, budget=DiskBudget(1000, keep=True))
+    assert 10 <= len(states(store)) < 40
+    assert set(states(store).values()) == {"done"}
+    run_over(store, 40, retriever=FakeNetwork(tmp_path / "d"), budget=DiskBudget(10**9, keep=True))
+    assert len(states(store)) == 40
+    assert set(states(store).values()) == {"done"}
