@@ -175,7 +175,7 @@ class _Checker:
             header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
             if header:
                 current = re.sub(r"[\s\"']", "", header[1])
-                if current == key:
+                if current == key or current.startswith(f"{key}."):
                     return number
                 if current == table:
                     best = number

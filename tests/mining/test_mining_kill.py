@@ -113,3 +113,37 @@ def test_killed_workers_are_replaced(db, expected):
     assert process.returncode == 0, err
     with Store.open(db, read_only=True) as store:
         assert all_rows(store) == expected
+
+
+def test_ctrl_c_finishes_what_is_in_flight(db, expected):
+    process = start(db, "run-1", workers=2, seconds=0.1)
+    assert process.stdout.readline() == f"to do {COUNT}\n"
+    with Store.open(db, read_only=True) as store:
+        wait_for(lambda: store.query("SELECT count(*) FROM targets")[1][0][0] >= 1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    done = int(out.split()[1].rstrip(","))
+    assert 1 <= done < COUNT
+    with Store.open(db, read_only=True) as store:
+        assert store.query("SELECT count(*), min(state), max(state) FROM targets")[1] == [(done, "done", "done")]
+    again = start(db, "run-2", workers=0, seconds=0)
+    assert again.communicate(timeout=120)[0].startswith(f"to do {COUNT - done}\n")
+    with Store.open(db, read_only=True) as store:
+        assert all_rows(store) == expected
+
+
+def test_a_second_ctrl_c_stops_at_once_and_keeps_what_was_committed(db, expected):
+    process = start(db, "run-1", workers=2, seconds=0.1)
+    with Store.open(db) as store:
+        wait_for(lambda: store.query("SELECT count(*) FROM targets")[1][0][0] >= 1)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=120)
+        assert process.returncode != 0
+        assert "KeyboardInterrupt" in err
+        assert store.query("SELECT count(*) FROM targets WHERE state = 'done'")[1][0][0] >= 1
+        store.start_run(make_run("run-2"))
+        mine(Plan(targets(COUNT), store, store.digest_of("run-2")), MadeUp(), InlineExecutor(), store, "run-2")
+        assert all_rows(store) == expected

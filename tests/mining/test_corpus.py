@@ -1,0 +1,123 @@
+"""Corpus definitions: read, checked with the number of the line, turned into targets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from imagedataextractor.corpus import Corpus, corpus_targets, load_definition
+from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.resources import resource_path
+from imagedataextractor.settings import Settings
+
+WHOLE = """\
+title = "Gold"
+description = "All that glitters."
+database = "sqlite:///gold.db"
+
+[corpus]
+query = '"gold nanoparticles" AND TEM'
+source = "europepmc"
+years = [2015, 2024]
+licences = ["CC BY", "CC0"]
+open_access = true
+limit = 100
+
+[settings.segmentation]
+mode = "bayesian"
+samples = 4
+
+[settings.mining]
+keep_figures = false
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    file = tmp_path / "d.toml"
+    file.write_text(text)
+    return file
+
+
+def test_a_whole_definition(tmp_path):
+    definition = load_definition(written(tmp_path, WHOLE))
+    assert definition.title == "Gold"
+    assert definition.corpus == Corpus(
+        query='"gold nanoparticles" AND TEM', years=(2015, 2024), licences=("CC BY", "CC0"), open_access=True, limit=100
+    )
+    settings = definition.with_settings(Settings(db="sqlite:///mine.db"))
+    assert settings.db == "sqlite:///gold.db"
+    assert (settings.segmentation.mode, settings.segmentation.samples) == ("bayesian", 4)
+    assert settings.mining.keep_figures is False
+    assert settings.scalebar == Settings().scalebar
+
+
+@pytest.mark.parametrize(
+    ("change", "line", "says"),
+    [
+        (('title = "Gold"', "title = 3"), 1, "title must be text"),
+        (("years = [2015, 2024]", "years = [2024, 2015]"), 8, "[first, last]"),
+        (("years = [2015, 2024]", "yaers = [2015, 2024]"), 8, "corpus.yaers is unknown"),
+        (("limit = 100", "limit = 0"), 11, "at least 1"),
+        (("limit = 100", "limit = true"), 11, "whole number"),
+        (('source = "europepmc"', 'source = "altavista"'), 7, "altavista"),
+        (('licences = ["CC BY", "CC0"]', "licences = [4]"), 9, "list of texts"),
+        (("limit = 100", 'dois = ["10.1000/1"]'), 11, "both query and dois"),
+        (("samples = 4", 'samples = "four"'), 15, "samples must be"),
+        (("samples = 4", "sample = 4"), 15, "sample"),
+        (("[settings.mining]", "[settings.keys]"), 17, "'keys'"),
+        (("[settings.mining]", "[setting.mining]"), 17, "setting is unknown"),
+    ],
+)
+def test_mistakes_are_told_with_their_line(tmp_path, change, line, says):
+    assert change[0] in WHOLE
+    with pytest.raises(UsageError) as error:
+        load_definition(written(tmp_path, WHOLE.replace(*change)))
+    assert f"d.toml, line {line}: " in str(error.value)
+    assert says in str(error.value)
+
+
+def test_what_is_no_toml_is_told_with_its_line(tmp_path):
+    with pytest.raises(UsageError, match="line 2"):
+        load_definition(written(tmp_path, 'title = "a"\nb = = 3\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("", "title is missing"), ('title = "a"', "corpus is missing"), ('title = "a"\n[corpus]', "none")],
+)
+def test_what_is_missing_is_named(tmp_path, text, says):
+    with pytest.raises(UsageError, match=says):
+        load_definition(written(tmp_path, text))
+
+
+def test_a_wrong_doi_is_told(tmp_path):
+    with pytest.raises(UsageError, match="line 3: 'eleven'"):
+        load_definition(written(tmp_path, 'title = "a"\n[corpus]\ndois = ["10.1000/1", "eleven"]\n'))
+
+
+def test_no_file():
+    with pytest.raises(InputError, match="no such file"):
+        load_definition(Path("/nowhere/d.toml"))
+
+
+def test_paths_are_relative_to_the_definition(tmp_path):
+    (tmp_path / "list.txt").write_text("# mine\n10.1000/B\n\nhttps://doi.org/10.1000/a\n")
+    definition = load_definition(written(tmp_path, 'title = "a"\n[corpus]\ndois_file = "list.txt"\n'))
+    targets, failures = corpus_targets(definition.corpus, Settings(), tmp_path)
+    assert [target.key for target in targets] == ["doi:10.1000/b", "doi:10.1000/a"]
+    assert len(targets) == 2
+    assert list(targets) == list(targets)  # may be gone through again
+    assert failures == []
+
+
+def test_a_limit_holds_for_every_way(tmp_path):
+    targets, _ = corpus_targets(Corpus(dois=("10.1000/1", "10.1000/2", "10.1000/3"), limit=2), Settings(), tmp_path)
+    assert len(list(targets)) == 2
+
+
+@pytest.mark.parametrize("file", sorted(resource_path("pipelines").glob("*.toml")), ids=lambda file: file.stem)
+def test_the_definitions_that_come_with_the_program_are_right(file):
+    definition = load_definition(file)
+    assert definition.description
+    assert definition.with_settings(Settings()).db.startswith("sqlite:///")
