@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.images import load_image
 from imagedataextractor.ocr import EngineName, TextBox, load_engine
 from imagedataextractor.records import Box, ScaleBar
 from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
@@ -175,7 +175,7 @@ def main() -> None:
         image = load_image(args.data / "emps-train" / "images" / row.filename)
         start = time.process_time()
         known = texts[row.filename] if args.cache else gather_texts(image, engine)
-        found = scale_bars_of(to_grey(image), known, settings=settings)
+        found = scale_bars_of(image, known, settings=settings)
         bars[row.filename] = found[0] if found else ScaleBar(reason="no scale bar found")
         seconds.append(time.process_time() - start)
     for part in ("train", "val"):

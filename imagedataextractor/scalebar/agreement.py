@@ -15,7 +15,7 @@ from imagedataextractor.records import Panel, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
-__all__ = ["reconcile", "statements_for", "user_scale", "with_length"]
+__all__ = ["fill_from_caption", "reconcile", "statements_for", "user_scale", "with_length"]
 
 #: Two lengths are the same within this share (a caption rounds, "0.2 µm" and "200 nm" are equal).
 SAME = 0.01
@@ -27,6 +27,8 @@ CAPTION_AGREES = 1.5
 SIBLING_AGREES = 1.0
 #: A sibling's scale is less certain than its own: the panels may have been scaled apart.
 SIBLING_DISCOUNT = 0.9
+#: Chance that a length which a caption states is the one of the only bar in its panel.
+CAPTION_TRUST = 0.97
 
 
 def user_scale(nm_per_px: float) -> ScaleBar:
@@ -119,11 +121,38 @@ def reconcile(
     return [_from_sibling(i, heard, panels, statements) for i in range(len(heard))]
 
 
+def fill_from_caption(bar: ScaleBar, statements: Sequence[ScaleStatement], settings: ScaleBarSettings) -> ScaleBar:
+    """A bar without a readable length with the one that the caption states, where it states exactly one.
+
+    ``source`` is then "caption". The bar comes back as it is where the caption is silent or states several.
+    """
+    lengths = {s.length_nm for s in statements}
+    if bar.value is not None or not bar.length_px or len(lengths) != 1 or bar.confidence < settings.threshold:
+        return bar
+    (nm,) = lengths
+    unit = next(u for u in ("mm", "um", "nm", "Å", "pm") if nm >= 0.999 * NM_PER_UNIT[u] or u == "pm")
+    confidence = CAPTION_TRUST * bar.confidence
+    if confidence < settings.threshold:
+        return bar
+    return replace(
+        bar,
+        value=float(f"{nm / NM_PER_UNIT[unit]:.6g}"),
+        unit=unit,
+        nm_per_px=nm / bar.length_px,
+        confidence=confidence,
+        text=statements[0].text,
+        source="caption",
+        reason=None,
+    )
+
+
 def _with_caption(
     bar: ScaleBar, statements: Sequence[ScaleStatement], panel: Panel, settings: ScaleBarSettings
 ) -> ScaleBar:
     if not statements or bar.source == "user" or not bar.length_px:
         return bar
+    if bar.value is None:
+        return fill_from_caption(bar, statements, settings)
     lengths = sorted({s.length_nm for s in statements})
     own = None if bar.value is None or bar.unit is None else bar.value * NM_PER_UNIT[bar.unit]
     if own is not None and any(abs(own - length) <= SAME * length for length in lengths):

@@ -28,6 +28,8 @@ Floats = npt.NDArray[np.float32]
 
 #: Shortest bar that is looked for, px. Shorter ones cannot give a scale to 5 %.
 MIN_LENGTH_PX = 13
+#: … and as a share of the picture's width: in a large picture the strokes of letters are longer than that.
+MIN_LENGTH_SHARE = 0.015
 #: A solid bar is at least this much longer than thick.
 MIN_ASPECT = 1.9
 #: Thickest bar, as a share of the picture's height.
@@ -75,6 +77,8 @@ class Bar:
         It touches the left or right edge: its length may be cut.
     strokes : int
         Strokes seen (rulers), else 0.
+    inner : bool
+        It is the filling between two lines of the other polarity: the inside of an outlined bar.
     """
 
     x0: float
@@ -93,6 +97,7 @@ class Bar:
     at_border: bool
     cut: bool
     strokes: int = 0
+    inner: bool = False
 
     @property
     def length(self) -> float:
@@ -134,31 +139,45 @@ def find_bars(grey: Grey) -> list[Bar]:
     grey : uint8 array, shape (H, W)
     """
     height, width = grey.shape
-    if width < MIN_LENGTH_PX + 2 or height < 3:
+    shortest = max(MIN_LENGTH_PX, round(MIN_LENGTH_SHARE * width))
+    if width < shortest + 2 or height < 3:
         return []
     strips: list[_Strip] = []
     for polarity in (1, -1):
         signed = grey if polarity > 0 else 255 - grey
         for level in LEVELS:
-            strips += _strips((signed >= level).astype(np.uint8), polarity)
+            strips += _strips((signed >= level).astype(np.uint8), polarity, shortest)
         for size in THIN_PX:
             kernel = np.ones((size, 1), np.uint8)
             thin = cv2.subtract(signed, cv2.morphologyEx(signed, cv2.MORPH_OPEN, kernel))
             for contrast in THIN_CONTRASTS:
-                strips += _strips((thin >= contrast).astype(np.uint8), polarity)
+                strips += _strips((thin >= contrast).astype(np.uint8), polarity, shortest)
     strips.sort(key=lambda s: -(s.extent + min(s.x1 - s.x0, 100) / 100))
     bars: list[Bar] = []
     for strip in _distinct(strips)[:MAX_CANDIDATES]:
         bar = _measure(grey, strip)
         if bar is not None:
             bars.append(bar)
-    return bars
+    return [replace(bar, inner=_is_inner(bar, bars)) for bar in bars]
 
 
-def _strips(mask: npt.NDArray[np.uint8], polarity: int) -> Iterator[_Strip]:
+def _is_inner(bar: Bar, bars: Sequence[Bar]) -> bool:
+    """Whether lines of the other polarity, slightly longer, lie on both sides of a bar."""
+    above = below = False
+    for line in bars:
+        if line.polarity == bar.polarity or line.thickness > 8:
+            continue
+        left, right = bar.x0 - line.x0, line.x1 - bar.x1
+        if 0.5 <= left <= 8 and 0.5 <= right <= 8 and abs(left - right) <= 3:
+            above |= abs(line.y1 - bar.y0) <= 2.0
+            below |= abs(line.y0 - bar.y1) <= 2.0
+    return above and below
+
+
+def _strips(mask: npt.NDArray[np.uint8], polarity: int, shortest: int) -> Iterator[_Strip]:
     height, width = mask.shape
     runs = cv2.morphologyEx(
-        mask, cv2.MORPH_OPEN, np.ones((1, MIN_LENGTH_PX), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
+        mask, cv2.MORPH_OPEN, np.ones((1, shortest), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
     count, _, stats, _ = cv2.connectedComponentsWithStats(runs, connectivity=4)
     if count <= 1:

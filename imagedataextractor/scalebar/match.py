@@ -73,6 +73,7 @@ PAIR_FEATURES = (
     "ruler",
     "whole_ruler",
     "aspect",
+    "inner",
 )
 
 CONFIDENCE_FEATURES = (
@@ -87,6 +88,9 @@ CONFIDENCE_FEATURES = (
     "cut",
     "ruler_incomplete",
     "short",
+    "at_border",
+    "ends",
+    "length_to_text",
 )
 
 BAR_FEATURES = (
@@ -257,6 +261,7 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.form == "ruler"),
         float(bar.form == "ruler" and bar.strokes == 11),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
+        float(bar.inner),
     ]
 
 
@@ -289,6 +294,9 @@ def confidence_features(pairs: Sequence[Pair], readings: Sequence[Reading]) -> l
         float(best.bar.cut),
         float(best.bar.form == "ruler" and best.bar.strokes != 11),
         float(best.bar.length < 25),
+        float(best.bar.at_border),
+        min(best.bar.ends, 1.0),
+        abs(float(np.log(best.bar.length / max(best.reading.box.width, 4)))),
     ]
 
 

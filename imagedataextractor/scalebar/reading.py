@@ -13,6 +13,7 @@ from imagedataextractor.ocr import OcrEngine, TextBox
 from imagedataextractor.records import Box, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar import bars as bar_search
 from imagedataextractor.scalebar import match, text
+from imagedataextractor.scalebar.agreement import fill_from_caption
 from imagedataextractor.scalebar.bars import Bar
 from imagedataextractor.scalebar.match import Pair
 from imagedataextractor.scalebar.text import Reading
@@ -49,6 +50,9 @@ MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
 MAX_VOTES = 3
 #: Zooms of the second looks; what most of them read is kept.
 VOTE_ZOOMS = (1.5, 2.0, 3.0, 4.0)
+#: Difference between a pixel's strongest and weakest channel from which it is coloured, and the share
+#: of such pixels in a micrograph with a coloured bar: some, but not a picture that is coloured all over.
+COLOURED, COLOURED_SHARE = 60, (2e-4, 0.2)
 
 
 @dataclass(frozen=True)
@@ -114,21 +118,26 @@ def read_scale_bars(
 ) -> list[ScaleBar]:
     """All scale bars of an image, the surest first; parameters as in `read_scale_bar`."""
     settings = settings or ScaleBarSettings()
-    grey = to_grey(image)
-    return scale_bars_of(grey, gather_texts(image, engine, texts), statements, exclude, settings)
+    return scale_bars_of(image, gather_texts(image, engine, texts), statements, exclude, settings)
 
 
 def scale_bars_of(
-    grey: Grey,
+    image: Image,
     texts: Sequence[TextBox],
     statements: Sequence[ScaleStatement] = (),
     exclude: Sequence[Box] = (),
     settings: ScaleBarSettings | None = None,
 ) -> list[ScaleBar]:
-    """All scale bars of a grey image whose texts are known, the surest first."""
+    """All scale bars of an image whose texts are known, the surest first."""
     settings = settings or ScaleBarSettings()
-    found = candidates(grey, texts, exclude)
-    return [_as_scale_bar(c, settings) for c in found]
+    bars = [_as_scale_bar(c, settings) for c in candidates(image, texts, exclude)]
+    if not any(bar.nm_per_px is not None for bar in bars):
+        lone = _lone_bar(image, exclude, settings)
+        if lone is not None:
+            lone = fill_from_caption(lone, statements, settings)
+            # A length from the caption is a scale; a bar without any is worth less than a doubtful reading.
+            bars = [lone, *bars] if lone.nm_per_px is not None or not bars else [*bars, lone]
+    return bars
 
 
 # ---------------------------------------------------------------- texts
@@ -148,7 +157,7 @@ def gather_texts(image: Image, engine: OcrEngine, texts: Sequence[TextBox] | Non
         strip = Box(0, int(height * (1 - BOTTOM_SHARE)), width, height)
         found += engine.read(image, region=strip, enlarge=2.0 * zoom)
     if not _clear(found):
-        looks = [(bar, logit) for bar, logit in lone_bars(to_grey(image)) if logit > LONE_LOOK_LOGIT]
+        looks = [(bar, logit) for bar, logit in lone_bars(image) if logit > LONE_LOOK_LOGIT]
         for bar, _ in looks[:MAX_LONE_LOOKS]:
             reach_x, reach_y = int(0.4 * bar.length + 60 / zoom), int(50 / zoom)
             around = Box(int(bar.x0) - reach_x, int(bar.y0) - reach_y, int(bar.x1) + reach_x, int(bar.y1) + reach_y)
@@ -202,16 +211,20 @@ def _weight(reading: Reading) -> float:
 # ---------------------------------------------------------------- bars
 
 
-def candidates(grey: Grey, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
+def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
     """For each length read in the picture its likeliest bar, the surest first."""
     models = match.load_models()
+    views = _planes(image)
     readings = [r for r in text.find_readings(texts) if not _inside(r.box, exclude)][:MAX_READINGS]
     found = []
     for reading in readings:
-        bars = [bar for bar in bars_near(grey, reading) if not _inside(bar.box, exclude)]
-        pairs = match.rank(reading, match.text_ink(grey, reading), bars, models.ranking)
+        pairs: list[Pair] = []
+        for plane in views:
+            bars = [bar for bar in bars_near(plane, reading) if not _inside(bar.box, exclude)]
+            pairs += match.rank(reading, match.text_ink(plane, reading), bars, models.ranking)
         if not pairs:
             continue
+        pairs.sort(key=lambda pair: -pair.logit)
         features = match.confidence_features(pairs, readings)
         logit = float(models.confidence.logit(np.array([features]))[0])
         found.append(Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit)))))
@@ -219,11 +232,44 @@ def candidates(grey: Grey, texts: Sequence[TextBox], exclude: Sequence[Box] = ()
     return found
 
 
-def lone_bars(grey: Grey, exclude: Sequence[Box] = ()) -> list[tuple[Bar, float]]:
+def _planes(image: Image) -> list[Grey]:
+    """The grey image, and for one with colours in it how colourful it is: a red bar on grey is hardly darker."""
+    planes = [to_grey(image)]
+    if image.ndim == 3:
+        chroma = (image.max(axis=2) - image.min(axis=2)).astype(np.uint8)
+        if COLOURED_SHARE[0] <= float(np.mean(chroma >= COLOURED)) <= COLOURED_SHARE[1]:
+            planes.append(chroma)
+    return planes
+
+
+def lone_bars(image: Image, exclude: Sequence[Box] = ()) -> list[tuple[Bar, float]]:
     """Bars of the whole picture, whatever is written near them, the likeliest first, with log-odds."""
-    height, width = grey.shape
-    bars = [bar for bar in bar_search.find_bars(grey) if not _inside(bar.box, exclude)]
-    return match.rank_bars(bars, height, width, match.load_models().bar)
+    height, width = image.shape[:2]
+    found = [bar for plane in _planes(image) for bar in bar_search.find_bars(plane)]
+    return match.rank_bars(
+        [bar for bar in found if not _inside(bar.box, exclude)], height, width, match.load_models().bar
+    )
+
+
+def _lone_bar(image: Image, exclude: Sequence[Box], settings: ScaleBarSettings) -> ScaleBar | None:
+    """The likeliest bar that stands without a text, or None where none looks like one."""
+    ranked = lone_bars(image, exclude)
+    if not ranked:
+        return None
+    features = np.array([match.bar_confidence_features(ranked)])
+    confidence = float(1.0 / (1.0 + np.exp(-match.load_models().bar_confidence.logit(features)[0])))
+    if confidence < settings.threshold:
+        return None
+    bar = ranked[0][0]
+    return ScaleBar(
+        length_px=bar.length,
+        x0=bar.x0,
+        x1=bar.x1,
+        y=bar.y,
+        confidence=confidence,
+        reason="a scale bar without a readable length",
+        bar_box=bar.box,
+    )
 
 
 def bars_near(grey: Grey, reading: Reading) -> list[Bar]:
