@@ -402,9 +402,29 @@ def _find_axes(layout: Layout) -> list[Core]:
             meets = v.y0 - near <= h.y0 <= v.y1 + near and min(abs(h.y0 - v.y1), abs(h.y0 - v.y0)) <= near
             if at_end and meets:
                 boxes.append(bounding_box([h, v]))
-    merged = _merge_overlapping(boxes)
+    merged = [b for b in _merge_overlapping(boxes) if _is_numbered(layout, b)]
     largest = max((b.area for b in merged), default=0)
     return [Core("axes", b) for b in merged if b.area >= LEGEND_AREA * largest]
+
+
+def _is_numbered(layout: Layout, box: Box) -> bool:
+    """Whether numbers or words stand along the left or lower side, as along the axes of a plot."""
+    height, width = layout.shape
+    reach = round(0.1 * layout.size)
+    slack = round(0.02 * layout.size)
+    below = Box(box.x0 - slack, box.y1 - slack // 2, box.x1 + slack, box.y1 + reach)
+    beside = Box(box.x0 - reach, box.y0 - slack, box.x0 + slack // 2, box.y1 + slack)
+    for band in (below, beside):
+        zone = band.intersection(Box(0, 0, width, height))
+        if zone.area == 0:
+            continue
+        part = layout.ink[zone.slices].astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
+        sizes = stats[1:]
+        writing = (sizes[:, 3] >= 4) & (sizes[:, 3] <= 0.06 * layout.size) & (sizes[:, 2] <= 0.12 * layout.size)
+        if int((writing & (sizes[:, 4] >= 6)).sum()) >= 3:
+            return True
+    return False
 
 
 def _strokes(strokes: npt.NDArray[np.uint8], shortest: int, axis: int) -> list[Box]:

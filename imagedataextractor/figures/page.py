@@ -64,7 +64,7 @@ def cut_page(layout: Layout, letters: Sequence[Box] = (), *, complete: bool = Fa
     height, width = layout.shape
     cores = list(layout.blocks) + list(layout.axes)
     cores = _joined(cores)
-    cores += _masses(layout, cores, letters)
+    cores = _joined(cores + _masses(layout, cores, letters), share=0.6)
     areas = [c.box.area for c in cores if c.kind != "mass"]
     page = _Page(
         layout, ink, letters, complete, float(np.median(areas)) if areas else 0.0, _usual_gutter(layout.blocks)
@@ -89,7 +89,7 @@ def _usual_gutter(blocks: Sequence[Core]) -> float:
     return float(np.median(gaps)) if len(gaps) > 1 else 0.0
 
 
-def _joined(cores: Sequence[Core]) -> list[Core]:
+def _joined(cores: Sequence[Core], share: float = 0.3) -> list[Core]:
     """Cores that overlap are one: a picture inside a plot, two frames of the same plot."""
     joined = sorted(cores, key=lambda c: -c.box.area)
     changed = True
@@ -98,7 +98,7 @@ def _joined(cores: Sequence[Core]) -> list[Core]:
         for i, a in enumerate(joined):
             for j in range(i + 1, len(joined)):
                 b = joined[j]
-                if a.box.intersection(b.box).area > 0.3 * min(a.box.area, b.box.area):
+                if a.box.intersection(b.box).area > share * min(a.box.area, b.box.area):
                     joined[i] = Core(a.kind, bounding_box([a.box, b.box]))
                     del joined[j]
                     changed = True
@@ -187,7 +187,9 @@ def _value_of_cut(
     elif not all(sides) or all(c.kind == "mass" for c in cores):
         return None
     value = float(last - first)
-    if letters:
+    if letters and not (lettered[0] and lettered[1]):
+        value *= 0.2  # where letters tell panels apart, they are followed first
+    elif letters:
         value += 0.5 * value * _letter_follows(page, axis, last, letters)
     return value
 
