@@ -146,9 +146,8 @@ def measure_queries(file: Path, particles: int) -> None:
                 began = time.perf_counter()
                 _, rows = store.query(query.sql, parameters)
                 times.append((time.perf_counter() - began) * 1000)
-        print(
-            f"{query.name:<24}{len(rows):>8}{times[0]:>10.1f}{min(times[1:]):>10.1f}  {_scans(file, query.sql, parameters)}"
-        )
+        scans = _scans(file, query.sql, parameters)
+        print(f"{query.name:<24}{len(rows):>8}{times[0]:>10.1f}{min(times[1:]):>10.1f}  {scans}")
 
 
 def _scans(file: Path, sql: str, parameters: dict[str, object]) -> str:

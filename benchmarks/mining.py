@@ -1,0 +1,312 @@
+"""Speed and soundness of bulk runs.
+
+    python benchmarks/mining.py overhead --articles 10000
+    python benchmarks/mining.py rerun --articles 10000
+    python benchmarks/mining.py memory --articles 1000 100000
+    python benchmarks/mining.py workers
+    python benchmarks/mining.py kill --times 30
+
+`overhead` puts articles whose stages cost nothing through the whole machinery: plan, worker
+processes, writing; wall seconds an article. `rerun` goes over a database in which all is done.
+`memory` compares the peak memory of the process that coordinates. `workers` compares one and two
+workers on calls that keep a core busy. `kill` stops the coordinator, then workers, with SIGKILL at
+random moments (fixed seed), resumes, and compares every row with those of an undisturbed run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import platform
+import random
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from imagedataextractor.executors import InlineExecutor, ProcessExecutor, WorkExecutor
+from imagedataextractor.mining import Counts, Outcome, Plan, Unit, mine
+from imagedataextractor.records import (
+    Article,
+    ArticleResult,
+    Box,
+    Figure,
+    FigureResult,
+    Panel,
+    PanelResult,
+    Particle,
+    Run,
+    ScaleBar,
+    Segmentation,
+)
+from imagedataextractor.store import Store, pack
+from imagedataextractor.targets import Target
+
+PARTICLES = 20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    overhead = commands.add_parser("overhead", help="cost of an article whose stages are trivial")
+    overhead.add_argument("--articles", type=int, default=10_000)
+    overhead.add_argument("--workers", type=int, default=2)
+    overhead.add_argument("--db", help="database; a temporary SQLite file if not given")
+    rerun = commands.add_parser("rerun", help="a run over what is finished")
+    rerun.add_argument("--articles", type=int, default=10_000)
+    memory = commands.add_parser("memory", help="peak memory of the coordinator")
+    memory.add_argument("--articles", type=int, nargs="+", default=[1_000, 100_000])
+    commands.add_parser("workers", help="two workers against one")
+    kill = commands.add_parser("kill", help="SIGKILL at random moments, then resume")
+    kill.add_argument("--times", type=int, default=30)
+    kill.add_argument("--seed", type=int, default=0)
+    child = commands.add_parser("child")  # a run in a process of its own, for `memory` and `kill`
+    child.add_argument("--db", required=True)
+    child.add_argument("--articles", type=int, required=True)
+    child.add_argument("--workers", type=int, default=2)
+    child.add_argument("--seconds", type=float, default=0.0)
+    arguments = parser.parse_args()
+    if arguments.command != "child":
+        print(f"{date.today()}, {platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    measures: dict[str, Callable[[argparse.Namespace], None]] = {
+        "overhead": measure_overhead,
+        "rerun": measure_rerun,
+        "memory": measure_memory,
+        "workers": measure_workers,
+        "kill": measure_kill,
+        "child": be_child,
+    }
+    measures[arguments.command](arguments)
+
+
+# ---------------------------------------------------------------- made-up work
+
+
+@dataclass(frozen=True)
+class Targets:
+    """DOIs made as they are asked for."""
+
+    count: int
+
+    def __iter__(self) -> Iterator[Target]:
+        for number in range(self.count):
+            yield Target("doi", f"doi:10.1000/{number}", doi=f"10.1000/{number}")
+
+
+@dataclass(frozen=True)
+class Trivial:
+    """One figure, one panel, a few particles; the same for the same target. ``seconds`` of waiting."""
+
+    seconds: float = 0.0
+
+    def __call__(self, unit: Unit) -> Outcome:
+        if self.seconds:
+            time.sleep(self.seconds)
+        return Outcome(pack(trivial_result(int(unit.target.key.rsplit("/", 1)[1]))))
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Keeps one core busy with what segmentation consists of: products of matrices and filters."""
+
+    rounds: int = 40
+
+    def __call__(self, unit: Unit) -> Outcome:
+        rng = np.random.default_rng(0)
+        for _ in range(self.rounds):
+            np.sort(rng.normal(size=200_000))
+        return Trivial()(unit)
+
+
+def trivial_result(number: int) -> ArticleResult:
+    figure = Figure("Figure 1", "TEM images.")
+    panel = PanelResult(
+        Panel(0, Box(0, 0, 500, 500), "a", "em", 0.99, "TEM"),
+        ScaleBar(100.0, "nm", 50.0, nm_per_px=2.0, confidence=0.9),
+        Segmentation(np.zeros((1, 1), np.int32), np.zeros(0), np.zeros(0), np.zeros(0, bool)),
+        tuple(trivial_particle(label, number) for label in range(1, PARTICLES + 1)),
+    )
+    picture = FigureResult(figure, "Figure 1", "f.png", f"{number:064d}", 500, 500, (panel,))
+    return ArticleResult(
+        Article(f"article-{number}", f"10.1000/{number}", f"Article {number}", figures=(figure,)), (picture,)
+    )
+
+
+def trivial_particle(label: int, number: int) -> Particle:
+    size = 5.0 + (label * 7 + number) % 40
+    square = ((0.0, 0.0), (size, 0.0), (size, size), (0.0, size))
+    particle = Particle(label, 20.0, 30.0, size**2, size, 4 * size, size, size, size, size, 1.0, 0.8, 1.0, 0.0, False,
+                        uncertainty=0.01, score=0.9, contour=square)  # fmt: skip
+    return dataclasses.replace(particle, ecd_nm=2 * size, area_nm2=4 * size**2)
+
+
+def start(store: Store, run_id: str) -> str:
+    store.start_run(Run(run_id, f"2026-01-01T00:00:0{len(run_id) % 10}+00:00", "benchmark", {}, {}, "", 0))
+    return store.digest_of(run_id)
+
+
+def work_through(store: Store, run_id: str, articles: int, work: Any, executor: WorkExecutor) -> Counts:
+    plan = Plan(Targets(articles), store, start(store, run_id))
+    survey = plan.survey()
+    counts = Counts(total=survey.total, skipped=survey.done)
+    if survey.to_do:
+        mine(plan, work, executor, store, run_id, counts=counts)
+    store.finish_run(run_id)
+    return counts
+
+
+# ---------------------------------------------------------------- measures
+
+
+def measure_overhead(arguments: argparse.Namespace) -> None:
+    for name, executor in (("inline", InlineExecutor()), ("processes", ProcessExecutor(arguments.workers))):
+        with tempfile.TemporaryDirectory() as folder, executor:
+            executor.submit(trivial_result, 0).result()  # workers are up
+            with Store.open(arguments.db or f"{folder}/b.db") as store:
+                began, used = time.perf_counter(), time.process_time()
+                work_through(store, f"{name}-{time.time()}", arguments.articles, Trivial(), executor)
+                wall, cpu = time.perf_counter() - began, time.process_time() - used
+        each = 1000 / arguments.articles
+        print(f"{name:<10} {arguments.articles:,} articles: {wall * each:.2f} ms an article "
+              f"({cpu * each:.2f} ms of the coordinator's CPU)")  # fmt: skip
+
+
+def measure_rerun(arguments: argparse.Namespace) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        with Store.open(f"{folder}/b.db") as store:
+            work_through(store, "first", arguments.articles, Trivial(), InlineExecutor())
+        began = time.perf_counter()
+        with Store.open(f"{folder}/b.db") as store:
+            counts = work_through(store, "second", arguments.articles, Trivial(), InlineExecutor())
+        print(f"re-run over {counts.skipped:,} finished articles: {time.perf_counter() - began:.2f} s")
+
+
+def measure_memory(arguments: argparse.Namespace) -> None:
+    first = 0.0
+    for articles in arguments.articles:
+        with tempfile.TemporaryDirectory() as folder:
+            out = run_child(f"{folder}/b.db", articles, workers=1)
+        peak = float(out.split()[-1])
+        first = first or peak
+        print(f"{articles:>9,} articles: peak {peak:.0f} MB ({peak - first:+.0f} MB)")
+
+
+def measure_workers(_: argparse.Namespace) -> None:
+    times = {}
+    for workers in (1, 2):
+        with ProcessExecutor(workers, threads=1) as executor, tempfile.TemporaryDirectory() as folder:
+            for future in [executor.submit(time.sleep, 0.5) for _ in range(workers)]:
+                future.result()
+            with Store.open(f"{folder}/b.db") as store:
+                began = time.perf_counter()
+                work_through(store, "run", 40, Busy(), executor)
+                times[workers] = time.perf_counter() - began
+        print(f"{workers} worker(s): {times[workers]:.1f} s for 40 articles")
+    print(f"two workers against one: {times[1] / times[2]:.2f} times as fast")
+
+
+def measure_kill(arguments: argparse.Namespace) -> None:
+    articles = 80
+    with tempfile.TemporaryDirectory() as folder:
+        with Store.open(f"{folder}/whole.db") as store:
+            work_through(store, "whole", articles, Trivial(), InlineExecutor())
+            expected = every_row(store)
+        moments = random.Random(arguments.seed)
+        for victim, break_it in (("coordinator", kill_coordinator), ("worker", kill_worker)):
+            same = hit = 0
+            for number in range(arguments.times):
+                db = f"{folder}/{victim}-{number}.db"
+                hit += break_it(db, articles, moments)
+                run_child(db, articles, workers=1)
+                with Store.open(db, read_only=True) as store:
+                    same += every_row(store) == expected
+            print(f"{victim} killed {arguments.times} times ({hit} while at work): the same rows {same} times")
+
+
+def kill_coordinator(db: str, articles: int, moments: random.Random) -> bool:
+    """Whether it was still at work."""
+    process = child(db, articles, workers=1, seconds=0.01)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(moments.uniform(0.0, 2.0))
+    at_work = process.poll() is None
+    process.kill()
+    process.communicate()
+    return at_work
+
+
+def kill_worker(db: str, articles: int, moments: random.Random) -> bool:
+    """Whether there was one; the coordinator goes on to the end by itself."""
+    process = child(db, articles, workers=1, seconds=0.01)
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(moments.uniform(0.0, 2.0))
+    workers = children_of(process.pid)
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    return bool(workers)
+
+
+def children_of(pid: int) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            if parent == pid and "resource_tracker" not in (entry / "cmdline").read_text():
+                found.append(int(entry.name))
+        except (OSError, IndexError, ValueError):
+            continue
+    return found
+
+
+def every_row(store: Store) -> list[tuple[Any, ...]]:
+    """All rows without ids, run ids and times."""
+    sql = (
+        "SELECT a.key, a.title, f.label, f.image_sha256, n.panel_index, s.is_current, s.ecd_mean_nm, t.key, t.state, "
+        "p.label, p.x_px, p.area_px, p.ecd_nm, p.accepted, p.contour FROM particles p "
+        "JOIN segmentations s ON s.id = p.segmentation_id JOIN panels n ON n.id = s.panel_id "
+        "JOIN figures f ON f.id = n.figure_id JOIN articles a ON a.id = f.article_id "
+        "JOIN targets t ON t.article_id = a.id ORDER BY a.key, f.label, n.panel_index, p.label"
+    )
+    counts = "SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM figures), (SELECT count(*) FROM panels), \
+        (SELECT count(*) FROM scalebars), (SELECT count(*) FROM targets), (SELECT count(*) FROM failures)"
+    return store.query(sql)[1] + store.query(counts)[1]
+
+
+# ---------------------------------------------------------------- runs in processes of their own
+
+
+def child(db: str, articles: int, *, workers: int, seconds: float = 0.0) -> subprocess.Popen[str]:
+    command = [sys.executable, __file__, "child", "--db", db, "--articles", str(articles), "--workers", str(workers)]
+    return subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True)
+
+
+def run_child(db: str, articles: int, *, workers: int) -> str:
+    process = child(db, articles, workers=workers)
+    out, _ = process.communicate()
+    if process.returncode:
+        sys.exit(f"the run failed with exit code {process.returncode}")
+    return out
+
+
+def be_child(arguments: argparse.Namespace) -> None:
+    executor = ProcessExecutor(arguments.workers, threads=1)
+    with Store.open(arguments.db) as store, executor:
+        print("begun", flush=True)
+        work_through(store, f"{os.getpid()}-{time.time()}", arguments.articles, Trivial(arguments.seconds), executor)
+    print(f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

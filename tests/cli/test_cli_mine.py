@@ -1,0 +1,164 @@
+"""`ide mine`, called as a user calls it."""
+
+from __future__ import annotations
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from imagedataextractor import cli
+from imagedataextractor.cli._mining import Log, Shown, describe, duration
+from imagedataextractor.mining import Counts
+from imagedataextractor.records import Failure
+from imagedataextractor.store import Store
+
+
+@pytest.fixture
+def ide(monkeypatch, capsys, tmp_path):
+    """Run `ide ARGUMENTS`; its exit code, stdout and stderr."""
+    monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("IDE_CONFIG", str(tmp_path / "no-config.toml"))
+    monkeypatch.delenv("IDE_DB", raising=False)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["ide", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two small micrographs with discs, twice the first, and a file that is no picture."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    rng = np.random.default_rng(3)
+    for name in ("a", "b"):
+        image = rng.normal(60, 8, (160, 200)).astype(np.float32)
+        for x, y in rng.integers(25, 135, (6, 2)).tolist():
+            cv2.circle(image, (x, y), 11, 180, -1)
+        cv2.imwrite(str(folder / f"{name}.png"), np.clip(cv2.GaussianBlur(image, (0, 0), 1.2), 0, 255).astype(np.uint8))
+    (folder / "copy-of-a.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "broken.png").write_bytes(b"no picture")
+    return folder
+
+
+def test_a_folder_is_mined_and_a_rerun_does_what_is_missing(ide, pictures, tmp_path):
+    db = tmp_path / "p.db"
+    arguments = ("mine", pictures, "--db", db, "--inline", "--mode", "discriminative", "--nm-per-px", "2")
+    code, out, _ = ide(*arguments, "--dry-run")
+    assert code == 0
+    assert "would do 4" in out
+    assert not db.exists()
+
+    code, out, err = ide(*arguments, "--log", tmp_path / "log.jsonl", "--json")
+    assert code == 1
+    summary = json.loads(out)
+    assert (summary["done"], summary["failed"], summary["state"]) == (3, 1, "failed")
+    assert "broken.png" in err
+    assert "4 targets" in err
+    events = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events if event["event"] != "progress"] == ["started", "failure", "ended"]
+    assert {event["run"] for event in events} == {summary["run"]}
+    with Store.open(str(db), read_only=True) as store:
+        # The copy is the same picture: one article, and segmented once.
+        assert store.query("SELECT count(*) FROM articles WHERE source = 'image'")[1] in ([(2,)], [(3,)])
+        particles = store.query("SELECT count(*) FROM particles")[1]
+        run = store.query("SELECT state, targets_total, targets_done, targets_failed FROM runs")[1]
+        assert run == [("failed", 4, 3, 1)]
+    assert len(list((tmp_path / "cache" / "segmentations").glob("??/*.npz"))) <= 2
+
+    (pictures / "broken.png").unlink()
+    code, out, err = ide(*arguments, "--json")
+    assert code == 0
+    assert (json.loads(out)["done"], json.loads(out)["skipped"]) == (0, 3)
+    assert "3 finished before, passed over" in err
+    with Store.open(str(db), read_only=True) as store:
+        assert store.query("SELECT count(*) FROM particles")[1] == particles
+    assert not list(tmp_path.glob("*-lock"))
+
+
+def test_two_bulk_runs_on_one_database(ide, pictures, tmp_path):
+    db = tmp_path / "p.db"
+    with Store.open(str(db)) as store:
+        lock = store.lock("mine")
+        assert lock.acquire()
+        code, out, err = ide("mine", pictures, "--db", db, "--inline")
+        assert (code, out) == (1, "")
+        assert "another `ide mine` is at work on it" in err
+        lock.release()
+        assert store.lock("mine").acquire()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["mine"], 2, "give one of"),
+        (["mine", "gold-nanoparticles", "--dois", "x"], 2, "give one of"),
+        (["mine", "nonsense"], 1, "gold-nanoparticles"),
+        (["mine", "nowhere.toml"], 1, "no such file"),
+        (["mine", ".", "--inline", "--workers", "2"], 2, "one of --workers"),
+        (["mine", ".", "--dask-resource", "GPU=many"], 2, "NAME=N"),
+        (["mine", "--dois", "/nowhere/list.txt", "--dry-run"], 1, "/nowhere/list.txt"),
+    ],
+)
+def test_mistakes_are_one_line(ide, arguments, code, says, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    got, out, err = ide(*arguments)
+    assert (got, out) == (code, "")
+    assert err.count("\n") == 1
+    assert says in err
+
+
+def test_a_list_of_dois_is_surveyed_without_a_request(ide, tmp_path):
+    (tmp_path / "list.tsv").write_text("doi\ttitle\n10.1000/A\tOne\n10.1000/b\tTwo\n")
+    code, out, _ = ide("mine", "--dois", tmp_path / "list.tsv", "--dry-run", "--json", "--db", tmp_path / "p.db")
+    assert code == 0
+    assert json.loads(out)["first"] == ["doi:10.1000/a", "doi:10.1000/b"]
+
+
+# ---------------------------------------------------------------- progress
+
+
+class Stream:
+    def __init__(self) -> None:
+        self.text = ""
+
+    def write(self, text: str) -> None:
+        self.text += text
+
+    def flush(self) -> None: ...
+
+
+def test_progress_on_a_terminal_is_one_line_and_failures_stand_above_it():
+    stream = Stream()
+    with Shown(Log(None, "r"), stream, terminal=True) as shown:
+        shown.update(Counts(total=10, done=3, failed=1, extracted=4, particles=1234))
+        shown.failed(Failure("articles", "x", "E", "x: not there"))
+    assert stream.text.startswith("\r4/10 (40 %), 4 extracted, 4 written, 1,234 particles, 1 failed")
+    assert "ide: x: not there" in stream.text
+    assert stream.text.count("\n") == 2
+
+
+def test_progress_elsewhere_is_plain_lines():
+    stream = Stream()
+    with Shown(Log(None, "r"), stream, terminal=False) as shown:
+        for done in range(5):
+            shown.update(Counts(total=10, done=done))
+    assert stream.text == "ide: 0/10 (0 %), 0 extracted, 0 written, 0 particles, 0 failed\n"
+
+
+def test_rate_and_time_left():
+    counts = Counts(total=1000, skipped=100, done=200, extracted=200, retrieved=250)
+    assert describe(counts, 2.0) == (
+        "300/1,000 (30 %), 250 retrieved, 200 extracted, 200 written, 0 particles, 0 failed, 120.0/min, 6 min left"
+    )
+    assert [duration(s) for s in (5, 200, 7200, 400_000)] == ["5 s", "3 min", "2 h 0 min", "4 d 15 h"]
