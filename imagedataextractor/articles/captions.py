@@ -8,7 +8,7 @@ against. Every number keeps the span of text it came from.
 
 from __future__ import annotations
 
-import itertools
+import bisect
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +20,9 @@ from imagedataextractor.records import CaptionFacts, ScaleStatement, SizeStateme
 __all__ = ["Segment", "parse_caption", "split_caption"]
 
 Span = tuple[int, int]
+
+#: Characters of a caption that are read; the longest of real articles have some five thousand.
+_MAX_CHARS = 10_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
     CaptionFacts
         Lengths in nm; spans as character offsets into `caption`.
     """
+    caption = caption[:_MAX_CHARS]
     segments = split_caption(caption, label, emphasised=emphasised)
     subcaptions: dict[str, str] = {}
     for segment in segments:
@@ -89,6 +93,7 @@ def split_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
     tuple of Segment
         Empty where the caption names no panels.
     """
+    caption = caption[:_MAX_CHARS]
     text = _Text(caption, _label_end(caption, label))
     markers = _choose_style(text, emphasised)
     return tuple(_segments(text, markers)) if markers else ()
@@ -102,6 +107,8 @@ _ABBREVIATION = re.compile(
     r"min|max|avg|conc|dia|schem|tab|sect|r\.p\.m|a\.u|arb|magn?|etc)|(?-i:(?<![\w.])[A-Z]))$",
     re.IGNORECASE,
 )
+#: Characters before or behind a place that patterns look at.
+_LOOK_BACK = 60
 _STOP = re.compile(r"[.?!]\s+|[.](?=[(A-Z])|;\s*|\s[|/]\s")
 
 
@@ -112,14 +119,27 @@ class _Text:
         self.caption = caption
         self.start = start
         self.brackets = _matched_brackets(caption)
+        self._closed_at = {end for _, end in self.brackets}
+        self._inside = bytearray(len(caption) + 1)
+        for opened, closed in self.brackets:
+            if not self._inside[opened]:  # pairs inside another are covered by it
+                self._inside[opened + 1 : closed] = b"\1" * (closed - opened - 1)
         self.boundaries = [start, *self._stops(), len(caption)]
+        self._sentences = [b for b in self.boundaries if b == start or caption[:b].rstrip()[-1:] != ";"]
+        if self._sentences[-1] != len(caption):
+            self._sentences.append(len(caption))
+
+    def before(self, position: int, start: int | None = None) -> str:
+        """The words just before a position: as many as any pattern looks back."""
+        return self.caption[max(self.start if start is None else start, position - _LOOK_BACK) : position]
 
     def _stops(self) -> Iterator[int]:
         for match in _STOP.finditer(self.caption, self.start):
             if self.in_brackets(match.start()) or match.end() >= len(self.caption):
                 continue
             if match.group().startswith("."):
-                before, after = self.caption[: match.start()], self.caption[match.end() :]
+                before = self.caption[max(0, match.start() - _LOOK_BACK) : match.start()]
+                after = self.caption[match.end() : match.end() + _LOOK_BACK]
                 # "5.(A)" and "profiles.Ten" end a sentence without a space; "Ti0.9" and "e.g." do not.
                 if match.group() == "." and not (before[-1:].isalpha() or before[-1:] in ")]"):
                     continue
@@ -135,23 +155,23 @@ class _Text:
             yield match.end()
 
     def in_brackets(self, position: int) -> bool:
-        return any(start < position < end for start, end in self.brackets)
+        return bool(self._inside[position])
+
+    def closes_bracket(self, position: int) -> bool:
+        return position in self._closed_at
 
     def clause_of(self, position: int) -> Span:
-        for start, end in zip(self.boundaries, self.boundaries[1:], strict=False):
-            if start <= position < end:
-                return start, end
-        return self.boundaries[-2], self.boundaries[-1]
+        return _between_bounds(self.boundaries, position)
 
     def sentence_of(self, position: int) -> Span:
         """As `clause_of`, but semicolons do not end it."""
-        ends = [b for b in self.boundaries if b == self.start or self.caption[:b].rstrip()[-1:] != ";"]
-        if not ends or ends[-1] != len(self.caption):
-            ends.append(len(self.caption))
-        for start, end in itertools.pairwise(ends):
-            if start <= position < end:
-                return start, end
-        return self.start, len(self.caption)
+        return _between_bounds(self._sentences, position)
+
+
+def _between_bounds(bounds: Sequence[int], position: int) -> Span:
+    """The neighbouring two of sorted bounds between which a position lies."""
+    index = min(max(bisect.bisect_right(bounds, position), 1), len(bounds) - 1)
+    return bounds[index - 1], bounds[index]
 
 
 def _matched_brackets(caption: str) -> list[Span]:
@@ -180,8 +200,8 @@ def _label_end(caption: str, label: str | None) -> int:
 
 _DASH = r"[-\u2010-\u2015\u2212~\u223c]"
 _ITEM = r"[A-Za-z](?:\d{1,2})?(?![\w])['\u2032\u2019]?"
-_JOIN = rf"(?:\s*(?:,\s*and\b|,|&|/|\band\b|\bto\b|\bthrough\b|{_DASH})\s*)"
-_GROUP = rf"{_ITEM}(?:{_JOIN}{_ITEM})*"
+_JOIN = rf"(?:\s{{0,3}}(?:,\s*and\b|,|&|/|\band\b|\bto\b|\bthrough\b|{_DASH})\s*)"
+_GROUP = rf"{_ITEM}(?:{_JOIN}{_ITEM}){{0,25}}"
 _ROMAN_ITEM = r"(?:ix|iv|v?i{1,3}|v|x)"
 _ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 _PANEL_WORD = r"(?:(?:panels?|figs?\.|figures?|parts?)\s*(?:S?\d+\s*)?)"
@@ -343,12 +363,12 @@ def _within(marker: _Marker, spans: Sequence[Span]) -> bool:
 
 def _closes_bracket(text: _Text, marker: _Marker) -> bool:
     """Whether the ")" of "a)" closes a bracket opened before it, as in "(black, b)"."""
-    return any(end == marker.end - 1 for _, end in text.brackets)
+    return text.closes_bracket(marker.end - 1)
 
 
 def _may_be_bare(text: _Text, marker: _Marker) -> bool:
     """Whether a letter without brackets stands where a panel's text may begin."""
-    before = text.caption[text.start : marker.start]
+    before = text.before(marker.start)
     return not before.strip() or bool(re.search(r"(?:[.;:,]|[.;,]\s*and|\band)\s*$", before))
 
 
@@ -381,7 +401,7 @@ def _sides(text: _Text) -> list[_Marker]:
 def _opens_clause(text: _Text, marker: _Marker) -> bool:
     start, _ = text.clause_of(marker.start)
     before = text.caption[start : marker.start]
-    return bool(_OPENING.fullmatch(before)) or before.rstrip().endswith(":")
+    return (len(before) <= _LOOK_BACK and bool(_OPENING.fullmatch(before))) or before.rstrip().endswith(":")
 
 
 # ---------------------------------------------------------------- from markers to sub-captions
@@ -391,14 +411,14 @@ def _definitions(text: _Text, markers: Sequence[_Marker]) -> list[_Marker]:
     """Of all markers those that bring a description; the rest point back at a panel already described."""
     home: dict[str, _Marker] = {}
     for marker in markers:
-        pointing = bool(_POINTING.search(text.caption[text.start : marker.start]))
+        pointing = bool(_POINTING.search(text.before(marker.start)))
         for letter in marker.letters:
             known = home.get(letter)
             if known is None or (
                 not pointing
                 and _opens_clause(text, marker)
                 and not _opens_clause(text, known)
-                and _POINTING.search(text.caption[text.start : known.start])
+                and _POINTING.search(text.before(known.start))
             ):
                 home[letter] = marker
     definitions: list[_Marker] = []
@@ -419,7 +439,7 @@ def _definitions(text: _Text, markers: Sequence[_Marker]) -> list[_Marker]:
 
 
 def _points(text: _Text, marker: _Marker) -> bool:
-    return bool(_POINTING.search(text.caption[text.start : marker.start]))
+    return bool(_POINTING.search(text.before(marker.start)))
 
 
 def _details_group(text: _Text, marker: _Marker, home: dict[str, _Marker]) -> bool:
@@ -431,14 +451,14 @@ def _details_group(text: _Text, marker: _Marker, home: dict[str, _Marker]) -> bo
 def _stands_behind(text: _Text, markers: Sequence[_Marker]) -> dict[int, bool]:
     """Clause start → whether its markers stand behind their text ("graphene (A) and copper (B)")."""
     votes: dict[int, int] = {}
-    following = [re.match(r"\s*(\w+\s+\w+)", text.caption[marker.end :]) for marker in markers]
+    following = [re.match(r"\s*(\w+\s+\w+)", text.caption[marker.end : marker.end + _LOOK_BACK]) for marker in markers]
     repeated = {words for words, count in Counter(m[1] for m in following if m).items() if count > 1}
     for marker, words in zip(markers, following, strict=True):
         start, end = text.clause_of(marker.start)
-        before = text.caption[start : marker.start]
-        after = text.caption[marker.end : end]
+        before = text.before(marker.start, start)
+        after = text.caption[marker.end : min(end, marker.end + _LOOK_BACK)]
         vote = 0
-        if _OPENING.fullmatch(before):
+        if marker.start - start <= _LOOK_BACK and _OPENING.fullmatch(before):
             vote -= 3
         elif _LEADS_IN.search(before):
             vote -= 1
@@ -524,15 +544,16 @@ _GENERAL = re.compile(
 _GENERAL_IN_PASSING = re.compile(rf"{_GENERAL.pattern}|(?:the\s+)?scale\s*-?bar\b|magnifications?\b", re.IGNORECASE)
 
 
+_LEADING = re.compile(r"[\s,;:.|)\u2013\u2014-]+|and\b\s*")
+_TRAILING = re.compile(r"(?:[\s,;:.]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the))$")
+
+
 def _trimmed(caption: str, start: int, end: int) -> Span:
     """The span without the punctuation and the conjunctions at its ends."""
-    lead = re.compile(r"[\s,;:.|)\u2013\u2014-]*(?:and\b\s*)?")
-    match = lead.match(caption, start, end)
-    if match:
+    while start < end and (match := _LEADING.match(caption, start, end)):
         start = match.end()
-    tail = re.search(r"(?:[\s,;:.]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the))*$", caption[start:end])
-    if tail:
-        end = start + tail.start()
+    while start < end and (match := _TRAILING.search(caption[max(start, end - 8) : end])):
+        end -= len(match.group())
     return start, max(start, end)
 
 

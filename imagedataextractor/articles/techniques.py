@@ -15,7 +15,7 @@ __all__ = ["EM_TECHNIQUES", "find_techniques", "shows_em"]
 EM_TECHNIQUES = ("SEM", "TEM", "HRTEM", "STEM", "HAADF", "cryo-EM", "EM")
 
 _MICRO = r"micro\s?(?:scop(?:y|ic|e|es|ical)|graphs?|graphy|photographs?|images?)"
-_SPACE = r"[\s\u2010-\u2015-]*"
+_SPACE = r"[\s\u2010-\u2015-]{0,3}"
 
 #: Technique → the words for it. Abbreviations keep their case: "stem" and "sem" are words of other fields.
 _WORDS: dict[str, str] = {
