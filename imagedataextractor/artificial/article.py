@@ -121,7 +121,7 @@ def _figure_plans() -> list[_FigurePlan]:
     gold = _tem(
         (460, 460),
         "a",
-        4,
+        300,
         family="sphere",
         arrangement="scattered",
         median_diameter_px=22.0,
@@ -133,7 +133,7 @@ def _figure_plans() -> list[_FigurePlan]:
     close = _tem(
         (150, 150),
         None,
-        505,
+        504,
         family="rod",
         arrangement="scattered",
         median_diameter_px=46.0,
@@ -170,7 +170,7 @@ def _figure_plans() -> list[_FigurePlan]:
     facets = _sem(
         (420, 560),
         "a",
-        703,
+        702,
         family="octahedron",
         arrangement="overlapping",
         median_diameter_px=64.0,
@@ -194,7 +194,7 @@ def _figure_plans() -> list[_FigurePlan]:
             "nm_per_px": 0.36,
             "scale_bar": "plain",
         },
-        seed=803,
+        seed=804,
     )
     grains = _sem(
         (480, 640),

@@ -250,10 +250,13 @@ def _textures(rng: np.random.Generator) -> list[Floats]:
 
 @dataclass
 class _Placed:
-    """The scene: whose particle each pixel shows, its height, its mass-thickness, and whole areas."""
+    """The scene: whose particle each pixel shows, its height, the relief on it, its mass-thickness, its
+    tone, and the particles' whole areas.
+    """
 
     labels: npt.NDArray[np.int32]
     height: Floats
+    relief: Floats
     thickness: Floats
     tone: Floats
     areas: list[int]
@@ -261,7 +264,7 @@ class _Placed:
     @classmethod
     def nothing(cls, shape: tuple[int, int]) -> _Placed:
         zeros = np.zeros(shape, np.float32)
-        return cls(np.zeros(shape, np.int32), zeros, zeros.copy(), np.ones(shape, np.float32), [])
+        return cls(np.zeros(shape, np.int32), zeros, zeros.copy(), zeros.copy(), np.ones(shape, np.float32), [])
 
 
 @dataclass(frozen=True)
@@ -312,6 +315,7 @@ def _place(
     hollow = kind != "sem" and rng.random() < 0.15
     shell = float(rng.uniform(0.1, 0.4))
     core = float(rng.choice([0.0, 0.3, 2.0]))
+    banded = bool(rng.random() < 0.2)
     centres: list[tuple[float, float, float]] = []
     for index, radius in enumerate(radii):
         chosen = kinds[int(rng.integers(len(kinds)))]
@@ -319,7 +323,7 @@ def _place(
         for _ in range(habit.tries):
             seat = seats[index] if index < len(seats) else None
             y, x = _seat(rng, shape, habit.near, radius, centres, seat)
-            inside = (hollow, shell, core) if kind != "sem" else None
+            inside = (hollow, shell, core, banded) if kind != "sem" else None
             if _settle(placed, solid, (y, x), radius, habit, rng, tone_spread, density_spread, inside):
                 centres.append((y, x, radius))
                 break
@@ -410,7 +414,7 @@ def _settle(
     rng: np.random.Generator,
     tone_spread: float,
     density_spread: float,
-    inside: tuple[bool, float, float] | None,
+    inside: tuple[bool, float, float, bool] | None,
 ) -> bool:
     """Put a particle where it was proposed, unless it overlaps others more than its habit allows."""
     height, width = placed.labels.shape
@@ -440,19 +444,32 @@ def _settle(
     placed.areas.append(int(solid.mask.sum()))
     labels[higher] = len(placed.areas)
     placed.height[there][higher] = surface[higher]
+    placed.relief[there][higher] = solid.relief[here][higher]
     placed.tone[there][higher] = np.float32(np.exp(rng.normal(0, tone_spread)))
     if inside is None:
         return True
     thickness = (top - solid.bottom[here]) / np.float32(radius)
-    hollow, shell, core = inside
+    hollow, shell, core, banded = inside
     if hollow:
         cavity = np.maximum(thickness - np.float32(2 * shell), 0)
         off = (rng.uniform(-0.5, 0.5, 2) * shell * radius).astype(int)
         cavity = np.minimum(np.roll(cavity, (int(off[0]), int(off[1])), (0, 1)), np.maximum(thickness, 0))
         thickness = thickness - cavity * np.float32(1 - core)
+    thickness += solid.relief[here] / np.float32(radius)
     thickness *= np.float32(np.exp(rng.normal(0, density_spread)))
+    if banded and rng.random() < 0.6:
+        thickness = thickness * _bands(rng, mask.shape, radius)
     placed.thickness[there][mask] += thickness[mask]
     return True
+
+
+def _bands(rng: np.random.Generator, shape: tuple[int, ...], radius: float) -> Floats:
+    """Twins and bend contours: straight dark and light bands across a crystal."""
+    angle, wave = rng.uniform(0, 2 * np.pi), rng.uniform(0.4, 3.0) * radius
+    y, x = np.ogrid[: shape[0], : shape[1]]
+    phase = (x * np.cos(angle) + y * np.sin(angle)) * (2 * np.pi / wave) + rng.uniform(0, 2 * np.pi)
+    sharp = rng.uniform(1.0, 6.0)
+    return np.asarray(1 + rng.uniform(0.1, 0.5) * np.tanh(sharp * np.sin(phase)), np.float32)
 
 
 def _visible_regions(placed: _Placed) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
@@ -473,7 +490,31 @@ def _visible_regions(placed: _Placed) -> tuple[npt.NDArray[np.int32], npt.NDArra
     table = np.zeros(len(sizes), np.int32)
     table[largest[keep]] = np.arange(1, len(keep) + 1, dtype=np.int32)
     hidden = np.asarray(seen[keep] < 0.98 * whole[keep])
+    _give_away_slivers(regions, labels, table)
     return table[regions], hidden
+
+
+def _give_away_slivers(
+    regions: npt.NDArray[np.int64], labels: npt.NDArray[np.int32], table: npt.NDArray[np.int32]
+) -> None:
+    """Let what is left of dropped pieces belong to what surrounds most of each, as it seems to the eye.
+
+    Changes `table`, which tells the final label of every region.
+    """
+    dropped = np.pad((labels > 0) & (table[regions] == 0), 1)
+    framed = np.pad(regions, 1)
+    flat, pixels = framed.ravel(), np.flatnonzero(dropped)
+    owners, around = [], []
+    for step in (1, -1, framed.shape[1], -framed.shape[1]):
+        outside = ~dropped.ravel()[pixels + step]
+        owners.append(flat[pixels[outside]])
+        around.append(table[flat[pixels[outside] + step]].astype(np.int64))
+    if not pixels.size:
+        return
+    size = int(table.max()) + 1
+    pairs, counts = np.unique(np.concatenate(owners) * size + np.concatenate(around), return_counts=True)
+    order = np.argsort(counts, kind="stable")  # the commonest neighbour of a region is written last
+    table[pairs[order] // size] = pairs[order] % size
 
 
 # ---------------------------------------------------------------- light
@@ -484,7 +525,7 @@ def _light_scanning(rng: np.random.Generator, placed: _Placed, textures: list[Fl
     shape = placed.labels.shape
     covered = placed.labels > 0
     ground, floor = _substrate(rng, shape)
-    surface = np.where(covered, placed.height, ground).astype(np.float32)
+    surface = np.where(covered, placed.height + placed.relief, ground).astype(np.float32)
     surface += _dust(rng, shape, placed)
     size = float(np.sqrt(np.median(placed.areas))) if placed.areas else 0.0
     soft = rng.uniform(0.5, 0.9) if rng.random() < 0.5 else 0.6 + size * rng.uniform(0.005, 0.03)
@@ -779,7 +820,7 @@ def _cut_out(
     if not hidden.any():
         return labels, np.arange(int(labels.max()), dtype=np.int64)
     before = np.bincount(labels.ravel())
-    cut = _Placed(np.where(hidden, 0, labels), *(np.zeros(1, np.float32),) * 3, list(before[1:]))
+    cut = _Placed(np.where(hidden, 0, labels), *(np.zeros(1, np.float32),) * 4, list(before[1:]))
     renewed, _ = _visible_regions(cut)
     present = renewed > 0
     table = np.zeros(int(renewed.max()) + 1, np.int64)

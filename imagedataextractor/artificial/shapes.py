@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -36,11 +37,14 @@ FAMILIES: dict[str, float] = {
 
 @dataclass(frozen=True)
 class Solid:
-    """One particle: surfaces in pixels above and below its centre, and the mask they are defined on."""
+    """One particle: its ideal surfaces, in pixels above and below its centre, the mask they are defined on,
+    and the relief that roughness and pits add to the upper one.
+    """
 
     mask: npt.NDArray[np.bool_]
     top: Floats
     bottom: Floats
+    relief: Floats
 
 
 @dataclass(frozen=True)
@@ -139,19 +143,22 @@ def draw_solid(rng: np.random.Generator, species: Species, radius: float, textur
         stretch = _outline(rng, x, y, species.irregularity)
         x, y = x * stretch, y * stretch
     if species.family == "flower":
-        swell = 1 - np.float32(0.6 * species.roughness) * bump
+        petals = cv2.GaussianBlur(bump, (0, 0), max(0.5, 0.04 * radius))
+        swell = 1 - np.float32(0.6 * species.roughness) * petals
         x, y = x * swell, y * swell
     top, bottom = _SURFACES[species.family](rng, x, y, aspect, species)
     mask = top > bottom
-    if species.roughness:
-        top = top + np.float32(species.roughness) * bump
+    if species.family == "flower":  # its outline as a person would draw it, without every hair
+        mask = cv2.medianBlur(mask.astype(np.uint8), min(2 * int(0.06 * radius) + 3, 63)) > 0
+        thin = mask & (top <= bottom)
+        top, bottom = np.where(thin, np.float32(0.02), top), np.where(thin, np.float32(-0.02), bottom)
+    relief = np.float32(species.roughness) * bump
     for _ in range(species.pits):
         px, py = rng.uniform(-0.8, 0.8, 2)
         size = rng.uniform(0.1, 0.3)
-        depth = 0.6 * np.clip(1.4 - np.hypot(x - px, y - py) / size, 0, 1)
-        top = np.where(mask, np.maximum(top - depth, bottom), top)
+        relief = np.minimum(relief, -0.6 * np.clip(1.4 - np.hypot(x - px, y - py) / size, 0, 1))
     scale = np.float32(radius)
-    return Solid(mask, (top * scale).astype(np.float32), (bottom * scale).astype(np.float32))
+    return Solid(mask, *(np.asarray(part * scale, np.float32) for part in (top, bottom, relief)))
 
 
 def _cut(rng: np.random.Generator, texture: Floats, shape: tuple[int, ...]) -> Floats:
@@ -232,12 +239,24 @@ _OCTAHEDRON = np.array([[i, j, k] for i in (-1, 1) for j in (-1, 1) for k in (-1
 
 
 def _cube(rng: np.random.Generator, x: Floats, y: Floats, aspect: float, species: Species) -> tuple[Floats, Floats]:
+    if species.texture == 1 and species.lies_flat:  # edges and corners worn round
+        return _rounded_box(rng, x, y, 0.88 * float(np.sqrt(aspect)), 0.88 / float(np.sqrt(aspect)))
     sides = np.array([1, 1, aspect])[rng.permutation(3)] * 0.86
     normals, distances = _CUBE, np.repeat(sides, 2)
     if species.texture >= 2:  # corners cut off
         cut = float(rng.uniform(0.8, 0.95)) * float(np.linalg.norm(sides))
         normals, distances = np.vstack([_CUBE, _OCTAHEDRON]), np.concatenate([distances, np.full(8, cut)])
     return _facets(rng, x, y, normals, distances, species.lies_flat)
+
+
+def _rounded_box(rng: np.random.Generator, x: Floats, y: Floats, length: float, width: float) -> tuple[Floats, Floats]:
+    """A superellipsoid: between a ball (exponent 2) and a box (many)."""
+    u, v = _turned(rng, x, y)
+    power = np.float32(rng.uniform(3.0, 7.0))
+    filled = np.abs(u / np.float32(length)) ** power + np.abs(v / np.float32(width)) ** power
+    z = np.float32(width) * np.maximum(1 - filled, 0) ** (1 / power)
+    z = np.where(filled < 1, np.maximum(z, np.float32(1e-3)), np.float32(-1.0))
+    return z, -z
 
 
 def _octahedron(
