@@ -36,8 +36,8 @@ ELSEVIER = (
     b'xmlns:ce="http://www.elsevier.com/xml/common/dtd"><coredata><eid>1-s2.0-S1</eid></coredata><objects>'
     b'<object ref="gr1" category="high" mimetype="image/jpeg">https://api.elsevier.com/x-gr1_lrg.jpg</object>'
     b"</objects><originalText><ce:figure><ce:label>Fig. 1</ce:label><ce:caption><ce:simple-para>TEM images of (a) rods "
-    b'and (b) cubes. Scale bars: 50 nm.</ce:simple-para></ce:caption><ce:link locator="gr1"/></ce:figure></originalText>'
-    b"</full-text-retrieval-response>"
+    b'and (b) cubes. Scale bars: 50 nm.</ce:simple-para></ce:caption><ce:link locator="gr1"/></ce:figure>'
+    b"</originalText></full-text-retrieval-response>"
 )
 #: Pieces of text that leave a document well-formed.
 WORDS = (
