@@ -28,8 +28,8 @@ Floats = npt.NDArray[np.float32]
 
 #: Shortest bar that is looked for, px. Shorter ones cannot give a scale to 5 %.
 MIN_LENGTH_PX = 13
-#: … and as a share of the picture's width: in a large picture the strokes of letters are longer than that.
-MIN_LENGTH_SHARE = 0.015
+#: Width to which a larger picture is reduced for the search, about, px.
+SEARCH_WIDTH_PX = 900
 #: A solid bar is at least this much longer than thick.
 MIN_ASPECT = 1.9
 #: Thickest bar, as a share of the picture's height.
@@ -130,6 +130,10 @@ class _Strip:
     polarity: int
     extent: float
 
+    def times(self, factor: int) -> _Strip:
+        """The strip in a picture `factor` times as large."""
+        return replace(self, x0=self.x0 * factor, x1=self.x1 * factor, y0=self.y0 * factor, y1=self.y1 * factor)
+
 
 def find_bars(grey: Grey) -> list[Bar]:
     """All strips of a picture that may be solid bars, measured; no order.
@@ -138,24 +142,31 @@ def find_bars(grey: Grey) -> list[Bar]:
     ----------
     grey : uint8 array, shape (H, W)
     """
-    height, width = grey.shape
-    shortest = max(MIN_LENGTH_PX, round(MIN_LENGTH_SHARE * width))
+    # A large picture is searched reduced, and only measured at its own resolution.
+    factor = max(1, round(grey.shape[1] / SEARCH_WIDTH_PX))
+    small = grey
+    if factor > 1:
+        columns, rows = max(1, grey.shape[1] // factor), max(1, grey.shape[0] // factor)
+        whole = grey[: rows * factor, : columns * factor]
+        small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8)
+    height, width = small.shape
+    shortest = MIN_LENGTH_PX
     if width < shortest + 2 or height < 3:
         return []
     strips: list[_Strip] = []
     for polarity in (1, -1):
-        signed = grey if polarity > 0 else 255 - grey
+        signed = small if polarity > 0 else 255 - small
         for level in LEVELS:
             strips += _strips((signed >= level).astype(np.uint8), polarity, shortest)
         for size in THIN_PX:
-            kernel = np.ones((size, 1), np.uint8)
-            thin = cv2.subtract(signed, cv2.morphologyEx(signed, cv2.MORPH_OPEN, kernel))
+            opened = cv2.morphologyEx(signed, cv2.MORPH_OPEN, np.ones((size, 1), np.uint8))
+            thin = cv2.subtract(signed, opened)
             for contrast in THIN_CONTRASTS:
                 strips += _strips((thin >= contrast).astype(np.uint8), polarity, shortest)
     strips.sort(key=lambda s: -(s.extent + min(s.x1 - s.x0, 100) / 100))
     bars: list[Bar] = []
     for strip in _distinct(strips)[:MAX_CANDIDATES]:
-        bar = _measure(grey, strip)
+        bar = _measure(grey, strip.times(factor))
         if bar is not None:
             bars.append(bar)
     return [replace(bar, inner=_is_inner(bar, bars)) for bar in bars]
@@ -490,6 +501,13 @@ def _as_ruler(
     x0, x1 = float(first + ks.min() * step), float(first + ks.max() * step)
     y0, y1 = float(np.median(tops)), float(np.median(tops + heights))
     seen = int(ks.max() - ks.min()) + 1
+    # A ruler that runs out of the picture on one side, with a stroke or two missing, is a whole one cut.
+    missing = WHOLE_RULER - seen
+    off_left, off_right = x0 - step < 1.0, x1 + step > width - 1.0
+    cut = missing > 0 and (off_left or off_right)
+    if 0 < missing <= 2 and off_left != off_right:
+        x0, x1 = (x0 - missing * step, x1) if off_left else (x0, x1 + missing * step)
+        seen = WHOLE_RULER
     residual = float(np.std(hits - first - ks * step))
     return Bar(
         x0=x0,
@@ -504,8 +522,8 @@ def _as_ruler(
         flatness=residual,
         ends=1.0,
         clarity=1.0,
-        extent=len(hits) / seen,
+        extent=len(hits) / WHOLE_RULER,
         at_border=False,
-        cut=seen < WHOLE_RULER and (x0 - step < 0 or x1 + step > width),
+        cut=cut,
         strokes=seen,
     )

@@ -74,6 +74,8 @@ PAIR_FEATURES = (
     "whole_ruler",
     "aspect",
     "inner",
+    "ragged",
+    "box_strip",
 )
 
 CONFIDENCE_FEATURES = (
@@ -230,6 +232,10 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
     overlap = max(0.0, min(bar.x1, box.x1) - max(bar.x0, box.x0)) / min(bar.length, width)
     length_ratio = float(np.log(bar.length / width))
     thickness_ratio = float(np.log(max(bar.thickness, 0.5) / height))
+    # A strip of the box that the text stands in has the ground's level and letters for one of its edges.
+    near_ground = abs(bar.level - ink.ground) < 0.15 * abs(ink.level - ink.ground) + 6
+    like_ground = float(bar.form == "solid" and bar.polarity != ink.polarity and near_ground)
+    ragged = max(0.0, 0.75 - bar.edge_share)
     return [
         float(bar.polarity == ink.polarity),
         abs(bar.level - ink.level) / 255.0,
@@ -251,8 +257,7 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         min(bar.flatness / max(bar.contrast, 8.0), 1.0),
         min(bar.ends, 1.0),
         bar.clarity,
-        # A strip of the box that the text stands in, or of the ground between letters and edge.
-        float(bar.form == "solid" and abs(bar.level - ink.ground) < 0.15 * abs(ink.level - ink.ground) + 6),
+        like_ground,
         bar.extent,
         abs(bar.level - 127.5) / 127.5,
         float(bar.at_border),
@@ -262,6 +267,8 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.form == "ruler" and bar.strokes == 11),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
         float(bar.inner),
+        ragged,
+        ragged * like_ground,
     ]
 
 

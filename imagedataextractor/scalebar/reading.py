@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,14 @@ MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
 MAX_VOTES = 3
 #: Zooms of the second looks; what most of them read is kept.
 VOTE_ZOOMS = (1.5, 2.0, 3.0, 4.0)
+#: Log-odds of a pair from which no other plane of the picture is searched.
+CLEAR_LOGIT = 2.0
+#: Log-odds, at most, of a ruler that is not whole: how many intervals its number stands for is not known.
+INCOMPLETE_RULER_LOGIT = -1.0
+#: A text of which less than this share of the second looks agreed, and the log-odds it is then given, at most.
+SPLIT_VOTE, SPLIT_VOTE_LOGIT = 0.42, -0.5
+#: Two bars in one panel disagree beyond this share.
+RIVAL = 0.06
 #: Difference between a pixel's strongest and weakest channel from which it is coloured, and the share
 #: of such pixels in a micrograph with a coloured bar: some, but not a picture that is coloured all over.
 COLOURED, COLOURED_SHARE = 60, (2e-4, 0.2)
@@ -131,6 +139,7 @@ def scale_bars_of(
     """All scale bars of an image whose texts are known, the surest first."""
     settings = settings or ScaleBarSettings()
     bars = [_as_scale_bar(c, settings) for c in candidates(image, texts, exclude)]
+    bars = _without_rivals(bars)
     if not any(bar.nm_per_px is not None for bar in bars):
         lone = _lone_bar(image, exclude, settings)
         if lone is not None:
@@ -138,6 +147,17 @@ def scale_bars_of(
             # A length from the caption is a scale; a bar without any is worth less than a doubtful reading.
             bars = [lone, *bars] if lone.nm_per_px is not None or not bars else [*bars, lone]
     return bars
+
+
+def _without_rivals(bars: list[ScaleBar]) -> list[ScaleBar]:
+    """Bars of which two trusted ones give different scales lose both: one is an inset's, and which is not known."""
+    trusted = [bar for bar in bars if bar.nm_per_px is not None]
+    scales = [bar.nm_per_px for bar in trusted if bar.nm_per_px is not None]
+    if not scales or max(scales) <= (1 + RIVAL) * min(scales):
+        return bars
+    shown = " and ".join(f"{b.value:g} {b.unit} over {b.length_px:.0f} px" for b in trusted)
+    reason = f"conflict: several scale bars disagree ({shown})"
+    return [replace(bar, nm_per_px=None, reason=reason) if bar.nm_per_px is not None else bar for bar in bars]
 
 
 # ---------------------------------------------------------------- texts
@@ -214,12 +234,14 @@ def _weight(reading: Reading) -> float:
 def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
     """For each length read in the picture its likeliest bar, the surest first."""
     models = match.load_models()
-    views = _planes(image)
+    planes = _planes(image)
     readings = [r for r in text.find_readings(texts) if not _inside(r.box, exclude)][:MAX_READINGS]
     found = []
     for reading in readings:
         pairs: list[Pair] = []
-        for plane in views:
+        for plane in planes:
+            if pairs and pairs[0].logit > CLEAR_LOGIT:
+                break
             bars = [bar for bar in bars_near(plane, reading) if not _inside(bar.box, exclude)]
             pairs += match.rank(reading, match.text_ink(plane, reading), bars, models.ranking)
         if not pairs:
@@ -227,6 +249,11 @@ def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = 
         pairs.sort(key=lambda pair: -pair.logit)
         features = match.confidence_features(pairs, readings)
         logit = float(models.confidence.logit(np.array([features]))[0])
+        best = pairs[0].bar
+        if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
+            logit = min(logit, INCOMPLETE_RULER_LOGIT)
+        if reading.score < SPLIT_VOTE:
+            logit = min(logit, SPLIT_VOTE_LOGIT)
         found.append(Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit)))))
     found.sort(key=lambda c: -c.confidence)
     return found
