@@ -1,13 +1,17 @@
 """How a contour is kept in a particle row: compactly, and without loss.
 
-A blob is one format byte and then the vertices as pairs (x, y), little-endian, in panel pixels:
+A blob is one format byte and then the vertices in panel pixels, little-endian:
 
-====  ==============================================================
-0x01  int16, in half pixels: outlines that run along pixel centres or edges, the usual case
-0x02  float32, in pixels: anything else
-====  ==============================================================
+====  ============================================================================================
+0x01  pairs (x, y), int16, in half pixels
+0x02  pairs (x, y), float32, in pixels
+0x03  the first vertex as a pair, int16, in pixels; then int8 runs, alternately along x and along y,
+      from each vertex to the next, the last back to the first left out
+0x04  as 0x03, beginning along y
+====  ============================================================================================
 
-so that ``numpy.frombuffer(blob[1:], "<i2").reshape(-1, 2) / 2`` reads the first kind.
+An outline that follows the edges of pixels turns at every vertex by a right angle: 0x03 and 0x04
+keep it in a byte a vertex.
 """
 
 from __future__ import annotations
@@ -20,9 +24,9 @@ import numpy.typing as npt
 
 __all__ = ["decode_contour", "encode_contours"]
 
-_HALF_PIXELS = b"\x01"
-_FLOATS = b"\x02"
+_HALF_PIXELS, _FLOATS, _RUNS_FROM_X, _RUNS_FROM_Y = b"\x01", b"\x02", b"\x03", b"\x04"
 _INT16 = np.iinfo(np.int16)
+_LONGEST_RUN = 127
 
 
 def encode_contours(contours: Sequence[Sequence[tuple[float, float]]]) -> list[bytes | None]:
@@ -31,16 +35,22 @@ def encode_contours(contours: Sequence[Sequence[tuple[float, float]]]) -> list[b
     Parameters
     ----------
     contours : sequence of sequences of (x, y)
-        Vertices in pixels. All contours of one call share one format.
+        Vertices in pixels.
     """
     lengths = [len(contour) for contour in contours]
     flat = np.fromiter(chain.from_iterable(chain.from_iterable(contours)), dtype=np.float64, count=2 * sum(lengths))
     halves = flat * 2.0
     rounded = np.rint(halves)
-    fits = flat.size > 0 and bool(
+    is_half = flat.size > 0 and bool(
         np.array_equal(halves, rounded) and rounded.min() >= _INT16.min and rounded.max() <= _INT16.max
     )
-    mark, packed = (_HALF_PIXELS, rounded.astype("<i2")) if fits else (_FLOATS, flat.astype("<f4"))
+    if not is_half:
+        return _pairs(_FLOATS, flat.astype("<f4"), lengths)
+    blobs = _pairs(_HALF_PIXELS, rounded.astype("<i2"), lengths)
+    return _with_runs(blobs, flat.reshape(-1, 2), np.array(lengths))
+
+
+def _pairs(mark: bytes, packed: npt.NDArray[np.generic], lengths: Sequence[int]) -> list[bytes | None]:
     data = packed.tobytes()
     stride = 2 * packed.itemsize
     blobs: list[bytes | None] = []
@@ -49,6 +59,34 @@ def encode_contours(contours: Sequence[Sequence[tuple[float, float]]]) -> list[b
         end = start + length * stride
         blobs.append(mark + data[start:end] if length else None)
         start = end
+    return blobs
+
+
+def _with_runs(
+    blobs: list[bytes | None], points: npt.NDArray[np.float64], lengths: npt.NDArray[np.intp]
+) -> list[bytes | None]:
+    """The blobs, those of right-angled outlines in their shorter form."""
+    ends = np.cumsum(lengths)
+    starts = ends - lengths
+    steps = np.diff(points, axis=0)
+    runs = steps.sum(axis=1)
+    along_x = steps[:, 0] != 0
+    inner = np.ones(len(steps), bool)  # steps that do not lead from one contour into the next
+    inner[ends[:-1][(ends[:-1] > 0) & (ends[:-1] < len(points))] - 1] = False
+    odd = (along_x == (steps[:, 1] != 0)) | (np.abs(runs) > _LONGEST_RUN)
+    odd[1:] |= inner[:-1] & (along_x[1:] == along_x[:-1])
+    whole = (points == np.rint(points)).all(axis=1)
+    spoilt = np.concatenate([np.flatnonzero(odd & inner), np.flatnonzero(~whole)])
+    regular = np.ones(len(lengths), bool)
+    regular[np.searchsorted(ends, spoilt, side="right")] = False
+    regular &= lengths >= 2
+    data = np.where(np.abs(runs) <= _LONGEST_RUN, runs, 0).astype(np.int8).tobytes()
+    first = points.astype("<i2").tobytes()
+    marks = [_RUNS_FROM_X if begins else _RUNS_FROM_Y for begins in np.append(along_x, False).tolist()]
+    for index, start, end in zip(
+        np.flatnonzero(regular).tolist(), starts[regular].tolist(), ends[regular].tolist(), strict=True
+    ):
+        blobs[index] = marks[start] + first[4 * start : 4 * start + 4] + data[start : end - 1]
     return blobs
 
 
@@ -62,9 +100,17 @@ def decode_contour(blob: bytes | memoryview | None) -> npt.NDArray[np.float64]:
     """
     if not blob:
         return np.empty((0, 2))
-    data = bytes(blob)
-    if data[:1] == _HALF_PIXELS:
-        return np.frombuffer(data[1:], "<i2").reshape(-1, 2) / 2.0
-    if data[:1] == _FLOATS:
-        return np.frombuffer(data[1:], "<f4").reshape(-1, 2).astype(np.float64)
-    raise ValueError(f"a contour of unknown format {data[0]:#04x}")
+    mark, data = bytes(blob[:1]), bytes(blob[1:])
+    if mark == _HALF_PIXELS:
+        return np.frombuffer(data, "<i2").reshape(-1, 2) / 2.0
+    if mark == _FLOATS:
+        return np.frombuffer(data, "<f4").reshape(-1, 2).astype(np.float64)
+    if mark in (_RUNS_FROM_X, _RUNS_FROM_Y):
+        runs = np.frombuffer(data[4:], np.int8)
+        steps = np.zeros((len(runs) + 1, 2))
+        steps[0] = np.frombuffer(data[:4], "<i2")
+        first = 0 if mark == _RUNS_FROM_X else 1
+        steps[1::2, first] = runs[0::2]
+        steps[2::2, 1 - first] = runs[1::2]
+        return np.cumsum(steps, axis=0)
+    raise ValueError(f"a contour of unknown format {mark!r}")

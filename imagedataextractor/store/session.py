@@ -44,6 +44,10 @@ LOCK_TIMEOUT_S = 30.0
 #: Page cache of a SQLite connection, KiB; enough to keep the inner pages of every index in memory.
 _SQLITE_CACHE_KIB = 65_536
 
+#: Page of a new SQLite file, bytes. Particle rows take half a kilobyte: in larger pages fewer of them
+#: are the first of theirs, which makes writing a quarter faster (benchmarks/store.py).
+_SQLITE_PAGE_BYTES = 16_384
+
 #: Any number will do for PostgreSQL's advisory locks, so long as it is ours: "ide", then a purpose.
 _MIGRATION_LOCK = 0x696465_01
 
@@ -124,6 +128,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Transactions are begun by hand below: Python's own way begins them too late to be safe.
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA page_size = {_SQLITE_PAGE_BYTES}")  # of a new file; an older one keeps its own
     # A file that is being made by another process is locked for a moment, and changing the
     # journal does not wait for the lock by itself: hence only where it is not WAL already.
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
