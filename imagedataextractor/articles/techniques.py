@@ -27,7 +27,7 @@ _WORDS: dict[str, str] = {
     rf"|(?i:transmission{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo))|\bXTEM\b|\bHR-TEMs?\b|\bHRTEM\w?\b",
     "SEM": rf"(?<![\w±])(?:FE|FEG|HR|E|BSE|BS|SE|cryo|Cryo|FIB|LV|VP|CL|UHR|XHR|EDX?|EDS)?{_SPACE}(?:FE)?SEMs?\b"
     rf"|\b(?:FE|HR|FEG|UHR|BSE)SEMs?\b|(?i:scanning{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo|beam))"
-    r"|(?i:secondary\s+electron\s+(?:image|micro))|(?i:back\s?-?scatter(?:ed)?[\s-]+electron(?!\s+diffraction))"
+    r"|(?i:secondary\s+electron\s+(?:image|micro))|(?i:back\s?-?scatter(?:ed|ing)?[\s-]+(?:electron(?!\s+diffraction)|images?\b|micro))"
     r"|\bBSE\b(?=\s+(?:image|micro))|\bSEI\b(?=\s+(?:image|micro)s?\s+of\s+SEM)",
     "cryo-EM": rf"(?i:\bcryo{_SPACE}EM\b|\bcryo{_SPACE}electron\b)",
     "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)"
@@ -83,13 +83,25 @@ _DRAWN = re.compile(
     r"modell?ed|calculated|configuration)\b",
     re.IGNORECASE,
 )
+#: A clause that opens with a quantity and ends before a technique's name: "Size distribution of gold by".
+_QUANTITY_BY = re.compile(
+    r"\W*(?:(?!and\b|with\b)[\w-]+\s+){0,3}?(?:distributions?|histograms?|sizes?|diameters?|thickness(?:es)?)\b"
+    r"[^,]*\b(?:by|from|using|via)\s+(?:the\s+|an?\s+)?(?:\w+\s+)?\(?$",
+    re.IGNORECASE,
+)
 _NOT_THE_PICTURE = re.compile(
     r"^\W*(?:grids?|holders?|stage|chamber|specimen\s+holder|samples?\s+preparation|stubs?|setup|set-up|instrument|"
     r"system|column|cells?\b(?!\s+(?:image|micro)))",
     re.IGNORECASE,
 )
 #: Words for micrographs that leave the microscope unsaid.
-_UNNAMED = re.compile(r"\b(?:micro\s?graphs?|micro-?photographs?|photomicrographs?|nano\s?graphs?)\b", re.IGNORECASE)
+_UNNAMED = re.compile(
+    r"\b(?:micro\s?graphs?|micro-?photographs?|photomicrographs?|nano\s?graphs?|fractographs?|fracture[d]?\s+surfaces?|"
+    r"lattice\s+(?:fringes?|images?)|(?:surface|fracture|cross[\s-]?section(?:al)?|particles?|powders?|grain)\s+"
+    r"(?:morpholog(?:y|ies)|micro-?structures?)|(?:elemental|element|EDS|EDX|chemical)\s+(?:distribution\s+)?"
+    r"(?:mapping|maps?)\s*(?:images?)?)\b",
+    re.IGNORECASE,
+)
 _OTHER_MICROSCOPE = re.compile(
     r"\b(?:optical|light|fluorescen\w+|confocal|polari[sz]\w+|AFM|STM|atomic\s+force|tunnel\w*|X-?ray|phase[\s-]contrast|"
     r"metallograph\w*|Raman|DIC|digital|stereo\w*|ultrasound|acoustic|two-photon|super-resolution|STORM|histolog\w*|stain\w*|H&E|"
@@ -158,7 +170,7 @@ def _is_shown(caption: str, mention: re.Match[str]) -> bool:
         return False
     if re.search(r"\b(?:shown|insets?)\b", after):
         return True
-    return not (_DERIVED.search(before) and _QUANTITY.search(before))
+    return not (_DERIVED.search(before) and _QUANTITY.search(before)) and not _QUANTITY_BY.match(before)
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

@@ -31,7 +31,8 @@ JATS = (
 )
 ELSEVIER = (
     b"<full-text-retrieval-response><coredata><eid>E</eid></coredata><objects><object ref='gr1'>http://x/1.jpg"
-    b"</object></objects><originalText><figure><label>Fig. 1</label><caption><simple-para>TEM of<hsp/>rods</simple-para>"
+    b"</object></objects><originalText>"
+    b"<figure><label>Fig. 1</label><caption><simple-para>TEM of<hsp/>rods</simple-para>"
     b"</caption><link locator='gr1'/></figure></originalText></full-text-retrieval-response>"
 )
 HTML = (
