@@ -26,6 +26,10 @@ SEARCH_SIDE = 420
 SIDE_RANGE = (0.14, 0.72)
 #: Share of an inset's free side along which the step must be seen.
 SIDE_COVERED = 0.8
+#: Least distance (total variation) between the tones inside and outside an inset.
+TONE_DISTANCE = 0.25
+#: Lines in one direction between which rectangles are looked for, at most.
+MOST_LINES = 14
 #: Least height of a step, grey levels.
 STEP_LEVELS = 14.0
 
@@ -45,7 +49,9 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
     if min(panel.shape[:2]) < 60:
         return []
     small = shrink(panel, SEARCH_SIDE)
-    found = [b for b in _rectangles(to_grey(small)) if not _is_label(to_grey(small)[b.slices])] + _drawn_plots(small)
+    grey = to_grey(small)
+    found = [b for b in _rectangles(grey) if not _is_label(grey[b.slices]) and _differs(grey, b)]
+    found += _drawn_plots(small)
     scale = panel.shape[0] / small.shape[0]
     height, width = panel.shape[:2]
     boxes = [
@@ -53,6 +59,16 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
         for b in _apart(found)
     ]
     return sorted(boxes, key=lambda b: -b.area)
+
+
+def _differs(grey: Grey, box: Box) -> bool:
+    """Whether the tones inside are others than outside; stripes and facets of one picture have the same."""
+    inside = np.bincount(grey[box.slices].ravel() >> 4, minlength=16).astype(np.float64)
+    outside = np.bincount(grey.ravel() >> 4, minlength=16) - inside
+    if outside.sum() <= 0:
+        return False
+    distance = 0.5 * float(np.abs(inside / inside.sum() - outside / outside.sum()).sum())
+    return distance >= TONE_DISTANCE
 
 
 def _is_label(part: Grey) -> bool:
@@ -84,20 +100,12 @@ def _rectangles(grey: Grey) -> list[Box]:
     ys = _long_lines(horizontal, round(SIDE_RANGE[0] * width), axis=0)
     v_sum = np.vstack([np.zeros((1, width), np.float32), np.cumsum(vertical, axis=0)])
     h_sum = np.hstack([np.zeros((height, 1), np.float32), np.cumsum(horizontal, axis=1)])
-    scored: list[tuple[float, Box]] = []
-    lefts, tops = [0, *xs], [0, *ys]
-    rights, bottoms = [*xs, width], [*ys, height]
-    for x0 in lefts:
-        for x1 in rights:
-            if not SIDE_RANGE[0] * width <= x1 - x0 <= SIDE_RANGE[1] * width:
-                continue
-            for y0 in tops:
-                for y1 in bottoms:
-                    if not SIDE_RANGE[0] * height <= y1 - y0 <= SIDE_RANGE[1] * height:
-                        continue
-                    score = _sides_covered(v_sum, h_sum, Box(x0, y0, x1, y1))
-                    if score >= SIDE_COVERED:
-                        scored.append((score, Box(x0, y0, x1, y1)))
+    lefts, rights = np.array([0, *xs]), np.array([*xs, width])
+    tops, bottoms = np.array([0, *ys]), np.array([*ys, height])
+    scores = _sides_covered(v_sum, h_sum, lefts, rights, tops, bottoms)
+    best = np.argwhere(scores >= SIDE_COVERED)
+    boxes = [Box(int(lefts[a]), int(tops[c]), int(rights[b]), int(bottoms[d])) for a, b, c, d in best]
+    scored = [(float(scores[tuple(i)]), box) for i, box in zip(best, boxes, strict=True)]
     scored.sort(key=lambda s: -s[0] * np.sqrt(s[1].area))
     kept: list[Box] = []
     for _, box in scored:
@@ -133,23 +141,53 @@ def _long_lines(clear: Floats, least: int, axis: int) -> list[int]:
         positions.append(first + int(np.argmax(lines[:, first:last].sum(axis=0))))
     margin = 0.03 * lines.shape[1]
     positions = [p for p in positions if margin < p < lines.shape[1] - margin]
-    strongest = sorted(positions, key=lambda p: -float(strength[p]))[:24]
+    strongest = sorted(positions, key=lambda p: -float(strength[p]))[:MOST_LINES]
     return sorted(strongest)
 
 
-def _sides_covered(v_sum: Floats, h_sum: Floats, box: Box) -> float:
-    """The least covered of the box's sides that do not lie on the picture's border; 0 if three do."""
+def _sides_covered(
+    v_sum: Floats,
+    h_sum: Floats,
+    lefts: npt.NDArray[np.int_],
+    rights: npt.NDArray[np.int_],
+    tops: npt.NDArray[np.int_],
+    bottoms: npt.NDArray[np.int_],
+) -> npt.NDArray[np.float64]:
+    """For every rectangle between the given lines, the share covered of its least covered free side.
+
+    Shape (lefts, rights, tops, bottoms). A side on the picture's border is not free; a rectangle with
+    fewer than two free sides, or of a size that no inset has, scores 0.
+    """
     height, width = h_sum.shape[0], v_sum.shape[1]
-    shares = []
-    if box.x0 > 0:
-        shares.append((v_sum[box.y1, box.x0] - v_sum[box.y0, box.x0]) / box.height)
-    if box.x1 < width:
-        shares.append((v_sum[box.y1, box.x1] - v_sum[box.y0, box.x1]) / box.height)
-    if box.y0 > 0:
-        shares.append((h_sum[box.y0, box.x1] - h_sum[box.y0, box.x0]) / box.width)
-    if box.y1 < height:
-        shares.append((h_sum[box.y1, box.x1] - h_sum[box.y1, box.x0]) / box.width)
-    return float(min(shares)) if len(shares) >= 2 else 0.0
+    w = (rights[None, :] - lefts[:, None])[:, :, None, None]
+    h = (bottoms[None, :] - tops[:, None])[None, None]
+    fits = (w >= SIDE_RANGE[0] * width) & (w <= SIDE_RANGE[1] * width)
+    fits = fits & (h >= SIDE_RANGE[0] * height) & (h <= SIDE_RANGE[1] * height)
+    down = np.maximum(bottoms[None, :] - tops[:, None], 1)
+    across = np.maximum(rights[None, :] - lefts[:, None], 1)
+
+    def upright(x: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+        column = v_sum[:, np.minimum(x, width - 1)].T
+        share = (column[:, bottoms][:, None, :] - column[:, tops][:, :, None]) / down
+        share[(x == 0) | (x == width)] = 2.0
+        return np.asarray(share, np.float64)
+
+    def level(y: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
+        row = h_sum[np.minimum(y, height - 1)]
+        share = (row[:, rights][:, None, :] - row[:, lefts][:, :, None]) / across
+        share[(y == 0) | (y == height)] = 2.0
+        return np.asarray(share, np.float64)
+
+    sides = np.stack(
+        np.broadcast_arrays(
+            upright(lefts)[:, None],
+            upright(rights)[None],
+            level(tops).transpose(1, 2, 0)[:, :, :, None],
+            level(bottoms).transpose(1, 2, 0)[:, :, None, :],
+        )
+    )
+    enough = (sides <= 1.5).sum(axis=0) >= 2
+    return np.where(fits & enough, sides.min(axis=0), 0.0)
 
 
 # ---------------------------------------------------------------- plots drawn onto the picture

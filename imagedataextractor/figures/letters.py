@@ -28,10 +28,10 @@ FONT_LEAST_PX = 7.0
 #: Gap to the next character of the same word, in heights.
 WORD_GAP = 0.42
 #: Share of an image's side, from its corners, where its letter may be.
-CORNER_SHARE = 0.34
+CORNER_SHARE = 0.28
 #: Thresholds at which white and black letters are looked for inside images, grey levels.
-BRIGHT_LEVELS = (180, 235)
-DARK_LEVELS = (25, 80)
+BRIGHT_LEVELS = (235,)
+DARK_LEVELS = (25,)
 #: Levels by which letters stand out from what is around them, and the widest stroke, px of the copy.
 RAISED_LEVELS = (50, 110)
 STROKE_PX = 13
@@ -84,8 +84,13 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     list of Letter
         In the order of the sequence; empty where no sequence is found.
     """
-    candidates = _read(layout, _on_paper(layout) + _on_images(layout))
-    return _best_sequence(candidates, layout, [e.strip("()[]. ") for e in expected])
+    wanted = [e.strip("()[]. ") for e in expected]
+    candidates = _read(layout, _on_paper(layout) + _on_images(layout, first_corner=True))
+    letters = _best_sequence(candidates, layout, wanted)
+    if len(letters) < 2 and layout.blocks:
+        candidates += _read(layout, _on_images(layout, first_corner=False))
+        letters = _best_sequence(candidates, layout, wanted)
+    return letters
 
 
 # ---------------------------------------------------------------- candidates
@@ -136,11 +141,13 @@ def _on_paper(layout: Layout) -> list[_Word]:
     return [_Word(tuple(w), layout.paper == 0, False) for w in words]
 
 
-def _on_images(layout: Layout) -> list[_Word]:
+def _on_images(layout: Layout, *, first_corner: bool) -> list[_Word]:
+    """Words in the upper left corners of the images, where most letters are, or in the other corners."""
     low, high = _font_range(layout)
     found: dict[tuple[int, ...], _Word] = {}
     for block in layout.blocks:
-        for corner in _corners(block.box, high):
+        corners = _corners(block.box, high)
+        for corner in corners[:1] if first_corner else corners[1:]:
             for mask, bright in _corner_masks(layout.grey[corner.slices]):
                 blobs = [b for b in _blobs(mask, low, high) if _clear_of_rim(b, mask.shape)]
                 if len(blobs) > MOST_BLOBS:  # texture, not writing

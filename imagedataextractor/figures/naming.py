@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from imagedataextractor.records import Box, CaptionFacts, PanelKind
 
-__all__ = ["complete_letters", "is_measurable", "reading_order", "subcaption_of", "technique_of"]
+__all__ = ["complete_letters", "is_measurable", "kind_prior", "reading_order", "subcaption_of", "technique_of"]
 
 #: Techniques that make electron micrographs, the most telling first.
 EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
@@ -152,3 +152,54 @@ def is_measurable(kind: PanelKind, technique: str | None, words: str) -> bool:
     if kind != "em" or technique == "HRTEM":
         return False
     return not NOT_PARTICLES.search(words) or bool(PARTICLES.search(words))
+
+
+#: What words and techniques say of a panel's kind: (pattern, kind, how much likelier it becomes).
+_WORDS_OF_KIND: tuple[tuple[re.Pattern[str], PanelKind, float], ...] = (
+    (re.compile(r"schemat|illustrat|\bscheme|diagram|\bcartoon|\bmodel of|\bstructure of the", re.I), "schematic", 4.0),
+    (re.compile(r"photo(?:graph)?s?\b|\boptical|digital (?:image|picture)|\bfluorescen|confocal", re.I), "photo", 4.0),
+    (re.compile(r"\bmapping|\bmaps?\b|\bEDX?S?\b|elemental", re.I), "eds", 3.0),
+    (re.compile(r"\bSAED|diffraction pattern|\bFFT\b|\bSADP", re.I), "diffraction", 3.0),
+    (
+        re.compile(
+            r"\bspectr|\bcurves?\b|\bprofiles?\b|\bplots?\b|histogram|distribution|\bpatterns? of|\bisotherm|voltammo|"
+            r"\bXRD|\bXPS|Raman|\bperformance|\bversus\b|\bvs\b|as a function of|capacity|efficiency",
+            re.I,
+        ),
+        "plot",
+        3.0,
+    ),
+)
+#: How much less likely a micrograph is where the caption speaks of anything but one.
+NO_EM = 0.25
+
+
+def kind_prior(label: str | None, facts: CaptionFacts | None) -> dict[PanelKind, float]:
+    """How much likelier the caption makes each kind of panel than it is without a caption.
+
+    Parameters
+    ----------
+    label : str or None
+        The panel's letter.
+    facts : CaptionFacts or None
+
+    Returns
+    -------
+    dict
+        Kind → factor; empty where there is no caption.
+    """
+    if facts is None or facts == CaptionFacts():
+        return {}
+    words = subcaption_of(label, facts)
+    named: Sequence[str] = ()
+    if label is not None:
+        named = facts.panel_techniques.get(_key(label, facts.panel_techniques) or "", ())
+    prior: dict[PanelKind, float] = {}
+    for pattern, kind, factor in _WORDS_OF_KIND:
+        if pattern.search(words) or any(pattern.search(t) for t in named):
+            prior[kind] = factor
+    if any(t in EM_TECHNIQUES for t in named) or (facts.is_em and not words):
+        prior["em"] = 3.0
+    elif not facts.is_em or prior:
+        prior["em"] = NO_EM
+    return prior

@@ -120,9 +120,12 @@ def _masses(layout: Layout, cores: Sequence[Core], letters: Sequence[Box]) -> li
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     found = []
     for x, y, w, h, _ in stats[1:].tolist():
-        large = w * h >= MASS_AREA * layout.grey.size and min(w, h) >= MASS_SIDE * layout.size
-        if large:
-            found.append(Core("mass", Box(x, y, x + w, y + h)))
+        box = Box(x, y, x + w, y + h)
+        # The gutters between images, where they are no paper, hold nothing beside the images.
+        free = 1.0 - sum(box.intersection(c.box).area for c in cores) / box.area
+        large = box.area >= MASS_AREA * layout.grey.size and min(w, h) >= MASS_SIDE * layout.size
+        if large and free > 0.4:
+            found.append(Core("mass", box))
     return found
 
 
@@ -250,7 +253,9 @@ def _leaf(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[
         return [Region(_without_letter(page, box, letters), (), letter)]
     if len(cores) == 1 and cores[0].kind == "block" and _mostly(page, box, cores[0].box):
         return [Region(cores[0].box, tuple(cores), letter)]
-    if len(cores) > 1 and len(letters) != 1 and any(c.kind == "block" for c in cores):
+    # One letter over several images makes them one panel, if the figure's letters are to be trusted.
+    grouped = len(letters) == 1 and (len(page.letters) > 1 or page.complete)
+    if len(cores) > 1 and not grouped and any(c.kind == "block" for c in cores):
         return _leaf_of_many(page, cores, letters)
     return [Region(_without_letter(page, box, letters), tuple(cores), letter)]
 

@@ -85,7 +85,9 @@ def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: 
     expected = tuple(facts.subcaptions) if facts is not None else ()
     layout = analyse(image)
     letters = find_letters(layout, expected)
-    regions = cut_page(layout, [letter.box for letter in letters])
+    read = {letter.text.lower() for letter in letters}
+    complete = len(read) > 1 and read == {e.lower() for e in expected}
+    regions = cut_page(layout, [letter.box for letter in letters], complete=complete)
     pieces = [_piece(region, letters, layout) for region in regions]
     pieces = [p for p in pieces if min(p.box.width, p.box.height) >= settings.min_panel_px]
     if not pieces:

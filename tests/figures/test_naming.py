@@ -1,0 +1,76 @@
+"""Letters, sub-captions and techniques by the rules, without pixels."""
+
+import pytest
+
+from imagedataextractor.figures.naming import (
+    complete_letters,
+    is_measurable,
+    kind_prior,
+    reading_order,
+    subcaption_of,
+    technique_of,
+)
+from imagedataextractor.records import Box, CaptionFacts
+
+ROW = [Box(x, 0, x + 90, 90) for x in (0, 100, 200, 300)]
+GRID = [Box(x, y, x + 90, y + 90) for y in (0, 100) for x in (0, 100)]
+
+
+def test_a_gap_is_filled_when_it_holds_as_many_panels_as_letters():
+    assert complete_letters(["a", None, None, "d"], ROW) == ["a", "b", "c", "d"]
+
+
+def test_a_gap_with_too_many_panels_stays_open():
+    assert complete_letters(["a", None, None, "c"], ROW) == ["a", None, None, "c"]
+
+
+def test_letters_running_down_columns_are_filled_down_columns():
+    assert complete_letters(["A", "C", "B", None], GRID) == ["A", "C", "B", "D"]
+
+
+def test_a_letter_the_caption_does_not_know_is_not_made_up():
+    assert complete_letters(["a", "b", "c", None], ROW, ["a", "b", "c"]) == ["a", "b", "c", None]
+
+
+def test_without_any_reading_the_caption_names_as_many_panels_as_it_has_letters():
+    assert complete_letters([None] * 4, GRID, ["a", "b", "c", "d"]) == ["a", "b", "c", "d"]
+    assert complete_letters([None] * 3, GRID[:3], ["a", "b", "c", "d"]) == [None] * 3
+
+
+def test_reading_order_goes_by_rows_even_if_their_tops_are_uneven():
+    boxes = [Box(200, 4, 290, 90), Box(0, 100, 90, 190), Box(0, 0, 90, 90), Box(100, 8, 190, 80)]
+    assert reading_order(boxes) == [2, 3, 0, 1]
+
+
+@pytest.mark.parametrize(("label", "words"), [("a", "one"), ("A", "one"), ("b2", "two"), ("c", ""), (None, "")])
+def test_subcaptions_are_found_in_either_case_and_for_numbered_parts(label, words):
+    facts = CaptionFacts(subcaptions={"a": "one", "B": "two"})
+    assert subcaption_of(label, facts) == words
+
+
+def test_technique_comes_from_the_panel_first_and_only_where_it_is_one():
+    facts = CaptionFacts(techniques=("SEM", "TEM"), panel_techniques={"a": ("SEM",), "b": ()})
+    assert technique_of("em", "a", facts) == "SEM"
+    assert technique_of("em", "b", facts) is None
+    assert technique_of("plot", "a", facts) is None
+
+
+def test_lattices_and_fracture_surfaces_are_not_measured_but_particles_are():
+    assert is_measurable("em", "TEM", "TEM image of gold nanoparticles")
+    assert is_measurable("em", None, "")
+    assert not is_measurable("em", "HRTEM", "")
+    assert not is_measurable("em", "SEM", "fracture surface of the composite")
+    assert not is_measurable("plot", None, "size of the nanoparticles")
+
+
+def test_the_caption_shifts_the_kind_towards_what_it_names():
+    facts = CaptionFacts(
+        is_em=True,
+        techniques=("SEM", "XRD"),
+        subcaptions={"a": "SEM image", "b": "XRD pattern", "c": "schematic of the cell"},
+        panel_techniques={"a": ("SEM",), "b": ("XRD",), "c": ()},
+    )
+    assert kind_prior("a", facts)["em"] > 1
+    assert kind_prior("b", facts)["em"] < 1 < kind_prior("b", facts)["plot"]
+    assert kind_prior("c", facts)["schematic"] > 1
+    assert kind_prior("a", None) == {}
