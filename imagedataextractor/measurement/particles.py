@@ -43,6 +43,7 @@ def measure_particles(
     score: npt.ArrayLike | None = None,
     filtered: npt.ArrayLike | None = None,
     annotation: npt.NDArray[np.bool_] | None = None,
+    margin_px: int = 0,
 ) -> tuple[Particle, ...]:
     """Measure every particle of a label map.
 
@@ -58,6 +59,9 @@ def measure_particles(
         True where the uncertainty filter rejects particle i + 1.
     annotation : bool array, shape (H, W), optional
         True over data bars, insets, printed letters and scale bars, where nothing is to be measured.
+    margin_px : int
+        A particle that comes this close to the frame counts as touching it: for panels cut out of a
+        figure, whose edges are blurred and known to a pixel or two only.
 
     Returns
     -------
@@ -123,7 +127,7 @@ def measure_particles(
     outlines = trace_outlines(labels, steps)
     nothing = np.zeros(len(region.present), bool)
     cut = _cut_off(labels, excluded, region, steps) if excluded is not None else nothing
-    at_border = region.touches(_frame(labels.shape, excluded))
+    at_border = region.touches(_frame(labels.shape, excluded), margin_px)
     particles = []
     for index, number in enumerate(region.present):
         outline = outlines[int(number)]
@@ -237,8 +241,8 @@ class _Regions:
         angle = float(np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy)))
         return float(major), float(minor), 90.0 if angle <= -90.0 else angle + 0.0
 
-    def touches(self, frame: tuple[int, int, int, int]) -> npt.NDArray[np.bool_]:
-        top, bottom, left, right = frame
+    def touches(self, frame: tuple[int, int, int, int], margin: int) -> npt.NDArray[np.bool_]:
+        top, bottom, left, right = frame[0] + margin, frame[1] - margin, frame[2] + margin, frame[3] - margin
         box = self.box
         touching: npt.NDArray[np.bool_] = (
             (box[:, 0] <= top) | (box[:, 1] >= bottom) | (box[:, 2] <= left) | (box[:, 3] >= right)

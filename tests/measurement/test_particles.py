@@ -182,6 +182,16 @@ def test_the_frame_is_a_border_on_every_side() -> None:
     assert [p.accepted for p in particles] == [False] * 4 + [True]
 
 
+def test_a_margin_widens_the_border() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[2:8, 18:22] = 1
+    labels[18:22, 30:37] = 2
+
+    assert [p.touches_border for p in measure_particles(labels)] == [False, False]
+    assert [p.touches_border for p in measure_particles(labels, margin_px=2)] == [True, False]
+    assert [p.touches_border for p in measure_particles(labels, margin_px=3)] == [True, True]
+
+
 def test_a_data_bar_moves_the_border() -> None:
     labels = np.zeros((60, 60), np.int32)
     labels[40:50, 10:20] = 1
