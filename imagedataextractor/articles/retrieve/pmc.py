@@ -153,7 +153,8 @@ def _address(listed: str, bucket: Service) -> tuple[str | None, str | None]:
         return None, None
     md5 = parse_qs(parts.query).get("md5", [""])[0].lower()
     key = quote(parts.path.lstrip("/"), safe="/%._-~()+,")
-    url = bucket.url(key) if parts.scheme == "s3" else f"{parts.scheme}://{parts.netloc}/{key}"
+    in_bucket = parts.scheme == "s3" or (parts.hostname or "").startswith("pmc-oa-opendata.")
+    url = bucket.url(key) if in_bucket else f"{parts.scheme}://{parts.netloc}/{key}"
     return url, md5 if re.fullmatch(r"[0-9a-f]{32}", md5) else None
 
 
