@@ -50,6 +50,9 @@ from imagedataextractor.targets import Target
 
 __all__ = ["Manual", "Stages", "new_run", "process_article", "process_target", "read_target"]
 
+#: A panel's edges are blurred and known to a pixel or two: a particle this near to them is cut off.
+EDGE_MARGIN_PX = 2
+
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
@@ -307,11 +310,12 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         score=found.score,
         filtered=found.filtered,
         annotation=hidden | _mask(part.shape, written),
+        margin_px=EDGE_MARGIN_PX,
     )
+    height, width = part.shape[:2]
+    statistics = panel_statistics(particles, bar.nm_per_px, shape=(height, width), excluded_px=int(hidden.sum()))
     particles = tuple(_shifted(particle, view, bar.nm_per_px) for particle in particles)
-    return PanelResult(
-        panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, panel_statistics(particles, bar.nm_per_px)
-    )
+    return PanelResult(panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, statistics)
 
 
 def _micrograph_part(panel: Panel) -> Box:
