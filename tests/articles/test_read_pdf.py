@@ -177,6 +177,54 @@ def test_figure_across_both_columns_with_a_short_caption(tmp_path: Path) -> None
     assert place(figures[0])[1].iou(Box(50, 80, 545, 250)) > 0.85
 
 
+def caption_above(paper: Paper) -> None:
+    paper.text(60, 80, "Figure 7. TEM images of gold.", 7)
+    paper.image(60, 95, 400, 300)
+    paper.paragraph(60, 340, 30, 95)
+
+
+def caption_beside(paper: Paper) -> None:
+    paper.image(45, 70, 300, 260)
+    for row, words in enumerate(
+        ["Fig. 7 | SEM images of the", "particles, which stand beside", "the picture in a", "column."]
+    ):
+        paper.text(320, 80 + 9 * row, words, 7)
+    paper.paragraph(45, 300, 30, 46)
+    paper.paragraph(310, 300, 30, 46)
+
+
+def panels_far_apart(paper: Paper) -> None:
+    for number, (x, y) in enumerate([(60, 70), (240, 70), (60, 240), (240, 240)]):
+        paper.image(x, y, x + 140, y + 130, number)
+    paper.text(60, 390, "Figure 7. TEM images.", 7)
+    paper.paragraph(60, 430, 20, 95)
+
+
+def table_above(paper: Paper) -> None:
+    paper.text(60, 70, "Table 1. Values.", 7)
+    for row in range(6):
+        for column in range(4):
+            paper.text(60 + 110 * column, 85 + 10 * row, f"{row + column / 10:.2f}", 7)
+    paper.image(60, 190, 400, 380)
+    paper.text(60, 400, "Figure 7. SEM image of rods after milling.", 7)
+    paper.paragraph(60, 430, 20, 95)
+
+
+@pytest.mark.parametrize(
+    ("draw", "area"),
+    [
+        (caption_above, (60, 95, 400, 300)),
+        (caption_beside, (45, 70, 300, 260)),
+        (panels_far_apart, (60, 70, 380, 370)),
+        (table_above, (60, 190, 400, 380)),
+    ],
+)
+def test_other_layouts(tmp_path: Path, draw: Callable[[Paper], None], area: tuple[int, int, int, int]) -> None:
+    figures = made(tmp_path, draw, lambda paper: paper.paragraph(60, 80, 50, 95)).figures
+    assert len(figures) == 1
+    assert place(figures[0])[1].iou(Box(*area)) > 0.85
+
+
 def test_bad_pdfs_give_one_clear_line(tmp_path: Path) -> None:
     path = tmp_path / "bad.pdf"
     path.write_bytes(b"%PDF-1.7\nnothing of the kind")

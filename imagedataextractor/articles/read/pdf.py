@@ -43,6 +43,10 @@ _INK = 235
 #: figure, less than between a figure and what stands above it.
 _JOIN_GAP = 14.0
 _MIN_SIDE = 30.0
+#: Share of ink from which a thing is a picture rather than a drawing or text, and the gap that pictures
+#: of one figure may leave between them, points.
+_SOLID = 0.35
+_PICTURE_GAP = 50.0
 #: Part of a page's height, at its top and its foot, where running heads stand.
 _HEAD = 0.1
 #: Resolution of the cut-out figures, pixels an inch: that of the embedded pictures within these bounds.
@@ -459,7 +463,7 @@ def _figure_box(caption: _Caption, captions: Sequence[_Caption], body: tuple[str
     ink = _without_frames(ink, [caption, *others])
     barriers = [*text, *(c.box for c in others)]
     for region in (_above(caption, barriers, page), _below(caption, barriers, page)):
-        box = _ink_box(ink, region, caption)
+        box = _ink_box(ink, region, caption, others)
         if box is not None:
             return box
     return _beside(ink, caption, barriers)
@@ -534,7 +538,7 @@ def _below(caption: _Caption, barriers: Sequence[_Rect], page: _Page) -> _Rect:
     return _Rect(0.0, caption.box.y1, page.width, bottom)
 
 
-def _ink_box(ink: npt.NDArray[np.bool_], region: _Rect, caption: _Caption) -> _Rect | None:
+def _ink_box(ink: npt.NDArray[np.bool_], region: _Rect, caption: _Caption, others: Sequence[_Caption]) -> _Rect | None:
     """Extent of the things in a region that stand over (or under) the caption and belong together."""
     y0, y1 = int(max(region.y0, 0)), int(region.y1)
     part = ink[y0:y1]
@@ -544,14 +548,40 @@ def _ink_box(ink: npt.NDArray[np.bool_], region: _Rect, caption: _Caption) -> _R
     padded = np.pad(part, gap).astype(np.uint8)
     joined = ndimage.minimum_filter(ndimage.maximum_filter(padded, gap), gap)[gap:-gap, gap:-gap] > 0
     labels, _ = ndimage.label(joined | part, structure=np.ones((3, 3)))
-    things = []
+    things, pictures = [], []
     for index, slices in enumerate(ndimage.find_objects(labels), start=1):
         rows, columns = slices
         own = part[slices] & (labels[slices] == index)
         if not own.any():
             continue
-        things.append(_Rect(columns.start, rows.start + y0, columns.stop, rows.stop + y0))
-    return _cluster(things, caption, region)
+        thing = _Rect(columns.start, rows.start + y0, columns.stop, rows.stop + y0)
+        things.append(thing)
+        solid = own.mean() > _SOLID and min(thing.width, thing.height) >= _MIN_SIDE
+        if solid and not any(_is_nearer(other, caption, thing) for other in others):
+            pictures.append(thing)
+    box = _cluster(things, caption, region)
+    return None if box is None else _with_pictures(box, pictures)
+
+
+def _is_nearer(other: _Caption, caption: _Caption, thing: _Rect) -> bool:
+    """Whether another caption stands under a thing, and not much further away than ours."""
+    under = other.box.overlap_x(thing) > 0.2 * min(other.box.width, thing.width)
+    return under and -3 <= other.box.y0 - thing.y1 <= caption.box.y0 - thing.y1 + _MIN_SIDE
+
+
+def _with_pictures(box: _Rect, pictures: Sequence[_Rect]) -> _Rect:
+    """A figure's extent with the solid pictures around it: panels may stand wide apart."""
+    left = list(pictures)
+    while True:
+        for picture in left:
+            gap_x = max(picture.x0 - box.x1, box.x0 - picture.x1)
+            gap_y = max(picture.y0 - box.y1, box.y0 - picture.y1)
+            if (gap_x <= _PICTURE_GAP and gap_y < 0) or (gap_y <= _PICTURE_GAP and gap_x < 0):
+                left.remove(picture)
+                box = box.union(picture)
+                break
+        else:
+            return box
 
 
 def _cluster(things: list[_Rect], caption: _Caption, region: _Rect) -> _Rect | None:
