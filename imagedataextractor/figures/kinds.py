@@ -1,24 +1,43 @@
-"""What a panel shows: an electron micrograph, a plot, a map, a photograph …"""
+"""What a panel shows: an electron micrograph, a plot, a map, a photograph …
+
+Some forty numbers describe how a picture was made (paper, flat ground, colours, straight strokes,
+texture, spectrum); a small network trained on drawn and real panels turns them into probabilities.
+The caption's words, where there are any, shift them.
+"""
 
 from __future__ import annotations
+
+from typing import get_args
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.layout import shrink
-from imagedataextractor.images import to_grey
+from imagedataextractor.figures.network import forward, load_weights, softmax
+from imagedataextractor.images import to_grey, to_rgb
 from imagedataextractor.records import PanelKind
 
-__all__ = ["classify"]
+__all__ = ["FEATURES", "KINDS", "classify", "describe"]
+
+KINDS: tuple[PanelKind, ...] = get_args(PanelKind)
+#: Longest side of the copy that is described, px.
+SIDE = 256
+#: Side of the piece that is described at its own resolution, px.
+PIECE = 192
+WEIGHTS = "kinds.safetensors"
+
+Floats = npt.NDArray[np.float32]
 
 
-def classify(panel: npt.NDArray[np.uint8]) -> tuple[PanelKind, float]:
-    """Kind of a panel and the probability of it.
+def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None = None) -> tuple[PanelKind, float]:
+    """Kind of a panel and the calibrated probability of it.
 
     Parameters
     ----------
     panel : uint8 array, shape (H, W) or (H, W, 3)
+    prior : mapping, optional
+        How much more likely than usual the caption makes each kind; 1 where it says nothing.
 
     Returns
     -------
@@ -26,19 +45,182 @@ def classify(panel: npt.NDArray[np.uint8]) -> tuple[PanelKind, float]:
     score : float
         0 … 1.
     """
-    panel = shrink(panel, 400)
-    grey = to_grey(panel)
-    white = float((grey > 240).mean())
+    weights = load_weights(WEIGHTS)
+    values = (describe(panel) - weights["mean"]) / weights["scale"]
+    chances = softmax(forward(weights, np.clip(values, -4, 4)[None]) / float(weights["temperature"][0]))[0]
+    if prior:
+        chances = chances * np.array([prior.get(kind, 1.0) for kind in KINDS], np.float32)
+        chances = chances / chances.sum()
+    best = int(np.argmax(chances))
+    return KINDS[best], float(chances[best])
+
+
+def describe(panel: npt.NDArray[np.uint8]) -> Floats:
+    """The numbers by which a panel is judged, shape (len(FEATURES),)."""
+    rgb = to_rgb(shrink(panel, SIDE))
+    grey = to_grey(rgb)
+    numbers = {
+        **_tones(grey),
+        **_colours(rgb, grey),
+        **_texture(grey, ""),
+        **_texture(_own_resolution(panel), "own_"),
+        **_strokes(grey),
+        **_spectrum(grey),
+        **_middle(grey),
+    }
+    return np.array([numbers[name] for name in FEATURES], np.float32)
+
+
+def _own_resolution(panel: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The middle of the panel as it is: scaling hides noise."""
+    height, width = panel.shape[:2]
+    top, left = max(0, (height - PIECE) // 2), max(0, (width - PIECE) // 2)
+    return to_grey(np.ascontiguousarray(panel[top : top + PIECE, left : left + PIECE]))
+
+
+def _tones(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    counts = np.bincount(grey.ravel(), minlength=256) / grey.size
+    smooth = np.convolve(counts, np.ones(7), mode="same")
+    first = int(smooth.argmax())
+    rest = smooth.copy()
+    rest[max(0, first - 12) : first + 13] = 0
+    present = counts[counts > 0]
+    values = grey.astype(np.float32)
+    deviation = float(values.std()) + 1e-3
+    return {
+        "white": float(counts[246:].sum()),
+        "near_white": float(counts[222:246].sum()),
+        "black": float(counts[:13].sum()),
+        "dark": float(counts[13:60].sum()),
+        "main_tone_share": float(smooth[first]),
+        "main_tone": first / 255,
+        "second_tone_share": float(rest.max()),
+        "tone_entropy": float(-(present * np.log2(present)).sum()) / 8,
+        "mean": float(values.mean()) / 255,
+        "deviation": deviation / 128,
+        "skewness": float(np.clip((((values - values.mean()) / deviation) ** 3).mean(), -5, 5)),
+    }
+
+
+def _colours(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    highest, lowest = rgb.max(axis=2), rgb.min(axis=2)
+    spread = highest - lowest
+    coloured = spread > 40
+    hue = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)[..., 0]
+    share = float(coloured.mean())
+    hues = np.bincount(hue[coloured] // 10, minlength=18).astype(np.float64)
+    hues /= max(1.0, float(hues.sum()))
+    used = hues[hues > 0]
+    dim = (highest < 40) & ~coloured
+    around = np.convolve(np.concatenate([hues[-1:], hues, hues[:1]]), np.ones(3), mode="valid")
+    return {
+        "coloured": share,
+        "strongly_coloured": float((spread > 110).mean()),
+        "mean_spread": float(spread.mean()) / 255,
+        "hue_entropy": float(-(used * np.log2(used)).sum()) / 4.2 if share > 0.005 else 0.0,
+        "main_hue_share": float(around.max()) if share > 0.005 else 0.0,
+        "grey_among_lit": float((~coloured & (highest > 60)).sum() / max(1, int((highest > 60).sum()))),
+        "dim": float(dim.mean()),
+        "coloured_not_bright": float((coloured & (grey < 130)).mean()),
+    }
+
+
+def _texture(grey: npt.NDArray[np.uint8], prefix: str) -> dict[str, float]:
     kernel = np.ones((3, 3), np.uint8)
-    flat = float((cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel)) <= 2).mean())
-    coloured = 0.0
-    if panel.ndim == 3:
-        spread = panel.max(axis=2).astype(np.int16) - panel.min(axis=2)
-        coloured = float((spread > 60).mean())
-    if white > 0.5 or (white > 0.3 and flat > 0.5):
-        return "plot", 0.8
-    if coloured > 0.25:
-        return ("eds", 0.6) if float((grey < 60).mean()) > 0.5 else ("photo", 0.6)
-    if flat > 0.6:
-        return "schematic", 0.6
-    return "em", 0.7
+    spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
+    middle = (grey > 25) & (grey < 235)
+    values = grey.astype(np.float32)
+    noise = np.abs(values - cv2.medianBlur(grey, 3))
+    inside = spread[middle]
+    return {
+        prefix + "flat": float((spread <= 2).mean()),
+        prefix + "flat_in_middle": float((inside <= 2).mean()) if inside.size > 20 else 1.0,
+        prefix + "middle": float(middle.mean()),
+        prefix + "spread_median": float(np.median(inside)) / 64 if inside.size > 20 else 0.0,
+        prefix + "spread_high": float(np.percentile(spread, 90)) / 255,
+        prefix + "noise": float(noise[middle].mean()) / 16 if inside.size > 20 else 0.0,
+    }
+
+
+def _strokes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Long straight strokes on paper, and small blobs as writing is made of."""
+    height, width = grey.shape
+    sunk = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
+    ink = (sunk > 60).astype(np.uint8)
+    found = {}
+    for name, kernel in (
+        ("across", np.ones((1, max(9, width // 4)), np.uint8)),
+        ("down", np.ones((max(9, height // 4), 1), np.uint8)),
+    ):
+        lines = cv2.morphologyEx(ink, cv2.MORPH_OPEN, kernel)
+        found["strokes_" + name] = float(lines.mean()) * 50
+    count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    small = (stats[1:, 3] >= 4) & (stats[1:, 3] <= 24) & (stats[1:, 2] <= 24) if count > 1 else np.zeros(0, bool)
+    found["ink"] = float(ink.mean())
+    found["blobs"] = float(small.sum()) / 100
+    return found
+
+
+def _spectrum(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Slope of the power spectrum, its strongest lone peak, and its share along the image's axes."""
+    side = 128
+    piece = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    window = np.outer(np.hanning(side), np.hanning(side)).astype(np.float32)
+    power = np.abs(np.fft.fftshift(np.fft.fft2((piece - piece.mean()) * window))) ** 2 + 1.0
+    y, x = np.indices(power.shape) - side // 2
+    radius = np.hypot(x, y)
+    rings = radius.astype(int)
+    total = np.bincount(rings.ravel(), power.ravel())[: side // 2]
+    count = np.bincount(rings.ravel())[: side // 2]
+    profile = np.log10(total / np.maximum(count, 1))
+    k = np.arange(3, side // 2)
+    slope, offset = np.polyfit(np.log10(k), profile[3:], 1)
+    residual = profile[3:] - (slope * np.log10(k) + offset)
+    inside = (radius > 6) & (radius < side // 2 - 1)
+    excess = np.log10(power[inside]) - profile[np.minimum(rings[inside], side // 2 - 1)]
+    along = (np.minimum(np.abs(x), np.abs(y)) <= 1) & inside
+    return {
+        "slope": float(slope) / 4,
+        "offset": float(offset) / 8,
+        "residual": float(residual.std()),
+        "residual_high": float(residual.max()),
+        "peak": float(excess.max()) / 3,
+        "along_axes": float(power[along].sum() / power[inside].sum()),
+        "high_frequencies": float(np.log10(power[radius > 32].mean())) / 6,
+    }
+
+
+def _middle(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """How far the light is gathered in the middle, as a diffraction pattern's is."""
+    small = cv2.resize(grey, (48, 48), interpolation=cv2.INTER_AREA).astype(np.float32)
+    y, x = np.indices(small.shape) - 23.5
+    rings = np.hypot(x, y).astype(int)
+    profile = np.bincount(rings.ravel(), small.ravel()) / np.bincount(rings.ravel())
+    inner, outer = profile[:24], np.arange(24)
+    falling = float(np.corrcoef(outer, inner)[0, 1]) if inner.std() > 1 else 0.0
+    explained = 1 - float((small - profile[rings]).var()) / max(1.0, float(small.var()))
+    return {
+        "falls_from_middle": falling,
+        "middle_over_rim": float(profile[:3].mean() - profile[18:24].mean()) / 255,
+        "round": explained,
+        "aspect": float(np.log(grey.shape[1] / grey.shape[0])),
+    }
+
+
+def _names() -> tuple[str, ...]:
+    sample = np.zeros((16, 16), np.uint8)
+    rgb = to_rgb(sample)
+    parts = (
+        _tones(sample),
+        _colours(rgb, sample),
+        _texture(sample, ""),
+        _texture(sample, "own_"),
+        _strokes(sample),
+        _spectrum(sample),
+        _middle(sample),
+    )
+    return tuple(name for part in parts for name in part)
+
+
+#: Names of the numbers, in the order `describe` gives them.
+FEATURES: tuple[str, ...] = _names()

@@ -281,7 +281,7 @@ def _best_sequence(candidates: list[_Candidate], layout: Layout, expected: Seque
             if not group:
                 continue
             table = _tabulate(group, upper=upper, wrapped=wrapped)
-            for font_px in _font_sizes(table, low, high):
+            for font_px in _font_sizes(table, low, high, expected):
                 letters = _sequence(table, font_px, layout, expected)
                 value = _worth(letters, wrapped, expected, font_px / high)
                 if value > best[0]:
@@ -289,9 +289,11 @@ def _best_sequence(candidates: list[_Candidate], layout: Layout, expected: Seque
     return best[1]
 
 
-def _font_sizes(table: _Table, low: float, high: float) -> list[float]:
-    """Sizes worth trying: those at which the first letters of an alphabet are seen."""
-    seen = table.font_px[:, :4][table.chance[:, :4] > 0.4]
+def _font_sizes(table: _Table, low: float, high: float, expected: Sequence[str]) -> list[float]:
+    """Sizes worth trying: those at which the first letters of an alphabet, or of the caption, are seen."""
+    places = [string.ascii_lowercase.find(e.lower()) for e in expected if len(e) == 1]
+    first = sorted({*range(4), *(p for p in places if p >= 0)})
+    seen = table.font_px[:, first][table.chance[:, first] > 0.4]
     return sorted({round(float(s), 0) for s in seen if low <= s <= high})
 
 
@@ -305,7 +307,8 @@ def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[
         least = 0.2 if string.ascii_lowercase[index] in wanted else 0.3
         fitting = np.flatnonzero(chance[:, index] > least)
         if fitting.size == 0:
-            if index - len(chosen) > MOST_MISSING * (index + 1):
+            span = index - chosen[0][0] + 1 if chosen else 0
+            if span - len(chosen) > MOST_MISSING * span:
                 break
             continue
         before = [c for _, _, c in chosen]

@@ -15,7 +15,7 @@ __all__ = ["complete_letters", "is_measurable", "kind_prior", "reading_order", "
 EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
 #: Words for what a micrograph shows when it shows no particles to be measured.
 NOT_PARTICLES = re.compile(
-    r"\blattice|\bfring|\bHR-?S?TEM|high[- ]resolution (?:TEM|transmission)|\bfractur|\bcross[- ]section|"
+    r"\blattice|\bfring|\bfractur|\bcross[- ]section|"
     r"\b(?:nano|micro)?fib(?:re|er|ril)|\b(?:thin[- ])?films?\b|\bmembrane|\bFFT\b|\bwrinkl|\batomic|\batom\b|"
     r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\bnanosheets? only\b",
     re.IGNORECASE,
@@ -127,8 +127,25 @@ def _key(label: str, keys: object) -> str | None:
     return None
 
 
-def technique_of(kind: PanelKind, label: str | None, facts: CaptionFacts | None) -> str | None:
-    """The technique that made a panel, where the caption leaves one choice."""
+#: Strength of fringes from which a micrograph is of a lattice whatever is said of it …
+CLEAR_FRINGES = 2.7
+#: … and where its caption speaks of transmission micrographs with and without high resolution.
+LIKELY_FRINGES = 1.6
+_PLAIN_TEM = re.compile(r"(?<![\w-])(?:FE-?)?TEM\b")
+
+
+def technique_of(kind: PanelKind, label: str | None, facts: CaptionFacts | None, fringes: float = 0.0) -> str | None:
+    """The technique that made a panel, where the caption leaves one choice.
+
+    Parameters
+    ----------
+    kind : str
+    label : str or None
+    facts : CaptionFacts or None
+    fringes : float
+        Strength of its lattice fringes, which tells high resolution from plain transmission where
+        the caption names both.
+    """
     if facts is None:
         return None
     named: Sequence[str] = ()
@@ -136,10 +153,7 @@ def technique_of(kind: PanelKind, label: str | None, facts: CaptionFacts | None)
         named = facts.panel_techniques.get(_key(label, facts.panel_techniques) or "", ())
     named = named or facts.techniques
     if kind == "em":
-        candidates = [t for t in EM_TECHNIQUES if t in named]
-        scanning = "SEM" in candidates
-        transmission = any(t in candidates for t in ("HRTEM", "HAADF", "STEM", "TEM"))
-        return candidates[0] if candidates and not (scanning and transmission) else None
+        return _em_technique(named, subcaption_of(label, facts), fringes)
     if kind == "eds":
         return "EDS" if "EDS" in named else None
     if kind == "diffraction":
@@ -147,9 +161,19 @@ def technique_of(kind: PanelKind, label: str | None, facts: CaptionFacts | None)
     return None
 
 
-def is_measurable(kind: PanelKind, technique: str | None, words: str) -> bool:
-    """Whether a panel shows particles to be measured, as far as technique and words tell."""
-    if kind != "em" or technique == "HRTEM":
+def _em_technique(named: Sequence[str], words: str, fringes: float) -> str | None:
+    candidates = [t for t in EM_TECHNIQUES if t in named]
+    transmission = any(t in candidates for t in ("HRTEM", "HAADF", "STEM", "TEM"))
+    if not candidates or ("SEM" in candidates and transmission):
+        return None
+    if candidates[0] == "HRTEM" and _PLAIN_TEM.search(words) and fringes < LIKELY_FRINGES:
+        return "TEM"
+    return candidates[0]
+
+
+def is_measurable(kind: PanelKind, technique: str | None, words: str, fringes: float = 0.0) -> bool:
+    """Whether a panel shows particles to be measured, as far as technique, words and fringes tell."""
+    if kind != "em" or technique == "HRTEM" or fringes >= CLEAR_FRINGES:
         return False
     return not NOT_PARTICLES.search(words) or bool(PARTICLES.search(words))
 

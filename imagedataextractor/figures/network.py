@@ -30,13 +30,13 @@ def load_weights(name: str) -> Mapping[str, FloatArray]:
 
 
 def forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArray:
-    """Logits of a stack of 3 x 3 convolutions with 2 x 2 pooling, then dense layers.
+    """Logits of a stack of 3 x 3 convolutions with 2 x 2 pooling (if there are any), then dense layers.
 
     Parameters
     ----------
     weights : mapping
         "conv1.weight" (out, in, 3, 3), "conv1.bias" … , "dense1.weight" (out, in), "dense1.bias" …
-    inputs : float32 array, shape (N, C, H, W)
+    inputs : float32 array, shape (N, C, H, W), or (N, F) without convolutions
         H and W divisible by 2 as often as there are convolutions.
 
     Returns
@@ -54,12 +54,9 @@ def _last(weights: Mapping[str, FloatArray], kind: str) -> str:
 
 
 def _forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArray:
-    x = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))  # channels last: each window is one row of a product
-    layer = 1
-    while f"conv{layer}.weight" in weights:
-        x = _pool(_relu(_convolve(x, weights[f"conv{layer}.weight"], weights[f"conv{layer}.bias"])))
-        layer += 1
-    x = x.transpose(0, 3, 1, 2).reshape(len(x), -1)
+    x = inputs
+    if "conv1.weight" in weights:
+        x = _convolutions(weights, inputs)
     layer = 1
     while f"dense{layer}.weight" in weights:
         x = x @ weights[f"dense{layer}.weight"].T + weights[f"dense{layer}.bias"]
@@ -67,6 +64,15 @@ def _forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArra
         if f"dense{layer}.weight" in weights:
             x = _relu(x)
     return x
+
+
+def _convolutions(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArray:
+    x = np.ascontiguousarray(inputs.transpose(0, 2, 3, 1))  # channels last: each window is one row of a product
+    layer = 1
+    while f"conv{layer}.weight" in weights:
+        x = _pool(_relu(_convolve(x, weights[f"conv{layer}.weight"], weights[f"conv{layer}.bias"])))
+        layer += 1
+    return x.transpose(0, 3, 1, 2).reshape(len(x), -1)
 
 
 def _convolve(x: FloatArray, weight: FloatArray, bias: FloatArray) -> FloatArray:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.infobar import find_info_bar, read_info_bar
 from imagedataextractor.figures.insets import find_insets
 from imagedataextractor.figures.kinds import classify
@@ -16,11 +17,13 @@ from imagedataextractor.figures.letters import Letter, find_letters
 from imagedataextractor.figures.naming import (
     complete_letters,
     is_measurable,
+    kind_prior,
     reading_order,
     subcaption_of,
     technique_of,
 )
 from imagedataextractor.figures.page import Region, cut_page
+from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel
 from imagedataextractor.settings import FigureSettings
@@ -128,10 +131,12 @@ def _describe(
 ) -> list[Panel]:
     """The panel of a piece, and its insets."""
     pixels = image[piece.box.slices]
-    insets = _insets_of(image, piece, settings)
-    kind, score = classify(_main_image(image, piece))
+    main = _main_image(image, piece)
+    kind, score = classify(main, kind_prior(piece.label, facts))
+    insets = _insets_of(image, piece, settings, inside=kind == "em")
+    fringes = fringe_strength(to_grey(main)) if kind == "em" else 0.0
     words = subcaption_of(piece.label, facts)
-    technique = technique_of(kind, piece.label, facts)
+    technique = technique_of(kind, piece.label, facts, fringes)
     bar: InfoBar | None = None
     if kind == "em":
         bar_box = find_info_bar(pixels)
@@ -143,7 +148,7 @@ def _describe(
         kind=kind,
         kind_score=score,
         technique=technique,
-        measurable=is_measurable(kind, technique, words),
+        measurable=is_measurable(kind, technique, words, fringes),
         subcaption=words,
         insets=tuple(b.shifted(-piece.box.x0, -piece.box.y0) for b in insets),
         label_box=_letter_inside(piece),
@@ -160,13 +165,14 @@ def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.u
     return image[piece.box.slices]
 
 
-def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSettings) -> list[Box]:
-    """Insets in figure coordinates: images beside the main one, and pictures within it."""
+def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSettings, *, inside: bool) -> list[Box]:
+    """Insets in figure coordinates: images beside the main one and, if asked for, pictures inside it."""
     if not piece.images:
         return []
     main = max(piece.images, key=lambda b: b.area)
     found = [b for b in piece.images if b is not main]
-    found += [b.shifted(main.x0, main.y0) for b in find_insets(image[main.slices])]
+    if inside:
+        found += [b.shifted(main.x0, main.y0) for b in find_insets(image[main.slices])]
     return [b.intersection(piece.box) for b in found if min(b.width, b.height) >= settings.min_panel_px]
 
 

@@ -1,0 +1,259 @@
+"""Train the network that tells what a panel shows.
+
+    python -m imagedataextractor.figures.train_kinds --micrographs FOLDER --panels LABELS.json … --out FILE
+
+Drawn panels of every kind (`imagedataextractor.artificial.figures`), crops of real micrographs, and
+labelled panels of real figures, each in several variants (cropped, scaled, compressed, with letters
+and scale bars). Real panels are held out by article in turn to measure; the weights are trained on
+all of them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from safetensors.numpy import save_file
+from torch import nn
+
+from imagedataextractor.artificial.annotations import draw_letter
+from imagedataextractor.artificial.figures import CONTENTS, draw_content
+from imagedataextractor.figures.kinds import FEATURES, KINDS, describe
+from imagedataextractor.images import load_image, to_rgb
+
+__all__ = ["command", "drawn_panels", "real_panels", "train", "variants"]
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+#: How often each kind of content is drawn, relative to the others.
+SHARES = {
+    "micrograph": 3.0,
+    "lattice": 0.8,
+    "false_colour": 0.7,
+    "diffraction": 1.0,
+    "eds": 1.2,
+    "photo": 1.6,
+    "schematic": 1.4,
+    "plot": 2.2,
+}
+#: Weight of a labelled real panel's variants against a drawn panel.
+REAL_WEIGHT = 3.0
+
+
+def variants(rng: np.random.Generator, picture: Picture, count: int) -> list[Picture]:
+    """Copies as a journal might print them: cropped, scaled, mirrored, compressed, lettered."""
+    made = []
+    for _ in range(count):
+        height, width = picture.shape[:2]
+        y0, x0 = (int(rng.uniform(0, 0.12) * v) for v in (height, width))
+        y1, x1 = (int((1 - rng.uniform(0, 0.12)) * v) for v in (height, width))
+        copy = picture[y0:y1, x0:x1]
+        scale = float(np.clip(rng.uniform(120, 600) / max(copy.shape[:2]), 0.2, 2.0))
+        size = (max(24, round(copy.shape[1] * scale)), max(24, round(copy.shape[0] * scale)))
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        copy = np.asarray(cv2.resize(copy, size, interpolation=way), np.uint8)
+        if rng.random() < 0.5:
+            copy = copy[:, ::-1]
+        copy = np.ascontiguousarray(copy)
+        if rng.random() < 0.7:
+            copy = _compressed(rng, copy)
+        made.append(copy)
+    return made
+
+
+def _compressed(rng: np.random.Generator, picture: Picture) -> Picture:
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(45, 97))])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.uint8)
+
+
+def drawn_panels(
+    rng: np.random.Generator, count: int, micrographs: Sequence[Picture]
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Features and kinds of drawn panels and of crops of real micrographs."""
+    names = list(SHARES)
+    chances = np.array([SHARES[n] for n in names]) / sum(SHARES.values())
+    rows, kinds = [], []
+    for _ in range(count):
+        name = str(rng.choice(names, p=chances))
+        height, width = int(rng.integers(110, 420)), int(rng.integers(130, 520))
+        if name == "micrograph" and micrographs and rng.random() < 0.85:
+            kind, picture = CONTENTS[name][0], _real_crop(rng, micrographs)
+        else:
+            kind, picture = draw_content(rng, name, height, width)
+        if kind != "plot" and rng.random() < 0.3:
+            picture = _decorated(rng, picture)
+        picture = variants(rng, picture, 1)[0]
+        rows.append(describe(picture))
+        kinds.append(KINDS.index(kind))
+    return np.stack(rows), np.array(kinds)
+
+
+def _real_crop(rng: np.random.Generator, micrographs: Sequence[Picture]) -> Picture:
+    picture = micrographs[int(rng.integers(len(micrographs)))]
+    height, width = picture.shape[:2]
+    h, w = int(height * rng.uniform(0.4, 1.0)), int(width * rng.uniform(0.4, 1.0))
+    y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
+    return to_rgb(np.ascontiguousarray(picture[y : y + h, x : x + w]))
+
+
+def _decorated(rng: np.random.Generator, picture: Picture) -> Picture:
+    """With a letter, a coloured arrow or box, or the label box of a scale bar."""
+    picture = picture.copy()
+    height, width = picture.shape[:2]
+    if rng.random() < 0.5 and min(height, width) > 64:
+        lettered, _, _ = draw_letter(rng, np.ascontiguousarray(picture[..., 0]))
+        if (picture[..., 0] == picture[..., 1]).all():
+            picture = to_rgb(lettered)
+    if rng.random() < 0.4:
+        colour = tuple(int(c) for c in rng.integers(0, 256, 3))
+        a = (int(rng.integers(0, width)), int(rng.integers(0, height)))
+        b = (int(rng.integers(0, width)), int(rng.integers(0, height)))
+        (cv2.arrowedLine if rng.random() < 0.5 else cv2.rectangle)(picture, a, b, colour, int(rng.integers(1, 4)))
+    if rng.random() < 0.4:
+        h, w = max(8, height // 8), max(16, width // 4)
+        picture[height - h :, width - w :] = int(rng.choice([0, 255]))
+        cv2.line(picture, (width - w + 4, height - 5), (width - 5, height - 5), (128, 128, 128), 2)
+    return picture
+
+
+def real_panels(labels: Sequence[Path], data: Path) -> list[tuple[str, str, Picture]]:
+    """Labelled panels: (article, kind, picture)."""
+    found = []
+    for path in labels:
+        for figure in json.loads(path.read_text()):
+            file = path.parent / figure["file"]
+            file = file if file.exists() else data / figure["file"]
+            image = load_image(file)
+            article = file.stem.split("_fig")[0] if "_fig" in file.stem else file.parent.name
+            for p in figure["panels"]:
+                found.append((article, p["kind"], image[p["y0"] : p["y1"], p["x0"] : p["x1"]]))
+    return found
+
+
+def train(x: Floats, y: npt.NDArray[np.int64], weight: Floats, *, epochs: int = 60, seed: int = 0) -> dict[str, Floats]:
+    """Weights of the network, the scaling of its inputs included; the temperature is still 1."""
+    torch.manual_seed(seed)
+    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-3
+    inputs = torch.from_numpy(np.clip((x - mean) / scale, -4, 4))
+    target, weights = torch.from_numpy(y), torch.from_numpy(weight)
+    network = nn.Sequential()
+    network.add_module("dense1", nn.Linear(x.shape[1], 48))
+    network.add_module("relu", nn.ReLU())
+    network.add_module("drop", nn.Dropout(0.3))
+    network.add_module("dense2", nn.Linear(48, len(KINDS)))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=3e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    for _ in range(epochs):
+        network.train()
+        for pick in torch.split(torch.randperm(len(inputs)), 256):
+            noisy = inputs[pick] + 0.1 * torch.randn_like(inputs[pick])
+            losses = nn.functional.cross_entropy(network(noisy), target[pick], reduction="none", label_smoothing=0.03)
+            loss = (losses * weights[pick]).sum() / weights[pick].sum()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+        schedule.step()
+    state = {k: v.detach().numpy().astype(np.float32) for k, v in network.state_dict().items()}
+    return {**state, "mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
+
+
+def logits(weights: dict[str, Floats], x: Floats) -> Floats:
+    """What the network says of feature rows."""
+    hidden = np.clip((x - weights["mean"]) / weights["scale"], -4, 4)
+    hidden = np.maximum(hidden @ weights["dense1.weight"].T + weights["dense1.bias"], 0)
+    result: Floats = hidden @ weights["dense2.weight"].T + weights["dense2.bias"]
+    return result
+
+
+def temperature_of(values: Floats, y: npt.NDArray[np.int64]) -> float:
+    """The temperature at which held-out probabilities are as right as they claim (least log loss)."""
+    best = (np.inf, 1.0)
+    for temperature in np.geomspace(0.4, 4.0, 40):
+        scaled = values / temperature
+        loss = float(
+            (
+                np.log(np.exp(scaled - scaled.max(1, keepdims=True)).sum(1))
+                + scaled.max(1)
+                - scaled[np.arange(len(y)), y]
+            ).mean()
+        )
+        best = min(best, (loss, float(temperature)))
+    return best[1]
+
+
+@click.command()
+@click.option("--micrographs", type=click.Path(exists=True, path_type=Path), required=True)
+@click.option("--panels", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder the labels' files lie in.")
+@click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option("--count", default=5000, show_default=True, help="Panels to draw.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--cache", type=click.Path(path_type=Path), help="Keep the drawn panels' features in this .npz.")
+def command(
+    micrographs: Path, panels: tuple[Path, ...], data: Path, out: Path, count: int, seed: int, cache: Path | None
+) -> None:
+    """Train the classifier of panels and print how it does on articles it has not seen."""
+    rng = np.random.default_rng(seed)
+    if cache is not None and cache.exists():
+        stored = np.load(cache)
+        x, y = stored["x"], stored["y"]
+    else:
+        pictures = [np.asarray(Image.open(p).convert("L")) for p in sorted(micrographs.glob("*.png"))]
+        x, y = drawn_panels(rng, count, pictures)
+        if cache is not None:
+            np.savez(cache, x=x, y=y)
+    real = real_panels(panels, data)
+    rows: list[Floats] = []
+    owners: list[int] = []
+    for i, (_, _, picture) in enumerate(real):
+        for version in [picture, *variants(rng, picture, 3)]:
+            rows.append(describe(version))
+            owners.append(i)
+    real_x, owner = np.stack(rows), np.array(owners)
+    real_y = np.array([KINDS.index(kind) for _, kind, _ in real])
+    articles = np.array([a for a, _, _ in real])
+    plain = np.flatnonzero(np.concatenate([[True], owner[1:] != owner[:-1]]))
+    held = np.zeros((len(real), len(KINDS)), np.float32)
+    for article in sorted(set(articles)):
+        inside = articles[owner] == article
+        weights = train(*_joined(x, y, real_x[~inside], real_y[owner[~inside]]), seed=seed)
+        mine = articles == article
+        held[mine] = logits(weights, real_x[plain[mine]])
+    temperature = temperature_of(held, real_y)
+    _print(held, real_y, articles)
+    weights = train(*_joined(x, y, real_x, real_y[owner]), seed=seed)
+    weights["temperature"] = np.array([temperature], np.float32)
+    em = KINDS.index("em")
+    right = float(((held.argmax(1) == em) == (real_y == em)).mean())
+    facts = {"kinds": json.dumps(KINDS), "features": json.dumps(FEATURES), "held_out_em_or_not": f"{right:.4f}"}
+    save_file(weights, out, metadata=facts)
+
+
+def _joined(x: Floats, y: Any, real_x: Floats, real_y: Any) -> tuple[Floats, Any, Floats]:
+    weight = np.concatenate([np.ones(len(x)), np.full(len(real_x), REAL_WEIGHT)]).astype(np.float32)
+    return np.concatenate([x, real_x]), np.concatenate([y, real_y]), weight
+
+
+def _print(held: Floats, y: npt.NDArray[np.int64], articles: npt.NDArray[np.str_]) -> None:
+    em = KINDS.index("em")
+    said = held.argmax(1)
+    click.echo(f"{'article left out':28s} panels  kind right  em or not right")
+    for article in [*sorted(set(articles)), "all"]:
+        mine = np.ones(len(y), bool) if article == "all" else articles == article
+        binary = ((said == em) == (y == em))[mine].mean()
+        click.echo(f"{article:28s} {mine.sum():6d}  {(said == y)[mine].mean():10.3f}  {binary:15.3f}")
+    for i in np.flatnonzero((said == em) != (y == em)):
+        click.echo(f"  {articles[i]}: panel {i} is {KINDS[y[i]]}, said {KINDS[said[i]]}")
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,56 @@
+"""What a panel shows, on drawn contents and real micrographs."""
+
+import numpy as np
+import pytest
+
+from imagedataextractor.artificial.figures import draw_content
+from imagedataextractor.figures.fringes import fringe_strength
+from imagedataextractor.figures.kinds import FEATURES, KINDS, classify, describe
+from imagedataextractor.images import load_image, to_grey
+
+
+@pytest.mark.parametrize("name", ["micrograph", "lattice", "plot", "schematic", "diffraction", "eds"])
+def test_drawn_contents_are_told_apart(name):
+    rng = np.random.default_rng(11)
+    right = 0
+    for _ in range(4):
+        kind, picture = draw_content(rng, name, 260, 340)
+        right += (classify(picture)[0] == "em") == (kind == "em")
+    assert right >= 3
+
+
+def test_real_micrographs_are_micrographs(shared):
+    files = sorted((shared / "emps-train" / "images").glob("*.png"))[5::30]
+    said = [classify(load_image(f))[0] for f in files]
+    assert said.count("em") >= 0.9 * len(files)
+
+
+def test_scores_are_probabilities_and_the_caption_moves_them():
+    _, picture = draw_content(np.random.default_rng(2), "micrograph", 260, 340)
+    kind, score = classify(picture)
+    assert kind == "em"
+    assert 0 < score <= 1
+    _, doubted = classify(picture, {"em": 0.25})
+    assert doubted < score or classify(picture, {"em": 0.25})[0] != "em"
+
+
+def test_every_number_is_finite_whatever_the_picture():
+    for picture in (np.zeros((1, 1), np.uint8), np.full((50, 3, 3), 255, np.uint8), np.eye(64, dtype=np.uint8) * 255):
+        values = describe(picture)
+        assert values.shape == (len(FEATURES),)
+        assert np.isfinite(values).all()
+    assert set(KINDS) >= {"em", "plot", "schematic"}
+
+
+def test_fringes_stand_out_of_the_spectrum():
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[0:300, 0:300]
+    noise = rng.normal(120, 20, (300, 300))
+    waves = noise + 40 * np.sin(2 * np.pi * (0.6 * x + 0.8 * y) / 7)
+    assert fringe_strength(np.clip(waves, 0, 255).astype(np.uint8)) > 2.7
+    assert fringe_strength(np.clip(noise, 0, 255).astype(np.uint8)) < 2.0
+
+
+def test_micrographs_of_particles_show_no_fringes(shared):
+    files = sorted((shared / "emps-train" / "images").glob("*.png"))[3::40]
+    assert np.mean([fringe_strength(to_grey(load_image(f))) < 2.7 for f in files]) > 0.85

@@ -1,0 +1,54 @@
+"""Panel letters: read as blobs, believed as a sequence."""
+
+import cv2
+import numpy as np
+import pytest
+
+from imagedataextractor.artificial.annotations import font
+from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
+from imagedataextractor.figures.layout import analyse
+from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.records import Box
+
+
+def lettered_page(letters, pattern="{}", size=28, name="sans-bold"):
+    from PIL import Image, ImageDraw
+
+    page = Image.new("L", (900, 620), 255)
+    pen = ImageDraw.Draw(page)
+    rng = np.random.default_rng(0)
+    for i, letter in enumerate(letters):
+        x, y = 20 + (i % 3) * 300, 20 + (i // 3) * 300
+        pen.text((x, y), pattern.format(letter), fill=0, font=font(name, size))
+        noise = cv2.GaussianBlur(rng.integers(0, 256, (230, 220)).astype(np.uint8), (0, 0), 3)
+        page.paste(Image.fromarray(noise), (x + 40, y + 40))
+    return np.asarray(page).copy()
+
+
+@pytest.mark.parametrize("character", list("abcdegABDEFGH"))
+def test_single_characters_are_read(character):
+    from PIL import Image, ImageDraw
+
+    image = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(image).text((15, 10), character, fill=0, font=font("sans-bold", 32))
+    grey = np.asarray(image)
+    rows, columns = np.flatnonzero((grey < 128).any(1)), np.flatnonzero((grey < 128).any(0))
+    box = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    chances = read_glyphs(frame_of(grey, box, bright=False)[None])[0]
+    assert CLASSES[int(chances.argmax())] == character
+
+
+@pytest.mark.parametrize(("pattern", "name"), [("{}", "sans-bold"), ("({})", "sans"), ("{})", "sans-bold")])
+def test_a_sequence_on_paper_is_read_with_or_without_brackets(pattern, name):
+    letters = find_letters(analyse(lettered_page("abcdef", pattern, name=name)))
+    assert [x.text for x in letters] == list("abcdef")
+
+
+def test_numbers_along_an_axis_are_no_letters():
+    assert find_letters(analyse(lettered_page("012345"))) == []
+
+
+def test_a_sequence_that_starts_later_is_believed_if_the_caption_says_so():
+    page = lettered_page("defghk"[:3])
+    assert find_letters(analyse(page)) == []
+    assert [x.text for x in find_letters(analyse(page), ["a", "b", "c", "d", "e", "f"])] == ["d", "e", "f"]
