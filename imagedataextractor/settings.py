@@ -84,8 +84,8 @@ class ScaleBarSettings:
 
     #: OCR engine: "rapidocr" or "tesseract".
     ocr: str = "rapidocr"
-    #: Confidence below which no scale is reported (chosen on the labelled micrographs).
-    threshold: float = 0.5
+    #: Confidence below which no scale is reported (chosen with benchmarks/scalebar.py on the part "train").
+    threshold: float = 0.6
 
 
 @dataclass(frozen=True)
