@@ -22,9 +22,9 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
@@ -79,11 +79,12 @@ class Unit:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a worker returns: a packed result, or why there is none. Seconds by stage."""
+    """What a worker returns: a packed result, or why there is none, and what it took."""
 
     packed: PackedArticle | None = None
     failure: Failure | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    read_s: float = 0.0
+    extract_s: float = 0.0
 
 
 class Work(Protocol):
@@ -299,6 +300,9 @@ class Counts:
     panels: int = 0
     particles: int = 0
     lost_workers: int = 0
+    #: Seconds that workers spent on reading articles, and on extracting particles from them.
+    read_s: float = 0.0
+    extract_s: float = 0.0
 
     @property
     def written(self) -> int:
@@ -693,6 +697,8 @@ def _add(counts: Counts, outcome: Outcome) -> None:
         counts.failed += 1
     else:
         counts.done += 1
+    counts.read_s += outcome.read_s
+    counts.extract_s += outcome.extract_s
     if outcome.packed is not None:
         figures = outcome.packed.result.figures
         counts.figures += len(figures)

@@ -79,7 +79,7 @@ class PipelineWork:
             else:
                 result = dataclasses.replace(process_article(left, stages), article=article)
             packed = pack(result)
-        return Outcome(packed, seconds={"read": read - began, "extract": time.monotonic() - read})
+        return Outcome(packed, read_s=read - began, extract_s=time.monotonic() - read)
 
 
 _LOCK = threading.Lock()

@@ -353,6 +353,8 @@ def _survey_of_nothing(targets: Collection[Target]) -> tuple[Any, list[Target]]:
 
 
 def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state: str) -> None:
+    from imagedataextractor.cli._mining import duration
+
     if request.as_json:
         click.echo(json.dumps({"run": run_id, "state": state, **dataclasses.asdict(counts)}))
     else:
@@ -361,6 +363,7 @@ def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state
             f"{counts.skipped:,} passed over; {counts.figures:,} figures, {counts.panels:,} measured panels, "
             f"{counts.particles:,} particles in {store.name}"
         )
+        _tell(f"workers read for {duration(counts.read_s)} and extracted for {duration(counts.extract_s)}")
     if state == "interrupted":
         _tell("stopped; the same command again goes on from here")
     elif counts.failed + counts.set_aside:

@@ -85,6 +85,22 @@ def test_a_file_that_changed_is_done_again(store, tmp_path):
     assert len(list(Plan([target], store, digest))) == 1
 
 
+def test_postgresql_gets_the_same_rows(store, postgresql_url):
+    with Store.open(postgresql_url) as other:
+        other.start_run(make_run())
+        work = MadeUp(refused=frozenset({3}))
+        for database in (store, other):
+            run_over(database, 6, work)
+            run_over(database, 8, work)
+        assert all_rows(other) == all_rows(store)
+        lock = other.lock("mine")
+        assert lock.acquire()
+        with Store.open(postgresql_url) as third:
+            assert not third.lock("mine").acquire()
+            lock.release()
+            assert third.lock("mine").acquire()
+
+
 def test_a_target_named_twice_is_one(store):
     plan = Plan(targets(3) + targets(3), store, store.digest_of("run-1"))
     assert plan.survey().total == 3
