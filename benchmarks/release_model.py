@@ -21,9 +21,15 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
+from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.dataset import Example, load_emps
-from imagedataextractor.segmentation.inference import Maps, calibration_features, network_maps, particle_means
+from imagedataextractor.segmentation.inference import (
+    Maps,
+    calibration_features,
+    cluster_maps,
+    image_maps,
+    particle_means,
+)
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
 from imagedataextractor.segmentation.reliability import apply_calibration, auroc, fit_calibration, is_real, without
 from imagedataextractor.segmentation.training import build_network
@@ -56,13 +62,13 @@ def main() -> None:
     examples = load_emps(arguments.data, arguments.split)[: arguments.images or None]
     begun = time.process_time()
     maps = [
-        network_maps(network, e.image, samples=arguments.samples, flips=arguments.flips, seed=0, device="cpu")
+        image_maps(network, e.image, samples=arguments.samples, flips=arguments.flips, seed=0, device="cpu")
         for e in examples
     ]
     print(f"{len(examples)} images, {(time.process_time() - begun) / len(examples):.2f} CPU s an image for the maps")
     fixed = json.loads(arguments.settings) if arguments.settings else {}
     chosen = ClusterSettings(**fixed["clustering"]) if fixed else choose_clustering(examples, maps)
-    predictions = [cluster(m.embedding, m.bandwidth, m.seed, chosen) for m in maps]
+    predictions = [cluster_maps(m, chosen) for m in maps]
     features = [features_of(m, labels) for m, labels in zip(maps, predictions, strict=True)]
     threshold = fixed.get("threshold") or choose_threshold(examples, predictions, features)
     print(f"clustering {chosen}\nthreshold {threshold}")
@@ -104,7 +110,7 @@ def choose_clustering(examples: list[Example], maps: list[Maps]) -> ClusterSetti
     for values in itertools.product(*GRID.values()):
         settings = ClusterSettings(**dict(zip(GRID, values, strict=True)))
         scores = [
-            goodness(score_image(e.labels, cluster(m.embedding, m.bandwidth, m.seed, settings)).values)
+            goodness(score_image(e.labels, cluster_maps(m, settings)).values)
             for e, m in zip(examples, maps, strict=True)
         ]
         print(f"  {settings.foreground} {settings.start} {settings.min_pixels}: {np.mean(scores):.4f}", flush=True)
@@ -119,7 +125,7 @@ def features_of(maps: Maps, labels: np.ndarray) -> dict[str, np.ndarray]:
     return {
         "uncertainty": particle_means(maps.information, labels, count),
         "seed": particle_means(maps.seed, labels, count),
-        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:].astype(float),
+        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / maps.scale**2,
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,7 @@ import torch
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.errors import UsageError
 from imagedataextractor.segmentation import Segmenter, inference
+from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.inference import network_maps, segment_with, working_scales
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.network import LiteBPartISNet
@@ -144,3 +147,36 @@ def test_the_same_image_and_seed_give_the_same_particles(default):
 
 def test_a_blank_image_has_no_particles(default):
     assert not default.segment(np.full((200, 300), 128, np.uint8)).label_map.any()
+
+
+def many_small_discs(radius: int, spacing: int) -> np.ndarray:
+    y, x = np.mgrid[:256, :320]
+    inside = (y % spacing - spacing // 2) ** 2 + (x % spacing - spacing // 2) ** 2 <= radius**2
+    return np.where(inside, 60, 190).astype(np.uint8)
+
+
+def test_an_image_of_small_particles_is_magnified_and_its_labels_come_back_at_its_own_size(default):
+    small, large = many_small_discs(6, 22), many_small_discs(30, 80)
+    found = default.segment(small, mode="discriminative")
+    assert found.label_map.shape == small.shape
+    settings = {"samples": 0, "flips": False, "seed": 0, "device": "cpu"}
+    assert inference.image_maps(default._network, small, **settings).scale == 2.0
+    assert inference.image_maps(default._network, large, **settings).scale == 1.0
+
+
+def test_the_typical_size_is_that_of_the_large_particles_among_specks():
+    assert inference._typical_ecd(np.array([10] * 50 + [7854] * 3)) == pytest.approx(100.0, abs=0.1)
+
+
+def test_in_a_magnified_image_the_least_size_counts_pixels_of_the_original():
+    side = 64
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    inside = (y >= 20) & (y < 30) & (x >= 20) & (x < 30)  # 100 px here, 25 px of an image half as large
+    embedding = np.stack([np.where(inside, 25.0, x), np.where(inside, 25.0, y)]).astype(np.float32)
+    bandwidth = np.full((2, side, side), 0.01, np.float32)
+    seed = np.where(inside, 0.95, 0.0).astype(np.float32)
+    maps = inference.Maps(embedding, bandwidth, seed, np.zeros_like(seed))
+    magnified = dataclasses.replace(maps, scale=2.0)
+    settings = ClusterSettings(min_pixels=40)
+    assert inference.cluster_maps(maps, settings).max() == 1
+    assert inference.cluster_maps(magnified, settings).max() == 0
