@@ -7,6 +7,8 @@ drawn straight onto the micrograph leaves axes and coloured ink, which a grey mi
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -15,10 +17,19 @@ from imagedataextractor.figures.layout import bounding_box, runs, shrink
 from imagedataextractor.images import to_grey
 from imagedataextractor.records import Box
 
-__all__ = ["find_insets"]
+__all__ = ["Inset", "find_insets"]
 
 Grey = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Inset:
+    """A part of a picture that shows something else; `drawn` is a plot drawn straight onto it."""
+
+    box: Box
+    drawn: bool = False
+
 
 #: Longest side of the copy that is searched, px.
 SEARCH_SIDE = 420
@@ -30,11 +41,15 @@ SIDE_COVERED = 0.8
 TONE_DISTANCE = 0.25
 #: Lines in one direction between which rectangles are looked for, at most.
 MOST_LINES = 14
+#: The same for insets in a corner of the picture, where most are.
+CORNER_SIDE_COVERED = 0.7
+#: Pixels along an edge that are averaged before its step is judged, against noise.
+ALONG_PX = 7
 #: Least height of a step, grey levels.
 STEP_LEVELS = 14.0
 
 
-def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
+def find_insets(panel: npt.NDArray[np.uint8]) -> list[Inset]:
     """Insets of a picture.
 
     Parameters
@@ -43,22 +58,33 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Box]:
 
     Returns
     -------
-    list of Box
+    list of Inset
         In pixels of the panel, none inside another, largest first.
     """
     if min(panel.shape[:2]) < 60:
         return []
     small = shrink(panel, SEARCH_SIDE)
     grey = to_grey(small)
-    found = [b for b in _rectangles(grey) if not _is_label(grey[b.slices]) and _differs(grey, b)]
-    found += _drawn_plots(small)
+    plots = [Inset(b, drawn=True) for b in _drawn_plots(small)]
+    pictures = [Inset(b) for b in _rectangles(grey) if not _is_label(grey[b.slices]) and _differs(grey, b)]
+    found = _apart(plots + pictures)
     scale = panel.shape[0] / small.shape[0]
     height, width = panel.shape[:2]
-    boxes = [
-        Box(round(b.x0 * scale), round(b.y0 * scale), min(width, round(b.x1 * scale)), min(height, round(b.y1 * scale)))
-        for b in _apart(found)
+    whole = Box(0, 0, width, height)
+    scaled = [
+        Inset(Box(*(round(v * scale) for v in (i.box.x0, i.box.y0, i.box.x1, i.box.y1))).intersection(whole), i.drawn)
+        for i in found
     ]
-    return sorted(boxes, key=lambda b: -b.area)
+    return sorted(scaled, key=lambda i: -i.box.area)
+
+
+def _apart(insets: list[Inset]) -> list[Inset]:
+    """Of insets that overlap, the first."""
+    kept: list[Inset] = []
+    for inset in insets:
+        if all(k.box.intersection(inset.box).area <= 0.1 * min(k.box.area, inset.box.area) for k in kept):
+            kept.append(inset)
+    return kept
 
 
 def _differs(grey: Grey, box: Box) -> bool:
@@ -76,17 +102,7 @@ def _is_label(part: Grey) -> bool:
     levels = np.bincount(part.ravel(), minlength=256)
     ground = int(levels.argmax())
     even = float(levels[max(0, ground - 8) : ground + 9].sum()) / part.size
-    return even > 0.6 and (ground < 40 or ground > 215)
-
-
-def _apart(boxes: list[Box]) -> list[Box]:
-    """Of boxes that overlap, their union if they overlap much, else the larger."""
-    kept: list[Box] = []
-    for box in sorted(boxes, key=lambda b: -b.area):
-        clash = [k for k in kept if k.intersection(box).area > 0.1 * box.area]
-        if not clash:
-            kept.append(box)
-    return kept
+    return even > 0.5 and (ground < 40 or ground > 215)
 
 
 # ---------------------------------------------------------------- pictures laid over the picture
@@ -103,7 +119,8 @@ def _rectangles(grey: Grey) -> list[Box]:
     lefts, rights = np.array([0, *xs]), np.array([*xs, width])
     tops, bottoms = np.array([0, *ys]), np.array([*ys, height])
     scores = _sides_covered(v_sum, h_sum, lefts, rights, tops, bottoms)
-    best = np.argwhere(scores >= SIDE_COVERED)
+    corner = _in_corner(lefts, rights, tops, bottoms, height, width)
+    best = np.argwhere(scores >= np.where(corner, CORNER_SIDE_COVERED, SIDE_COVERED))
     boxes = [Box(int(lefts[a]), int(tops[c]), int(rights[b]), int(bottoms[d])) for a, b, c, d in best]
     scored = [(float(scores[tuple(i)]), box) for i, box in zip(best, boxes, strict=True)]
     scored.sort(key=lambda s: -s[0] * np.sqrt(s[1].area))
@@ -114,9 +131,23 @@ def _rectangles(grey: Grey) -> list[Box]:
     return kept
 
 
+def _in_corner(
+    lefts: npt.NDArray[np.int_],
+    rights: npt.NDArray[np.int_],
+    tops: npt.NDArray[np.int_],
+    bottoms: npt.NDArray[np.int_],
+    height: int,
+    width: int,
+) -> npt.NDArray[np.bool_]:
+    """Which rectangles fill a corner of the picture, shape (lefts, rights, tops, bottoms)."""
+    beside = (lefts[:, None] == 0) | (rights[None] == width)
+    above = (tops[:, None] == 0) | (bottoms[None] == height)
+    return beside[:, :, None, None] & above[None, None]
+
+
 def _steps(grey: Grey, axis: int) -> Floats:
     """1 where the grey level steps across `axis` more than it does nearby; index i: between i-1 and i."""
-    levels = cv2.blur(grey, (1, 3) if axis == 1 else (3, 1)).astype(np.float32)
+    levels = cv2.blur(grey, (1, ALONG_PX) if axis == 1 else (ALONG_PX, 1)).astype(np.float32)
     if axis == 0:
         levels = levels.T
     height, width = levels.shape

@@ -25,6 +25,8 @@ KINDS: tuple[PanelKind, ...] = get_args(PanelKind)
 SIDE = 256
 #: Side of the piece that is described at its own resolution, px.
 PIECE = 192
+#: Range of grey levels below which there is nothing to see.
+BLANK_LEVELS = 4
 WEIGHTS = "kinds.safetensors"
 
 Floats = npt.NDArray[np.float32]
@@ -45,6 +47,8 @@ def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None 
     score : float
         0 … 1.
     """
+    if int(panel.max()) - int(panel.min()) < BLANK_LEVELS:
+        return "other", 1.0
     weights = load_weights(WEIGHTS)
     values = (describe(panel) - weights["mean"]) / weights["scale"]
     chances = softmax(forward(weights, np.clip(values, -4, 4)[None]) / float(weights["temperature"][0]))[0]

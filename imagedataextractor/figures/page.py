@@ -51,7 +51,7 @@ def cut_page(layout: Layout, letters: Sequence[Box] = (), *, complete: bool = Fa
         Where panel letters are printed (px of the reduced copy), if they are known: pieces of the
         page are then cut apart only if each keeps a letter, or something as large as a panel.
     complete : bool
-        The letters are known to be all there are: nothing without a letter is a panel.
+        The letters are known to be all there are: a plot without one is part of a panel.
 
     Returns
     -------
@@ -218,10 +218,10 @@ def _stand_alone(page: _Page, sides: tuple[list[Core], list[Core]], lettered: Se
     A panel without a letter is as large as its neighbours and as far from them as they are from each
     other; parts of one panel are smaller, or closer together.
     """
-    if page.complete or width < 0.4 * page.usual_gutter:
+    if width < 0.4 * page.usual_gutter:
         return False
     for side, count in zip(sides, lettered, strict=True):
-        solid = [c for c in side if _is_picture(c) or c.kind == "axes"]
+        solid = [c for c in side if _is_picture(c) or (c.kind == "axes" and not page.complete)]
         if not count and not any(c.box.area >= 0.35 * page.usual_area for c in solid):
             return False
         if not side:

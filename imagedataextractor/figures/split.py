@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.infobar import find_info_bar, read_info_bar
-from imagedataextractor.figures.insets import find_insets
+from imagedataextractor.figures.insets import Inset, find_insets
 from imagedataextractor.figures.kinds import classify
 from imagedataextractor.figures.layout import Layout, analyse
 from imagedataextractor.figures.letters import Letter, find_letters
@@ -25,12 +25,14 @@ from imagedataextractor.figures.naming import (
 from imagedataextractor.figures.page import Region, cut_page
 from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine
-from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel
+from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings
 
 __all__ = ["split_figure"]
 
 DEFAULTS = FigureSettings()
+#: Coloured bars and curves over a micrograph are a plot, although the micrograph shows through.
+DRAWN_PRIOR: dict[PanelKind, float] = {"plot": 100.0}
 
 
 @dataclass(frozen=True)
@@ -150,11 +152,11 @@ def _describe(
         technique=technique,
         measurable=is_measurable(kind, technique, words, fringes),
         subcaption=words,
-        insets=tuple(b.shifted(-piece.box.x0, -piece.box.y0) for b in insets),
+        insets=tuple(i.box.shifted(-piece.box.x0, -piece.box.y0) for i in insets),
         label_box=_letter_inside(piece),
         info_bar=bar,
     )
-    return [panel, *(_inset(image, box, index, k) for k, box in enumerate(insets, start=1))]
+    return [panel, *(_inset(image, i, index, k) for k, i in enumerate(insets, start=1))]
 
 
 def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.uint8]:
@@ -165,15 +167,16 @@ def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.u
     return image[piece.box.slices]
 
 
-def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSettings, *, inside: bool) -> list[Box]:
+def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSettings, *, inside: bool) -> list[Inset]:
     """Insets in figure coordinates: images beside the main one and, if asked for, pictures inside it."""
     if not piece.images:
         return []
     main = max(piece.images, key=lambda b: b.area)
-    found = [b for b in piece.images if b is not main]
+    found = [Inset(b) for b in piece.images if b is not main]
     if inside:
-        found += [b.shifted(main.x0, main.y0) for b in find_insets(image[main.slices])]
-    return [b.intersection(piece.box) for b in found if min(b.width, b.height) >= settings.min_panel_px]
+        found += [replace(i, box=i.box.shifted(main.x0, main.y0)) for i in find_insets(image[main.slices])]
+    found = [replace(i, box=i.box.intersection(piece.box)) for i in found]
+    return [i for i in found if min(i.box.width, i.box.height) >= settings.min_panel_px]
 
 
 def _letter_inside(piece: _Piece) -> Box | None:
@@ -182,6 +185,8 @@ def _letter_inside(piece: _Piece) -> Box | None:
     return piece.letter_box.intersection(piece.box).shifted(-piece.box.x0, -piece.box.y0)
 
 
-def _inset(image: npt.NDArray[np.uint8], box: Box, parent: int, offset: int) -> Panel:
-    kind, score = classify(image[box.slices])
-    return Panel(index=parent + offset, box=box, kind=kind, kind_score=score, measurable=kind == "em", parent=parent)
+def _inset(image: npt.NDArray[np.uint8], inset: Inset, parent: int, offset: int) -> Panel:
+    kind, score = classify(image[inset.box.slices], DRAWN_PRIOR if inset.drawn else None)
+    return Panel(
+        index=parent + offset, box=inset.box, kind=kind, kind_score=score, measurable=kind == "em", parent=parent
+    )
