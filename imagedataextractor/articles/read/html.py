@@ -82,7 +82,7 @@ _NO_FIGURE = re.compile(
 #: From the address of a reduced picture to that of the full one, where a publisher's addresses tell.
 _FULL_SIZE = (
     (re.compile(r"(//media\.springernature\.com/)(?:lw|w|h|m)\d+(?:h\d+)?(?=/)"), r"\1full"),
-    (re.compile(r"(/na\d+/home/.*/images/)(?:medium|small)(/.*)\.gif"), r"\1large\2.jpeg"),
+    (re.compile(r"(/images/)(?:medium|small)(/[\w.-]+)\.gif$"), r"\1large\2.jpeg"),
     (re.compile(r"(els-cdn\.com/content/image/1-s2\.0-[^/]+?-(?:gr|fx|sc)\d+)(?=\.(?:jpg|gif|png)\b)"), r"\1_lrg"),
     (re.compile(r"(mdpi(?:-res)?\.com/.*-g\d+\w?)-550(?=\.\w+)"), r"\1"),
 )
