@@ -98,9 +98,8 @@ def main() -> None:
         "--data", type=Path, default=Path("../shared"), help="folder with samples/ (default: %(default)s)"
     )
     folder = parser.parse_args().data / "samples"
-    print(
-        f"{'file':34s}{'figures':>8s}{'labels':>8s}{'captions':>10s}{'graphics':>10s}{'EM':>5s}{'panels':>8s}{'CPU ms':>9s}"
-    )
+    names = (("figures", 8), ("labels", 8), ("captions", 10), ("graphics", 10), ("EM", 5), ("panels", 8), ("CPU ms", 9))
+    print("file".ljust(34) + "".join(name.rjust(width) for name, width in names))
     for rows in (xml_rows, html_rows, pdf_rows):
         for line in rows(folder):
             print(line)

@@ -15,6 +15,7 @@ import multiprocessing
 import random
 import re
 import resource
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -279,6 +280,8 @@ def fuzz(samples: list[tuple[str, bytes]], seed: int, count: int) -> tuple[Count
             if not known:
                 findings.append(Finding(number, open_name, text))
         child.join()
+        if next_number % 1000 < BATCH:
+            print(f"{next_number} of {count}, {len(findings)} findings", file=sys.stderr, flush=True)
         if open_number >= 0:  # the child died in the middle of an input
             findings.append(Finding(open_number, open_name, f"the process ended with code {child.exitcode}"))
             outcomes["finding"] += 1
