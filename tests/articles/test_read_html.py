@@ -72,7 +72,8 @@ data-lg-src="/cms/10.1021/x/asset/images/large/nn-2019-0001.jpeg" height="300" w
 OLD_ACS = """<div class="figure" id="fig1"><a title="Open Figure Viewer" href="#" class="thumbnail showFiguresEvent">
 <img alt="figure" src="/appl/literatum/jm/20160901/images/small/jm-2016-1_0005.gif"/><span class="overlay"></span></a>
 <div class="caption hlFld-FigureCaption"><p class="first last">Figure 1. (a) TEM image of rods. (b) Yield.</p>
-</div></div><div class="NLM_table-wrap"><div class="hlFld-FigureCaption"><div class="NLM_caption">Table 2. Values</div></div>
+</div></div><div class="NLM_table-wrap">
+<div class="hlFld-FigureCaption"><div class="NLM_caption">Table 2. Values</div></div>
 <img src="/appl/literatum/jm/20160901/images/medium/jm-2016-1_0009.gif"/></div>"""
 WILEY = """<section class="article-section__inline-figure" id="f1"><figure class="figure">
 <a href="/cms/asset/1/adma1-fig-0001-m.jpg" target="_blank"><picture><source srcset="/cms/asset/1/adma1-fig-0001-m.jpg"
