@@ -228,8 +228,15 @@ def _fill_panel(connection: sqlite3.Connection, number: int) -> None:
     article, figure_index = divmod(figure, FIGURES_AN_ARTICLE)
     if index == 0 and figure_index == 0:
         connection.execute(
-            "INSERT INTO articles VALUES (?, ?, ?, ?, '[]', 'Journal', ?, 'CC-BY-4.0', 'jats', NULL, 'benchmark')",
-            (article + 1, f"10.1000/{article}", f"10.1000/{article}", f"Article {article}", 2000 + article % 25),
+            "INSERT INTO articles VALUES (?, ?, ?, ?, '[]', 'Journal', ?, 'CC-BY-4.0', 'jats', NULL, ?, 'benchmark')",
+            (
+                article + 1,
+                f"10.1000/{article}",
+                f"10.1000/{article}",
+                f"Article {article}",
+                2000 + article % 25,
+                f"t{article}",
+            ),
         )
         connection.execute(
             "INSERT INTO targets (key, settings_digest, state, attempts, article_id, updated_at, run_id) "
@@ -238,7 +245,7 @@ def _fill_panel(connection: sqlite3.Connection, number: int) -> None:
         )
     if index == 0:
         connection.execute(
-            "INSERT INTO figures VALUES (?, ?, ?, ?, 1, '[]', NULL, 'f.png', ?, 1000, 1000, 'benchmark')",
+            "INSERT INTO figures VALUES (?, ?, ?, ?, 1, '[]', NULL, 'f.png', ?, 1000, 1000, 'benchmark', 'benchmark')",
             (
                 figure + 1,
                 article + 1,

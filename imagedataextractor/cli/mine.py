@@ -45,6 +45,7 @@ _SHOWN = 20
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N targets.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.option("--again", is_flag=True, help="Do again what is finished.")
+@click.option("--assume-em", is_flag=True, help="Take every panel for a micrograph of particles.")
 @click.option("--retry-set-aside", is_flag=True, help="Try again what was set aside for killing its workers.")
 @click.option("--wait", is_flag=True, help="Wait while another `ide mine` works on the same database.")
 @click.option("--keep-figures/--drop-figures", default=None, help="Keep downloads once they are in the database.")
@@ -63,6 +64,7 @@ def command(
     limit: int | None,
     dry_run: bool,
     again: bool,
+    assume_em: bool,
     retry_set_aside: bool,
     wait: bool,
     keep_figures: bool | None,
@@ -93,7 +95,8 @@ def command(
     corpus, settings = _corpus_and_settings(what, doi_file, limit)
     mining = {"workers": workers, "keep_figures": keep_figures}
     settings = _over(settings, db=db, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation)
-    manual = Manual(nm_per_px=nm_per_px, bar=None if scalebar is None else parse_length(scalebar))
+    bar = None if scalebar is None else parse_length(scalebar)
+    manual = Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em)
     request = _Request(
         corpus, settings, manual, again, retry_set_aside, wait, inline, dask, _resources(resources), log_file, as_json
     )

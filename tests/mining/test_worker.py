@@ -8,9 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from imagedataextractor.articles.retrieve import RetrievedArticle
 from imagedataextractor.records import Segmentation
 from imagedataextractor.settings import Keys, Settings
-from imagedataextractor.worker import PipelineWork, RememberingSegmenter, prune_segmentations, segmentations_folder
+from imagedataextractor.targets import Target
+from imagedataextractor.worker import (
+    PipelineWork,
+    RememberingSegmenter,
+    Retrieval,
+    prune_segmentations,
+    segmentations_folder,
+)
 
 
 class Counting:
@@ -92,6 +100,17 @@ def test_the_memory_is_bounded(segmenter, tmp_path):
     prune_segmentations(cache, limit_bytes=sum(sizes) // 2)
     left = [path.stat().st_size for path in segmentations_folder(cache).glob("??/*")]
     assert 0 < sum(left) <= sum(sizes) // 2
+
+
+def test_what_was_retrieved_is_the_folder_with_the_note_of_it(tmp_path, monkeypatch):
+    (tmp_path / "doi" / "source").mkdir(parents=True)
+    (tmp_path / "doi" / "retrieved.json").write_text("{}")
+    found = RetrievedArticle("10.1000/1", tmp_path / "doi" / "source", tmp_path / "a.xml", None, "test")
+    monkeypatch.setattr("imagedataextractor.articles.retrieve.retrieve", lambda doi, **_: found)
+    target = Target("doi", "doi:10.1000/1", doi="10.1000/1")
+    assert Retrieval(Settings(), tmp_path)(target) == tmp_path / "doi"
+    (tmp_path / "doi" / "retrieved.json").unlink()
+    assert Retrieval(Settings(), tmp_path)(target) is None  # nothing that may be removed
 
 
 def test_api_keys_are_not_sent_to_workers():
