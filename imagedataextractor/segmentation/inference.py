@@ -60,7 +60,7 @@ PLAIN_SIDE_PX = 800
 COARSE_SIDE_PX = 640
 #: A larger image is then brought to the scale at which its median particle has this ECD, px: large
 #: enough to be measured well, small enough to be seen whole.
-TYPICAL_ECD_PX = 48.0
+TYPICAL_ECD_PX = 90.0
 #: ECD of a typical particle, px, below which an image is magnified twice. On the validation images,
 #: with half-trained weights, this took F1@50 from 0.827 to 0.862; 20 … 40 px do nearly as well.
 SMALL_ECD_PX = 35.0
