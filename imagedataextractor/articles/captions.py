@@ -489,7 +489,7 @@ def _segments(text: _Text, markers: Sequence[_Marker]) -> Iterator[Segment]:
         between = text.caption[max(clause_start, previous_end) : marker.start]
         if behind[clause_start]:
             start, end = max(clause_start, previous_end), marker.start
-            context = text.caption[clause_start:start]
+            context = _last_naming(text, clause_start, start)
             previous_end = marker.end
         else:
             following = definitions[position + 1] if position + 1 < len(definitions) else None
@@ -505,6 +505,21 @@ def _segments(text: _Text, markers: Sequence[_Marker]) -> Iterator[Segment]:
             previous_end = end
         start, end = _trimmed(text.caption, start, end)
         yield Segment(marker.letters, start, end, text.caption[start:end], context.strip())
+
+
+def _last_naming(text: _Text, clause_start: int, start: int) -> str:
+    """What of a clause before (or else behind) a place names a technique, the nearest words that do.
+
+    In "EDS maps of C (d), N (e) and Fe (f)" the maps are those of N and Fe, too.
+    """
+    end = start
+    for marker in reversed(list(_BRACKET.finditer(text.caption, clause_start, start))):
+        piece = text.caption[marker.end() : end]
+        if techniques.find_techniques(piece):
+            return piece
+        end = marker.start()
+    first = text.caption[clause_start:end]
+    return first if techniques.find_techniques(first) else text.caption[clause_start : text.clause_of(start)[1]]
 
 
 #: Words that lead in to the next marker of a clause ("…, SEM images of" before "(c) PCT-1 and (d) …").
@@ -536,6 +551,7 @@ def _end_of_prefixed(text: _Text, marker: _Marker, following: _Marker | None) ->
 #: A sentence that speaks of all panels, although it follows the last one's text.
 _GENERAL = re.compile(
     r"(?:all\s+)?(?:the\s+)?scale\s*-?bars\b|(?:all\s+)?bars\s*[=:,]|all\s+(?:the\s+)?(?:images|panels|scale)|"
+    r"(?:the\s+)?(?:scale\s*-?)?bars?\b[^.;]*\b(?:all|each|both|every)\b|"
     r"(?:the\s+)?insets?\s+(?:in|of)\s|error\s+bars\b|(?:the\s+)?scale\s*-?bars?\s+(?:in|for|of)\s",
     re.IGNORECASE,
 )

@@ -187,6 +187,15 @@ def test_technique_of_a_panel_comes_from_its_own_or_the_shared_words() -> None:
     assert set(facts.panel_techniques["d"]) == {"HRTEM", "TEM"}
 
 
+def test_technique_of_a_panel_described_in_passing_is_that_of_the_nearest_words() -> None:
+    facts = parse_caption(
+        "The SEM images of Fe-MOF (a) and its carbon (b), the TEM image (c), and EDS maps of C (d), N (e)."
+    )
+    assert facts.panel_techniques == {"a": ("SEM",), "b": ("SEM",), "c": ("TEM",), "d": ("EDS",), "e": ("EDS",)}
+    low, high = parse_caption("Low (a) and high (b) magnification SEM images.").panel_techniques.values()
+    assert low == high == ("SEM",)
+
+
 SCALES = [
     ("TEM image of gold. Scale bar: 200 nm.", [(200, ())]),
     ("SEM image (scale bar = 1 µm).", [(1000, ())]),
@@ -201,6 +210,8 @@ SCALES = [
     ("(a) Rods. (b) Cubes. Scale bar: 50 nm.", [(50, ())]),
     ("(a) Rods. (b) Cubes. The scale length in (b) is 1 µm.", [(1000, ("b",))]),
     ("TEM image; bar = 100 nm", [(100, ())]),
+    ("A: 25 °C. B: 40 °C. Scale bar: 500 nm for all panels.", [(500, ())]),
+    ("(a,b) Rods; scale bars: 1 µm (a) and 200 nm (b).", [(1000, ("a",)), (200, ("b",))]),
     ("TEM image with a 50 nm scale bar.", [(50, ())]),
     ("(a) Rods. (b) Cubes. Scale bars, 100 nm; inset, 5 nm.", [(100, ())]),
     ("Error bars represent the standard deviation. Films of 20 nm.", []),
