@@ -73,8 +73,9 @@ def command(
     elif model is not None and data is not None and gt is None and pred is None:
         if names is not None:
             raise UsageError("--names goes with --gt and --pred; with --model, --split chooses the images")
-        scores = _score_model(model, data, split, mode, samples, threshold, seed, device, keep)
-        tag = f"{model}, {mode}, {split}"
+        scores, trained_on = _score_model(model, data, split, mode, samples, threshold, seed, device, keep)
+        # Scores on images that the model has learnt from say nothing of new ones.
+        tag = f"{model}, {mode}, {split}" + (f" (trained on {trained_on})" if trained_on else "")
     else:
         raise UsageError("give either --gt and --pred, or --model and --data")
     from imagedataextractor.segmentation.metrics import format_table, summarise
@@ -124,7 +125,8 @@ def _score_model(
     seed: int,
     device: str,
     keep: Path | None,
-) -> list[ImageScore]:
+) -> tuple[list[ImageScore], str]:
+    """Scores of a model's predictions, and what the model says it was trained on."""
     import numpy as np
     from PIL import Image
 
@@ -149,7 +151,7 @@ def _score_model(
             keep.mkdir(parents=True, exist_ok=True)
             Image.fromarray(labels.astype(np.uint16)).save(keep / f"{predicted.name}.png")
         scores.append(score_image(predicted.true, labels, predicted.name))
-    return scores
+    return scores, str(model.info.training.get("data", ""))
 
 
 def _read_names(path: Path) -> list[str]:
