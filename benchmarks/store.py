@@ -166,17 +166,18 @@ def measure_queries(file: Path, particles: int) -> None:
         fill(file, particles)
         print(f"filled {file} in {time.perf_counter() - began:.0f} s")
     print(f"{file}: {_count(file):,} particles, {file.stat().st_size / 1e9:.1f} GB")
-    print(f"{'query':<24}{'rows':>8}{'first ms':>10}{'again ms':>10}  full scan of particles")
+    print(f"{'query':<24}{'rows':>8}{'first ms':>10}{'again ms':>10}{'CPU ms':>8}  full scan of particles")
     for query in load_named_queries().values():
         parameters = query.bind({name: value for name, value in GIVEN.items() if name in query.parameters})
         with Store.open(str(file), read_only=True) as store:
-            times = []
+            times, cpu = [], []
             for _ in range(3):
-                began = time.perf_counter()
+                began, used = time.perf_counter(), time.process_time()
                 _, rows = store.query(query.sql, parameters)
                 times.append((time.perf_counter() - began) * 1000)
+                cpu.append((time.process_time() - used) * 1000)
         scans = _scans(file, query.sql, parameters)
-        print(f"{query.name:<24}{len(rows):>8}{times[0]:>10.1f}{min(times[1:]):>10.1f}  {scans}")
+        print(f"{query.name:<24}{len(rows):>8}{times[0]:>10.1f}{min(times[1:]):>10.1f}{min(cpu):>8.1f}  {scans}")
 
 
 def _scans(file: Path, sql: str, parameters: dict[str, object]) -> str:
