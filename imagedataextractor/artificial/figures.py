@@ -156,9 +156,12 @@ def _photo(rng: Generator, height: int, width: int) -> Rgb:
             soft = cv2.GaussianBlur(shade, (0, 0), rng.uniform(0.5, 2.0))[..., None]
             rgb = rgb * (1 - soft) + soft * (rng.uniform(0, 255, 3) + 12 * base)
     elif style == 1:  # fluorescence
-        cells = np.clip(_smooth(rng, height, width, rng.uniform(2, 6)) - 1.0, 0, None)
-        more = np.clip(_smooth(rng, height, width, rng.uniform(6, 20)), 0, None)
-        rgb = cells[..., None] * rng.uniform(0, 255, 3) + more[..., None] * rng.uniform(0, 120, 3)
+        rgb = np.zeros((height, width, 3), np.float32)
+        stains = [(50, 60, 255), (255, 30, 40), (40, 230, 60), (240, 40, 220)]
+        for stain in rng.permutation(4)[: int(rng.integers(1, 4))]:
+            field = _smooth(rng, height, width, rng.uniform(1.0, 6.0))
+            level = np.clip(field - rng.uniform(0.0, 1.8), 0, None) * rng.uniform(0.3, 1.0) + rng.uniform(0, 0.25)
+            rgb += level[..., None] * np.array(stains[int(stain)], np.float32)
     else:  # stained tissue
         tone = np.array([230, 190, 215]) + rng.uniform(-25, 10, 3)
         nuclei = np.clip(_smooth(rng, height, width, rng.uniform(1.5, 4)) - 1.2, 0, 1)[..., None]

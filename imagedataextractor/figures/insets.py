@@ -34,7 +34,9 @@ class Inset:
 #: Longest side of the copy that is searched, px.
 SEARCH_SIDE = 420
 #: Sides of an inset as fractions of the panel's: smaller ones are labels, larger ones the panel itself.
-SIDE_RANGE = (0.14, 0.72)
+SIDE_RANGE = (0.2, 0.72)
+#: Longer strips than this (long over short side) are labels and data bars.
+MOST_ASPECT = 2.2
 #: Share of an inset's free side along which the step must be seen.
 SIDE_COVERED = 0.8
 #: Least distance (total variation) between the tones inside and outside an inset.
@@ -192,7 +194,8 @@ def _sides_covered(
     height, width = h_sum.shape[0], v_sum.shape[1]
     w = (rights[None, :] - lefts[:, None])[:, :, None, None]
     h = (bottoms[None, :] - tops[:, None])[None, None]
-    fits = (w >= SIDE_RANGE[0] * width) & (w <= SIDE_RANGE[1] * width)
+    fits = (w <= MOST_ASPECT * h) & (h <= MOST_ASPECT * w)
+    fits = fits & (w >= SIDE_RANGE[0] * width) & (w <= SIDE_RANGE[1] * width)
     fits = fits & (h >= SIDE_RANGE[0] * height) & (h <= SIDE_RANGE[1] * height)
     down = np.maximum(bottoms[None, :] - tops[:, None], 1)
     across = np.maximum(rights[None, :] - lefts[:, None], 1)

@@ -156,7 +156,7 @@ def _describe(
         label_box=_letter_inside(piece),
         info_bar=bar,
     )
-    return [panel, *(_inset(image, i, index, k) for k, i in enumerate(insets, start=1))]
+    return [panel, *(_inset(image, i, panel, k) for k, i in enumerate(insets, start=1))]
 
 
 def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.uint8]:
@@ -185,8 +185,16 @@ def _letter_inside(piece: _Piece) -> Box | None:
     return piece.letter_box.intersection(piece.box).shifted(-piece.box.x0, -piece.box.y0)
 
 
-def _inset(image: npt.NDArray[np.uint8], inset: Inset, parent: int, offset: int) -> Panel:
+def _inset(image: npt.NDArray[np.uint8], inset: Inset, parent: Panel, offset: int) -> Panel:
+    """An inset as a panel; what its parent is told by, a micrograph in it is told by too."""
     kind, score = classify(image[inset.box.slices], DRAWN_PRIOR if inset.drawn else None)
+    micrograph = kind == "em" and parent.kind == "em"
     return Panel(
-        index=parent + offset, box=inset.box, kind=kind, kind_score=score, measurable=kind == "em", parent=parent
+        index=parent.index + offset,
+        box=inset.box,
+        kind=kind,
+        kind_score=score,
+        technique=parent.technique if micrograph else None,
+        measurable=kind == "em" and (parent.measurable or not micrograph),
+        parent=parent.index,
     )
