@@ -28,7 +28,7 @@ from imagedataextractor.segmentation.inference import (
     calibration_features,
     cluster_maps,
     image_maps,
-    particle_means,
+    particle_features,
 )
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
 from imagedataextractor.segmentation.reliability import apply_calibration, auroc, fit_calibration, is_real, without
@@ -36,8 +36,9 @@ from imagedataextractor.segmentation.training import build_network
 from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 
 #: What is tried: the seed values for foreground and start, and the least size.
-GRID = {"foreground": (0.3, 0.4, 0.5), "start": (0.6, 0.7, 0.8, 0.85, 0.9), "min_pixels": (16, 30)}
-THRESHOLDS = (0.002, 0.004, 0.006, 0.008, 0.010, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, float("inf"))
+GRID = {"foreground": (0.3, 0.4), "start": (0.6, 0.75, 0.85, 0.9), "min_pixels": (16,)}
+MIN_SCORES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6)
+THRESHOLDS = (0.002, 0.004, 0.006, 0.008, 0.010, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.7)
 
 
 def main() -> None:
@@ -69,13 +70,15 @@ def main() -> None:
     fixed = json.loads(arguments.settings) if arguments.settings else {}
     chosen = ClusterSettings(**fixed["clustering"]) if fixed else choose_clustering(examples, maps)
     predictions = [cluster_maps(m, chosen) for m in maps]
-    features = [features_of(m, labels) for m, labels in zip(maps, predictions, strict=True)]
+    features = [particle_features(m, labels) for m, labels in zip(maps, predictions, strict=True)]
     threshold = fixed.get("threshold") or choose_threshold(examples, predictions, features)
     print(f"clustering {chosen}\nthreshold {threshold}")
     real = np.concatenate([is_real(e.labels, p) for e, p in zip(examples, predictions, strict=True)])
     merged = {k: np.concatenate([f[k] for f in features]) for k in features[0]}
     calibration = fit_calibration(calibration_features(merged), real)
-    report(examples, predictions, features, real, merged, threshold)
+    held_out = held_out_scores(features, real)
+    min_score = fixed.get("min_score", choose_min_score(examples, predictions, features, held_out, threshold))
+    report(examples, predictions, features, real, held_out, threshold, min_score)
     if arguments.out:
         info = WeightsInfo(
             name=arguments.name,
@@ -86,6 +89,7 @@ def main() -> None:
                 "samples": arguments.samples,
                 "flips": arguments.flips,
                 "threshold": threshold,
+                "min_score": min_score,
                 "clustering": {k: getattr(chosen, k) for k in ("foreground", "start", "min_pixels")},
             },
             calibration=calibration.as_dict(),
@@ -119,19 +123,9 @@ def choose_clustering(examples: list[Example], maps: list[Maps]) -> ClusterSetti
     return best
 
 
-def features_of(maps: Maps, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Per-particle features, as `segment_with` gives them."""
-    count = int(labels.max())
-    return {
-        "uncertainty": particle_means(maps.information, labels, count),
-        "seed": particle_means(maps.seed, labels, count),
-        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / maps.scale**2,
-    }
-
-
 def choose_threshold(examples: list[Example], predictions: list[Any], features: list[dict[str, Any]]) -> float:
     """t_u by the score after filtering; of equal ones the largest."""
-    best, best_score = float("inf"), -1.0
+    best, best_score = THRESHOLDS[-1], -1.0
     for threshold in THRESHOLDS:
         scores = [
             score_image(e.labels, without(p, f["uncertainty"] > threshold)).values
@@ -144,35 +138,61 @@ def choose_threshold(examples: list[Example], predictions: list[Any], features: 
     return best
 
 
+def held_out_scores(features: list[dict[str, Any]], real: np.ndarray) -> list[np.ndarray]:
+    """P(real) of every particle by a calibration that has not seen its image: five folds over the images."""
+    owner = np.concatenate([np.full(len(f["seed"]), i) for i, f in enumerate(features)])
+    inputs = calibration_features({k: np.concatenate([f[k] for f in features]) for k in features[0]})
+    scores = np.zeros(len(real))
+    for fold in range(5):
+        mine = owner % 5 == fold
+        fitted = fit_calibration({k: v[~mine] for k, v in inputs.items()}, real[~mine])
+        scores[mine] = apply_calibration(fitted, {k: v[mine] for k, v in inputs.items()})
+    return [scores[owner == i] for i in range(len(features))]
+
+
+def choose_min_score(
+    examples: list[Example],
+    predictions: list[Any],
+    features: list[dict[str, Any]],
+    held_out: list[np.ndarray],
+    threshold: float,
+) -> float:
+    """The least P(real) by the score after both filters; of equal ones the smallest."""
+    best, best_score = 0.0, -1.0
+    for least in MIN_SCORES:
+        scores = [
+            score_image(e.labels, without(p, (f["uncertainty"] > threshold) | (h < least))).values
+            for e, p, f, h in zip(examples, predictions, features, held_out, strict=True)
+        ]
+        row = {k: float(np.mean([s[k] for s in scores])) for k in ("f1_50", "prec50", "rec50", "pq", "ap5095")}
+        print(f"  P(real) {least:4.2f}  " + "  ".join(f"{k} {v:.3f}" for k, v in row.items()), flush=True)
+        if goodness(row) > best_score:
+            best, best_score = least, goodness(row)
+    return best
+
+
 def report(
     examples: list[Example],
     predictions: list[Any],
     features: list[dict[str, Any]],
     real: np.ndarray,
-    merged: dict[str, np.ndarray],
+    held_out: list[np.ndarray],
     threshold: float,
+    min_score: float,
 ) -> None:
-    """The tables: without and with the filter, AUROC, cross-validated calibration."""
-    for tag, keep in (("bayesian", float("inf")), (f"filtered t_u {threshold}", threshold)):
+    """The tables: without and with the filters, AUROC, cross-validated calibration."""
+    for tag, t_u, least in (("bayesian", float("inf"), 0.0), ("filtered", threshold, min_score)):
         scores = [
-            score_image(e.labels, without(p, f["uncertainty"] > keep), e.name)
-            for e, p, f in zip(examples, predictions, features, strict=True)
+            score_image(e.labels, without(p, (f["uncertainty"] > t_u) | (h < least)), e.name)
+            for e, p, f, h in zip(examples, predictions, features, held_out, strict=True)
         ]
-        print(format_table(summarise(scores, tag)))
-    print(f"AUROC of the uncertainty against IoU < 0.5: {auroc(merged['uncertainty'], real):.3f}")
-    owner = np.concatenate([np.full(len(f["seed"]), i % 5) for i, f in enumerate(features)])
-    inputs = calibration_features(merged)
-    held_out = np.zeros(len(real))
-    for fold in range(5):
-        fitted = fit_calibration({k: v[owner != fold] for k, v in inputs.items()}, real[owner != fold])
-        held_out[owner == fold] = apply_calibration(fitted, {k: v[owner == fold] for k, v in inputs.items()})
-    bins = np.minimum((held_out * 10).astype(int), 9)
-    error = sum(
-        abs(held_out[bins == b].mean() - real[bins == b].mean()) * (bins == b).mean()
-        for b in range(10)
-        if (bins == b).any()
-    )
-    print(f"P(real), held out by image: AUROC {auroc(-held_out, real):.3f}, expected calibration error {error:.3f}")
+        print(format_table(summarise(scores, f"{tag}, t_u {t_u}, P(real) >= {least}")))
+    uncertainty = np.concatenate([f["uncertainty"] for f in features])
+    print(f"AUROC of the uncertainty against IoU < 0.5: {auroc(uncertainty, real):.3f}")
+    p = np.concatenate(held_out)
+    bins = np.minimum((p * 10).astype(int), 9)
+    error = sum(abs(p[bins == b].mean() - real[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
+    print(f"P(real), held out by image: AUROC {auroc(-p, real):.3f}, expected calibration error {error:.3f}")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,9 @@ class Segmenter:
         The model's own T.
     threshold : float
         The model's own t_u, nats.
+    min_score : float
+        In the mode "filtered", particles that are less probably real than this are rejected, too: the
+        calibrated probability knows more than the uncertainty alone. 0 where a model has none.
     """
 
     def __init__(self, name: str, network: nn.Module, info: WeightsInfo, weights_sha256: str, device: str) -> None:
@@ -47,6 +50,7 @@ class Segmenter:
         self.info = info
         self.samples = int(info.defaults.get("samples", 8))
         self.threshold = float(info.defaults.get("threshold", 0.0125))
+        self.min_score = float(info.defaults.get("min_score", 0.0))
         self._network = network
 
     @classmethod
@@ -141,7 +145,9 @@ class Segmenter:
         if self.info.calibration is None or mode == "discriminative":
             return found
         calibration = Calibration.from_dict(self.info.calibration)
-        return dataclasses.replace(found, score=apply_calibration(calibration, calibration_features(features)))
+        score = apply_calibration(calibration, calibration_features(features))
+        filtered = found.filtered | (score < self.min_score) if mode == "filtered" else found.filtered
+        return dataclasses.replace(found, score=score, filtered=filtered)
 
     def _published(
         self,

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError, UsageError
@@ -33,6 +34,7 @@ __all__ = [
     "cluster_maps",
     "image_maps",
     "network_maps",
+    "particle_features",
     "particle_means",
     "segment_with",
     "without_excluded",
@@ -259,7 +261,7 @@ def segment_with(
     Segmentation
         At the image's own resolution; `score` is still the mean seed, not calibrated.
     mapping
-        Per-particle features, each (N,): "uncertainty", "seed", "seed_std", "area_px".
+        Per-particle features, each (N,); see `particle_features`.
     """
     if mode not in MODES:
         raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
@@ -278,11 +280,7 @@ def segment_with(
         maps.seed[cv2.resize(exclude.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0.0
     labels = cluster_maps(maps, clustering)
     count = int(labels.max())
-    features = {
-        "uncertainty": particle_means(maps.information, labels, count),
-        "seed": particle_means(maps.seed, labels, count),
-        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / scale**2,
-    }
+    features = particle_features(maps, labels)
     size = (grey.shape[1], grey.shape[0])
     information: npt.NDArray[Any] = maps.information
     if scale != 1.0:
@@ -398,11 +396,27 @@ def particle_means(
     return np.asarray(sums / np.maximum(areas, 1))
 
 
+def particle_features(maps: Maps, labels: npt.NDArray[np.int32]) -> dict[str, npt.NDArray[np.float64]]:
+    """What is known of each particle besides its shape, each (N,), for a label map of the maps' resolution.
+
+    "uncertainty" (mean mutual information, nats), "seed" (mean seed), "seed_peak" (the largest
+    seed) and "area_px" (pixels of the original image).
+    """
+    count = int(labels.max(initial=0))
+    return {
+        "uncertainty": particle_means(maps.information, labels, count),
+        "seed": particle_means(maps.seed, labels, count),
+        "seed_peak": np.asarray(ndimage.maximum(maps.seed, labels, np.arange(1, count + 1)), np.float64).reshape(count),
+        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / maps.scale**2,
+    }
+
+
 def calibration_features(features: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float64]]:
     """The features of `segment_with` as the calibration takes them: what spans decades as logarithms."""
     return {
         "log_uncertainty": np.log(np.maximum(features["uncertainty"], 1e-5)),
         "seed": np.asarray(features["seed"], np.float64),
+        "seed_peak": np.asarray(features["seed_peak"], np.float64),
         "log_area": np.log(np.maximum(features["area_px"], 1.0)),
     }
 

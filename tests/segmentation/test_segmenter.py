@@ -48,7 +48,12 @@ def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
 def test_a_calibration_in_the_header_makes_the_score() -> None:
     torch.manual_seed(0)
     weights = eager(LiteBPartISNet())
-    rows = {"uncertainty": [0.1, 0.2, 0.3, 0.4], "seed": [0.9, 0.9, 0.6, 0.6], "area_px": [90, 80, 70, 60]}
+    rows = {
+        "uncertainty": [0.1, 0.2, 0.3, 0.4],
+        "seed": [0.9, 0.9, 0.6, 0.6],
+        "seed_peak": [1.0, 1.0, 0.8, 0.8],
+        "area_px": [90, 80, 70, 60],
+    }
     features = calibration_features({name: np.array(values) for name, values in rows.items()})
     calibration = fit_calibration(features, [True, True, False, False]).as_dict()
     save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0"))
