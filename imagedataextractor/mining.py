@@ -58,6 +58,8 @@ log = logging.getLogger(__name__)
 _CHUNK = 500
 #: Calls handed to the executor for each of its slots, so that no worker waits for its next one.
 _CALLS_A_SLOT = 2
+#: Articles in a row that are set aside before it is not they but the workers that must be at fault.
+_SET_ASIDE_IN_A_ROW = 5
 #: Articles retrieved ahead at the same time. The services set the pace, so more would only wait.
 _RETRIEVERS = 4
 
@@ -533,6 +535,7 @@ class _Run:
         self._again: deque[tuple[Unit, int]] = deque()
         self._pending: list[tuple[Unit, Outcome]] = []
         self._pending_since = 0.0
+        self._set_aside_in_a_row = 0
 
     def go(self, source: _Direct | _Ahead, budget: DiskBudget | None, stop: StopRequest) -> Counts:
         with stop.on_signals():
@@ -603,6 +606,7 @@ class _Run:
             self._append(unit, Outcome(failure=_fault("mining", unit.target.key, error)))
             return
         self.counts.extracted += 1
+        self._set_aside_in_a_row = 0
         self._append(unit, future.result())
 
     def _worker_lost(self, unit: Unit, tries: int, message: str) -> None:
@@ -613,6 +617,12 @@ class _Run:
             return
         told = f"{unit.target.key}: set aside after {tries} attempts: {message}"
         self._append(unit, Outcome(failure=Failure("mining", unit.target.key, "WorkerLostError", told)))
+        self._set_aside_in_a_row += 1
+        if self._set_aside_in_a_row >= _SET_ASIDE_IN_A_ROW:
+            raise IdeError(
+                f"workers die on every article ({message}): give them more memory or take fewer (--workers), "
+                "then run the same command with --retry-set-aside"
+            )
 
     # ------------------------------------------------------------ writing
 

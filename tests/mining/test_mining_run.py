@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from mining_work import MadeUp, Refusing, targets
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import IdeError, InputError, StoreError
-from imagedataextractor.executors import InlineExecutor
+from imagedataextractor.executors import InlineExecutor, WorkerLostError
 from imagedataextractor.mining import (
     Counts,
     DiskBudget,
@@ -185,6 +186,21 @@ def test_a_result_that_cannot_be_written_does_not_take_the_batch_with_it(store):
     assert (counts.done, counts.failed) == (3, 1)
     assert store.query("SELECT stage, target FROM failures")[1] == [("store", "doi:10.1000/example.2")]
     assert store.query("SELECT targets_done, targets_failed FROM runs")[1] == [(3, 1)]
+
+
+def test_workers_that_die_on_everything_stop_the_run(store):
+    class Dying(InlineExecutor):
+        def submit(self, fn, /, *args, **kwargs):
+            future: Future = Future()
+            future.set_exception(WorkerLostError("out of memory"))
+            return future
+
+    plan = Plan(targets(1000), store, store.digest_of("run-1"))
+    with pytest.raises(IdeError, match="workers die on every article"):
+        mine(plan, MadeUp(), Dying(), store, "run-1")
+    assert len(states(store)) < 10
+    again = Plan(targets(20), store, store.digest_of("run-1"), retry_set_aside=True)
+    assert mine(again, MadeUp(), InlineExecutor(), store, "run-1").done == 20
 
 
 def test_a_missing_model_stops_the_run_instead_of_failing_every_article(store):
