@@ -446,6 +446,8 @@ def _rulers_at(grey: Grey, thin: Grey, contrast: int, polarity: int) -> list[Bar
             if found is not None:
                 first, step, hits = found
                 members = group[np.isin(centre_x[group], hits)]
+                if np.median(w[members]) > 0.5 * step:  # the gaps between strokes, not the strokes
+                    continue
                 rulers.append(_as_ruler(grey, thin, contrast, polarity, first, step, hits, y[members], h[members]))
     return rulers
 
@@ -467,9 +469,14 @@ def _progression(xs: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray
         if key in tried:
             continue
         tried.add(key)
-        k = np.round((xs - xs[i]) / step)
-        on = np.abs(xs - xs[i] - k * step) <= min(1.2, 0.12 * step) + 0.006 * step * np.abs(k)
-        on &= np.abs(k) < WHOLE_RULER
+        offset, slope = float(xs[i]), step
+        # Strokes stand on whole pixels: the spacing of two neighbours is refined on more and more of them.
+        for reach in (2, 4, 7, WHOLE_RULER - 1):
+            k = np.round((xs - offset) / slope)
+            on = (np.abs(xs - offset - k * slope) <= min(1.2, 0.15 * slope)) & (np.abs(k) <= reach)
+            if np.count_nonzero(on) < 3 or np.ptp(k[on]) < 2:
+                break
+            slope, offset = (float(v) for v in np.polyfit(k[on], xs[on], 1))
         if np.count_nonzero(on) < MIN_STROKES:
             continue
         ks, first_of = np.unique(k[on], return_index=True)
@@ -477,7 +484,7 @@ def _progression(xs: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray
         if len(ks) < MIN_STROKES or span - len(ks) > 2 or span > WHOLE_RULER:
             continue
         values = xs[on][first_of]
-        slope, offset = np.polyfit(ks, values, 1)
+        slope, offset = (float(v) for v in np.polyfit(ks, values, 1))
         if np.abs(values - offset - slope * ks).max() > max(0.8, 0.05 * slope):
             continue
         if best is None or len(values) > len(best[2]):

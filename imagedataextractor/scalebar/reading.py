@@ -252,7 +252,7 @@ def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = 
         best = pairs[0].bar
         if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
             logit = min(logit, INCOMPLETE_RULER_LOGIT)
-        if reading.score < SPLIT_VOTE:
+        if reading.score * reading.clean < SPLIT_VOTE:
             logit = min(logit, SPLIT_VOTE_LOGIT)
         found.append(Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit)))))
     found.sort(key=lambda c: -c.confidence)

@@ -101,7 +101,7 @@ _UNIT_FORMS: tuple[tuple[str, str, float], ...] = (
     ("um", r"[µμu]\s?m", 1.0),
     ("um", r"microns?|micrometers?", 1.0),
     ("mm", r"mm", 0.9),
-    ("Å", r"Å|[Aa]ngstr[oö]ms?", 1.0),
+    ("Å", r"Å|[Aa]ngstr[oö]ms?", 0.8),
     ("um", r"[pP]\s?[mn]", 0.8),  # a picometre bar has never been seen on a micrograph of particles
     ("nm", r"n\s?[nrh]|nrn|nnn|nrm|nln|nm[a-z]|[0oO]m|hm|ri?[mn]|ri?d|ru|n[Mm]|NM|n\s?[iIl1]{2,3}|nI?m|n", 0.6),
     ("um", r"[jyJUhH4vVM]\s?m|[µμ]\s?[nrM]{1,2}|un|ur|umn|ut?m|l?[lI]m|[µμ]|UM|u[M]|/[mn]|,um|p[a-z]?", 0.6),
