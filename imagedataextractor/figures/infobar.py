@@ -28,7 +28,7 @@ _DETECTORS = ("InLens", "SE2", "SESI", "ETD", "TLD", "BSE", "BSD", "AsB", "LFD",
 
 
 def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
-    """The bar at the lower (or upper) edge of a micrograph: one even ground with writing on it.
+    """The bar at the lower edge of a micrograph: one even ground with writing on it.
 
     Parameters
     ----------
@@ -43,11 +43,8 @@ def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
     height, width = grey.shape
     if height < 80 or width < 80:
         return None
-    below = _bar_height(grey)
-    if below:
-        return Box(0, height - below, width, height)
-    above = _bar_height(grey[::-1])
-    return Box(0, 0, width, above) if above else None
+    rows = _bar_height(grey)
+    return Box(0, height - rows, width, height) if rows else None
 
 
 def _bar_height(grey: npt.NDArray[np.uint8]) -> int:

@@ -144,7 +144,7 @@ def _in_corner(
     """Which rectangles fill a corner of the picture, shape (lefts, rights, tops, bottoms)."""
     beside = (lefts[:, None] == 0) | (rights[None] == width)
     above = (tops[:, None] == 0) | (bottoms[None] == height)
-    return beside[:, :, None, None] & above[None, None]
+    return np.asarray(beside[:, :, None, None] & above[None, None], np.bool_)
 
 
 def _steps(grey: Grey, axis: int) -> Floats:
