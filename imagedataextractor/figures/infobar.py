@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.images import to_grey
+from imagedataextractor.figures.layout import luma
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, InfoBar
 
@@ -39,7 +39,7 @@ def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
     Box or None
         In pixels of the panel, as wide as it.
     """
-    grey = to_grey(panel)
+    grey = luma(panel)
     height, width = grey.shape
     if height < 80 or width < 80:
         return None

@@ -13,8 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import bounding_box, runs, shrink
-from imagedataextractor.images import to_grey
+from imagedataextractor.figures.layout import bounding_box, luma, runs, shrink
 from imagedataextractor.records import Box
 
 __all__ = ["Inset", "find_insets"]
@@ -66,7 +65,7 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Inset]:
     if min(panel.shape[:2]) < 60:
         return []
     small = shrink(panel, SEARCH_SIDE)
-    grey = to_grey(small)
+    grey = luma(small)
     plots = [Inset(b, drawn=True) for b in _drawn_plots(small)]
     pictures = [Inset(b) for b in _rectangles(grey) if not _is_label(grey[b.slices]) and _differs(grey, b)]
     found = _apart(plots + pictures)
@@ -245,7 +244,7 @@ def _drawn_plots(panel: npt.NDArray[np.uint8]) -> list[Box]:
         if w < SIDE_RANGE[0] * width or h < SIDE_RANGE[0] * height or inside.mean() < 0.12:
             continue  # arrows, outlines and letters are coloured too, but thin
         box = Box(x, y, x + w, y + h)
-        boxes.append(_with_axes(to_grey(panel), box))
+        boxes.append(_with_axes(luma(panel), box))
     return boxes
 
 

@@ -13,9 +13,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import shrink
+from imagedataextractor.figures.layout import luma, shrink
 from imagedataextractor.figures.network import forward, load_weights, softmax
-from imagedataextractor.images import to_grey, to_rgb
+from imagedataextractor.images import to_rgb
 from imagedataextractor.records import PanelKind
 
 __all__ = ["FEATURES", "KINDS", "classify", "describe"]
@@ -62,7 +62,7 @@ def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None 
 def describe(panel: npt.NDArray[np.uint8]) -> Floats:
     """The numbers by which a panel is judged, shape (len(FEATURES),)."""
     rgb = to_rgb(shrink(panel, SIDE))
-    grey = to_grey(rgb)
+    grey = luma(rgb)
     numbers = {
         **_tones(grey),
         **_colours(rgb, grey),
@@ -79,7 +79,7 @@ def _own_resolution(panel: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The middle of the panel as it is: scaling hides noise."""
     height, width = panel.shape[:2]
     top, left = max(0, (height - PIECE) // 2), max(0, (width - PIECE) // 2)
-    return to_grey(np.ascontiguousarray(panel[top : top + PIECE, left : left + PIECE]))
+    return luma(np.ascontiguousarray(panel[top : top + PIECE, left : left + PIECE]))
 
 
 def _tones(grey: npt.NDArray[np.uint8]) -> dict[str, float]:

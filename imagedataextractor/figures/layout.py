@@ -19,10 +19,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.images import to_grey
 from imagedataextractor.records import Box
 
-__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "runs", "shrink"]
+__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "luma", "runs", "shrink"]
 
 BoolArray = npt.NDArray[np.bool_]
 GreyArray = npt.NDArray[np.uint8]
@@ -128,6 +127,13 @@ def shrink(image: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
+def luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Luma (ITU-R BT.601), without the floating-point copy that the largest figures have no memory for."""
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
 def analyse(image: npt.NDArray[np.uint8]) -> Layout:
     """Blocks and axes of a figure.
 
@@ -142,9 +148,9 @@ def analyse(image: npt.NDArray[np.uint8]) -> Layout:
     """
     height, width = image.shape[:2]
     scale = min(1.0, WORK_SIDE / max(height, width))
-    full = to_grey(image)
+    full = luma(image)
     image = shrink(image, WORK_SIDE)
-    grey = full if scale == 1.0 else to_grey(image)
+    grey = full if scale == 1.0 else luma(image)
     paper = _paper_level(grey)
     coloured = _coloured_mask(image)
     # Pale yellow on white is as bright as paper, but it is no paper.

@@ -12,7 +12,7 @@ from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.infobar import find_info_bar, read_info_bar
 from imagedataextractor.figures.insets import Inset, find_insets
 from imagedataextractor.figures.kinds import classify
-from imagedataextractor.figures.layout import Layout, analyse
+from imagedataextractor.figures.layout import Layout, analyse, luma
 from imagedataextractor.figures.letters import Letter, find_letters
 from imagedataextractor.figures.naming import (
     complete_letters,
@@ -23,7 +23,6 @@ from imagedataextractor.figures.naming import (
     technique_of,
 )
 from imagedataextractor.figures.page import Region, cut_page
-from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings
@@ -136,7 +135,7 @@ def _describe(
     main = _main_image(image, piece)
     kind, score = classify(main, kind_prior(piece.label, facts))
     insets = _insets_of(image, piece, settings, inside=kind == "em")
-    fringes = fringe_strength(to_grey(main)) if kind == "em" else 0.0
+    fringes = fringe_strength(luma(main)) if kind == "em" else 0.0
     words = subcaption_of(piece.label, facts)
     technique = technique_of(kind, piece.label, facts, fringes)
     bar: InfoBar | None = None
