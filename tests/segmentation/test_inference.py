@@ -180,3 +180,11 @@ def test_in_a_magnified_image_the_least_size_counts_pixels_of_the_original():
     settings = ClusterSettings(min_pixels=40)
     assert inference.cluster_maps(maps, settings).max() == 1
     assert inference.cluster_maps(magnified, settings).max() == 0
+
+
+def test_an_image_of_large_particles_is_halved(default):
+    y, x = np.mgrid[:512, :560]
+    disc = np.where((y - 250) ** 2 + (x - 280) ** 2 <= 170**2, 60, 190).astype(np.uint8)
+    settings = {"samples": 0, "flips": False, "seed": 0, "device": "cpu"}
+    assert inference.image_maps(default._network, disc, **settings).scale == 0.5
+    assert default.segment(disc, mode="discriminative").label_map.shape == disc.shape
