@@ -125,7 +125,8 @@ SAME = {
     "segmentations": "SELECT f.image_sha256, f.label, n.panel_index, s.settings_digest, s.is_current, s.n_particles, "
     "s.ecd_mean_nm FROM segmentations s JOIN panels n ON n.id = s.panel_id JOIN figures f ON f.id = n.figure_id",
     "particles": "SELECT f.image_sha256, f.label, n.panel_index, s.settings_digest, p.label, p.x_px, p.y_px, "
-    "p.area_px, p.ecd_nm, p.accepted, p.reason, p.contour FROM particles p JOIN segmentations s ON s.id = p.segmentation_id "
+    "p.area_px, p.ecd_nm, p.accepted, p.reason, p.contour "
+    "FROM particles p JOIN segmentations s ON s.id = p.segmentation_id "
     "JOIN panels n ON n.id = s.panel_id JOIN figures f ON f.id = n.figure_id",
     "targets": "SELECT key, settings_digest, state, fingerprint FROM targets",
     "failures": "SELECT target_key, stage, target, error_class, message, resolved_at IS NULL FROM failures",
