@@ -285,7 +285,9 @@ def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> Sca
 
 def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) -> PanelResult:
     """Segment and measure one micrograph."""
-    if not panel.measurable or min(panel.box.width, panel.box.height) < stages.settings.figures.min_panel_px:
+    limits = stages.settings.figures
+    too_small = min(panel.box.width, panel.box.height) < limits.min_panel_px
+    if not panel.measurable or too_small or panel.kind_score < limits.em_threshold:
         return PanelResult(panel, bar)
     chosen = stages.settings.segmentation
     pixels = image[panel.box.slices]
