@@ -84,7 +84,7 @@ def test_a_large_picture_is_scaled_down_and_its_boxes_are_not():
     assert line.text.replace(" ", "") == "200nm"
     assert 2960 <= line.box.x0 <= 3020
     assert 3340 <= line.box.x1 <= 3420
-    assert 2600 <= line.box.y0 < line.box.y1 <= 2760
+    assert 2580 <= line.box.y0 < line.box.y1 <= 2770
 
 
 def test_a_picture_full_of_text_is_read_up_to_a_bound():

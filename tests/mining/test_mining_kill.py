@@ -81,12 +81,10 @@ def test_a_killed_coordinator_loses_nothing_and_repeats_nothing(db, expected, wo
     with Store.open(db, read_only=True) as store:
         assert all_rows(store) == expected
         run_states = dict(store.query("SELECT id, state FROM runs")[1])
-    assert run_states == {
-        "run-0": "interrupted",
-        "run-1": "interrupted",
-        "run-2": "interrupted",
-        "run-last": "finished",
-    }
+    # A later run may have had too little left to be caught by the kill; the first cannot.
+    assert run_states["run-0"] == "interrupted"
+    assert run_states["run-last"] == "finished"
+    assert set(run_states.values()) <= {"interrupted", "finished"}
     wait_for(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() and b"spawn" in _cmdline(pid) for pid in orphans))
 
 
