@@ -36,7 +36,7 @@ from imagedataextractor.segmentation.training import build_network
 from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 
 #: What is tried: the seed values for foreground and start, and the least size.
-GRID = {"foreground": (0.3, 0.4), "start": (0.6, 0.75, 0.85, 0.9), "min_pixels": (16,)}
+GRID = {"foreground": (0.2, 0.25, 0.3, 0.4), "start": (0.8, 0.85, 0.9, 0.94), "min_pixels": (16,)}
 MIN_SCORES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6)
 THRESHOLDS = (0.002, 0.004, 0.006, 0.008, 0.010, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.7)
 
