@@ -12,7 +12,7 @@ from imagedataextractor.figures.layout import luma
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, InfoBar
 
-__all__ = ["find_info_bar", "parse_info", "read_info_bar"]
+__all__ = ["find_info_bar", "info_bar_below", "parse_info", "read_info_bar"]
 
 #: Height of a data bar as a fraction of the picture's.
 HEIGHT_RANGE = (0.025, 0.22)
@@ -20,6 +20,15 @@ HEIGHT_RANGE = (0.025, 0.22)
 GROUND_SHARE = 0.5
 #: Height to which a bar's text is enlarged before it is read, px.
 READ_HEIGHT = 64
+
+#: Height below a panel, as a fraction of the panel's, in which a data bar on the page's own white is
+#: looked for, and how far from the panel its writing may begin.
+BELOW = 0.16
+BELOW_GAP = 0.06
+#: Words that tell a data bar from a heading or a caption.
+_INSTRUMENT = re.compile(
+    r"\d\s*[kK]\s?[vV]|\b(?:WD|HV|EHT|Mag|Det|Signal)\b|\d\s*(?:nm|[uµμ]m|mm)\b|[x×X]\s?\d{2}", re.IGNORECASE
+)
 
 _KV = re.compile(r"(\d{1,3}(?:[.,]\d{1,3})?)\s*[kK]\s*[vV]")
 _TIMES = re.compile(r"(?:[x×X]\s*(\d[\d ,.]*)\s*([kK])?|(\d[\d ,.]*)\s*([kK])?\s*[x×X](?![a-z]))")
@@ -77,6 +86,43 @@ def _bar_height(grey: npt.NDArray[np.uint8]) -> int:
     ends = bool(bar[:, : max(2, bar.shape[1] // 100)].mean() > 0.5)
     plain = ground < 60 or ground > 190 or abs(float(level) - ground) > 40
     return rows if distinct and 0.01 < writing < 0.5 and wide > 0.75 and ends and plain else 0
+
+
+def info_bar_below(image: npt.NDArray[np.uint8], panel: Box, others: Iterable[Box], ocr: OcrEngine) -> InfoBar | None:
+    """The data bar under a panel where it is as white as the page, so that the panel seems to end above it.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W) or (H, W, 3)
+        The figure.
+    panel : Box
+        In pixels of the figure, as is the answer's box.
+    others : iterable of Box
+        The other panels; the bar ends above them.
+
+    Returns
+    -------
+    InfoBar or None
+        None where there is no writing, or none that an instrument would print.
+    """
+    floor = min(image.shape[0], panel.y1 + round(BELOW * panel.height))
+    for other in others:
+        if other.y0 >= panel.y1 and min(other.x1, panel.x1) > max(other.x0, panel.x0):
+            floor = min(floor, other.y0)
+    if floor - panel.y1 < 10:
+        return None
+    strip = luma(image[panel.y1 : floor, panel.x0 : panel.x1]).astype(np.int16)
+    inked = (np.abs(strip - int(np.median(strip))) > 60).sum(axis=1) >= 2
+    # The panel's own lower edge may be blurred over a row or two.
+    inked[:2] = False
+    rows = np.flatnonzero(inked)
+    if rows.size < 5 or rows[0] > BELOW_GAP * panel.height:
+        return None
+    breaks = np.flatnonzero(np.diff(rows) > max(6, 0.03 * panel.height))
+    last = int(rows[breaks[0]] if breaks.size else rows[-1])
+    box = Box(panel.x0, panel.y1, panel.x1, min(panel.y1 + last + 4, floor))
+    found = read_info_bar(image, box, ocr)
+    return found if _INSTRUMENT.search(found.text) else None
 
 
 def read_info_bar(panel: npt.NDArray[np.uint8], box: Box, ocr: OcrEngine | None) -> InfoBar:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.fringes import fringe_strength
-from imagedataextractor.figures.infobar import find_info_bar, read_info_bar
+from imagedataextractor.figures.infobar import find_info_bar, info_bar_below, read_info_bar
 from imagedataextractor.figures.insets import Inset, find_insets
 from imagedataextractor.figures.kinds import classify
 from imagedataextractor.figures.layout import Layout, analyse, luma
@@ -30,6 +30,8 @@ from imagedataextractor.settings import FigureSettings
 __all__ = ["split_figure"]
 
 DEFAULTS = FigureSettings()
+#: An inset's longer reach as a share of its panel's.
+INSET_REACH = 0.9
 #: Coloured bars and curves over a micrograph are a plot, although the micrograph shows through.
 DRAWN_PRIOR: dict[PanelKind, float] = {"plot": 100.0}
 
@@ -79,8 +81,21 @@ def split_figure(
     pieces = _pieces(image, facts, settings)
     panels: list[Panel] = []
     for piece in pieces:
-        panels += _describe(image, piece, len(panels), facts, ocr, settings)
+        found = _describe(image, piece, len(panels), facts, ocr, settings)
+        others = [other.box for other in pieces if other is not piece]
+        panels += [_with_bar_below(image, found[0], others, ocr), *found[1:]]
     return panels
+
+
+def _with_bar_below(image: npt.NDArray[np.uint8], panel: Panel, others: Sequence[Box], ocr: OcrEngine | None) -> Panel:
+    """The panel with the white data bar under it, if there is one."""
+    if panel.kind != "em" or panel.info_bar is not None or ocr is None:
+        return panel
+    bar = info_bar_below(image, panel.box, others, ocr)
+    if bar is None:
+        return panel
+    bar = replace(bar, box=bar.box.shifted(-panel.box.x0, -panel.box.y0))
+    return replace(panel, box=replace(panel.box, y1=panel.box.y0 + bar.box.y1), info_bar=bar)
 
 
 def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: FigureSettings) -> list[_Piece]:
@@ -175,6 +190,8 @@ def _insets_of(image: npt.NDArray[np.uint8], piece: _Piece, settings: FigureSett
     if inside:
         found += [replace(i, box=i.box.shifted(main.x0, main.y0)) for i in find_insets(image[main.slices])]
     found = [replace(i, box=i.box.intersection(piece.box)) for i in found]
+    # What reaches from edge to edge is a part of the micrograph, or a panel beside it.
+    found = [i for i in found if max(i.box.height / main.height, i.box.width / main.width) < INSET_REACH]
     return [i for i in found if min(i.box.width, i.box.height) >= settings.min_panel_px]
 
 
