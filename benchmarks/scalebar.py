@@ -1,6 +1,6 @@
 """Accuracy and speed of the scale-bar stage on the hand-read bars of the EMPS images.
 
-    python benchmarks/scalebar.py --data ../shared --cache /tmp/scalebar-texts.json
+    python benchmarks/scalebar.py --data ../shared --cache texts.json
 
 Prints, for each part of the split, the share of images read right, the share given a wrong scale,
 the calibration of the confidence, and coverage against error. With `--cache` the texts are read once

@@ -1,6 +1,6 @@
 """Fit the small models of the scale-bar stage and write data/scalebar/model.json.
 
-    python benchmarks/scalebar_fit.py --data ../shared --cache /tmp/scalebar-texts.json
+    python benchmarks/scalebar_fit.py --data ../shared --cache texts.json
 
 Fitted on the labelled bars of the EMPS images that `split.csv` calls "train"; those called "val" are
 left for benchmarks/scalebar.py. The confidence model is fitted on rankings from models that have not

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +56,7 @@ def command(
     with their figure files beside them), or folders of either. What is already finished under the
     same settings is passed over; what failed is tried again.
     """
-    from imagedataextractor.cli.options import chosen_settings
+    from imagedataextractor.cli.options import chosen_settings, command_line, stated_length
     from imagedataextractor.errors import UsageError
     from imagedataextractor.pipeline import Manual, Stages, new_run
     from imagedataextractor.store import Store
@@ -70,13 +69,13 @@ def command(
     settings = chosen_settings(
         db=db, ocr=ocr, mode=mode, samples=samples, threshold=threshold, seed=seed, model=model, device=device
     )
-    bar = None if scalebar is None else parse_length(scalebar)
+    bar = None if scalebar is None else stated_length(scalebar)
     stages = Stages(settings, Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em))
     if pictures is not None:
         _make_folder(pictures)
     found, failures = find_targets(targets, dois)
     with Store.open(settings.db) as store:
-        run = new_run(stages, _command_line(sys.argv))
+        run = new_run(stages, command_line(sys.argv))
         store.start_run(run, targets_total=len(found) + len(failures))
         for failure in failures:
             _complain(failure)
@@ -92,27 +91,6 @@ def command(
     if failed:
         click.echo(f"ide: {failed} of {len(found) + len(failures)} targets with failures; see `ide status`", err=True)
         raise click.exceptions.Exit(1)
-
-
-def parse_length(text: str) -> tuple[float, str]:
-    """'200 nm' → (200.0, "nm").
-
-    Raises
-    ------
-    UsageError
-        Not a positive number and a unit of length.
-    """
-    from imagedataextractor.errors import UsageError
-
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*(pm|nm|um|µm|μm|mm|Å|A)\s*", text)
-    if match is None or float(match[1].replace(",", ".")) <= 0:
-        raise UsageError(f"--scalebar {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
-    unit = {"um": "µm", "μm": "µm", "A": "Å"}.get(match[2], match[2])
-    return float(match[1].replace(",", ".")), unit
-
-
-def _command_line(argv: Sequence[str]) -> str:
-    return " ".join(["ide", *argv[1:]])
 
 
 def _make_folder(folder: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagedataextractor.cli.options import db_option, scale_options, segmentation_options
+from imagedataextractor.cli.options import command_line, db_option, scale_options, segmentation_options
 
 if TYPE_CHECKING:
     from imagedataextractor.corpus import Corpus
@@ -82,7 +82,7 @@ def command(
     is passed over, so the same command again goes on where the last one stopped, however that was.
     Ctrl-C finishes what is in flight; a second one stops at once.
     """
-    from imagedataextractor.cli.extract import parse_length
+    from imagedataextractor.cli.options import stated_length
     from imagedataextractor.errors import UsageError
     from imagedataextractor.pipeline import Manual
 
@@ -95,7 +95,7 @@ def command(
     corpus, settings = _corpus_and_settings(what, doi_file, limit)
     mining = {"workers": workers, "keep_figures": keep_figures}
     settings = _over(settings, db=db, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation)
-    bar = None if scalebar is None else parse_length(scalebar)
+    bar = None if scalebar is None else stated_length(scalebar)
     manual = Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em)
     request = _Request(
         corpus, settings, manual, again, retry_set_aside, wait, inline, dask, _resources(resources), log_file, as_json
@@ -200,7 +200,7 @@ def _new_run(request: _Request) -> Run:
 
     stages = Stages(request.settings, request.manual)
     weights = sha256_of(find_weights(request.settings.segmentation.model))
-    return new_run(stages, " ".join(["ide", *sys.argv[1:]]), weights_sha256=weights)
+    return new_run(stages, command_line(sys.argv), weights_sha256=weights)
 
 
 # ---------------------------------------------------------------- doing it

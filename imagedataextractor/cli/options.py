@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 
 from imagedataextractor.settings import Settings, load_settings
 
-__all__ = ["chosen_settings", "db_option", "scale_options", "segmentation_options"]
+__all__ = ["chosen_settings", "command_line", "db_option", "scale_options", "segmentation_options", "stated_length"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -52,6 +53,30 @@ def scale_options(function: F) -> F:
     ):
         function = option(function)
     return function
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """The command as a run records it; the password of a database address is left out."""
+    said = " ".join(["ide", *argv[1:]])
+    said = re.sub(r"(://[^:/@\s]*:)\S*@", r"\1***@", said)
+    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", said)
+
+
+def stated_length(text: str) -> tuple[float, str]:
+    """'200 nm' → (200.0, "nm").
+
+    Raises
+    ------
+    UsageError
+        Not a positive number and a unit of length.
+    """
+    from imagedataextractor.errors import UsageError
+    from imagedataextractor.scalebar.text import parse_length
+
+    length = parse_length(text)
+    if length is None:
+        raise UsageError(f"--scalebar {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
+    return length
 
 
 def chosen_settings(*, db: str | None = None, ocr: str | None = None, **segmentation: Any) -> Settings:

@@ -37,7 +37,6 @@ __all__ = [
     "particle_features",
     "particle_means",
     "segment_with",
-    "without_excluded",
     "working_scales",
 ]
 
@@ -423,18 +422,3 @@ def calibration_features(features: Mapping[str, npt.NDArray[Any]]) -> dict[str, 
         "seed_peak": np.asarray(features["seed_peak"], np.float64),
         "log_area": np.log(np.maximum(features["area_px"], 1.0)),
     }
-
-
-def without_excluded(found: Segmentation, exclude: npt.NDArray[np.bool_]) -> Segmentation:
-    """The segmentation without the particles that lie mostly on excluded pixels, renumbered."""
-    count = len(found.uncertainty)
-    on = particle_means(exclude.astype(np.float32), found.label_map, count) > 0.5
-    lookup = np.zeros(count + 1, np.int32)
-    lookup[1:][~on] = np.arange(1, int((~on).sum()) + 1)
-    return dataclasses.replace(
-        found,
-        label_map=lookup[found.label_map],
-        uncertainty=found.uncertainty[~on],
-        score=found.score[~on],
-        filtered=found.filtered[~on],
-    )

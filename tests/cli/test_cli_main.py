@@ -61,6 +61,19 @@ def test_mistakes_are_one_line_and_no_traceback(arguments, code, message):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql://me:s3cr@t@host/db", "postgresql://:s3cr@host/db", "postgresql://host/db?password=s3cr&x=1"],
+)
+def test_a_recorded_command_holds_no_password(address):
+    from imagedataextractor.cli.options import command_line
+
+    said = command_line(["/bin/ide", "extract", "a.png", "--db", address, "--seed", "3"])
+    assert "s3cr" not in said
+    assert said.startswith("ide extract a.png --db postgresql://")
+    assert said.endswith("--seed 3")
+
+
 def test_a_wrong_configuration_is_one_line(tmp_path):
     config = tmp_path / "c.toml"
     config.write_text("[segmentation]\nx = 1\n")

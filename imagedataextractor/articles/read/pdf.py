@@ -361,7 +361,8 @@ def _collected(page: _Page, index: int, match: re.Match[str], score: float) -> _
                 lines.append(line)
                 continue
             break
-        if _LABEL.match(line.text.lstrip()) and re.search(r"[.:|]", _LABEL.match(line.text.lstrip())["stop"]):  # type: ignore[index]
+        heading = _LABEL.match(line.text.lstrip())
+        if heading and re.search(r"[.:|]", heading["stop"]):
             break
         step = pitch if step is None else min(step, pitch)
         lines.append(line)
