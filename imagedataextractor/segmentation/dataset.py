@@ -21,6 +21,7 @@ from scipy import ndimage
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.segmentation.inference import scale_for, typical_ecd
 
 __all__ = ["Crops", "Example", "augment", "load_emps", "read_label_map", "split_names"]
 
@@ -40,6 +41,13 @@ class Example:
     name: str
     image: GreyImage
     labels: LabelMap
+
+    @functools.cached_property
+    def seen_scale(self) -> float:
+        """The magnification at which inference would give this image to a network."""
+        areas = np.bincount(self.labels.clip(0).ravel())[1:]
+        areas = areas[areas > 0]
+        return scale_for(typical_ecd(areas), *self.image.shape) if areas.size else 1.0
 
     @functools.cached_property
     def extent_px(self) -> float:
@@ -191,9 +199,9 @@ def _cut(
     rng: np.random.Generator, levels: tuple[Example, Example], size: int, scales: tuple[float, float]
 ) -> tuple[GreyImage, LabelMap]:
     scale = float(np.exp(rng.uniform(np.log(scales[0]), np.log(scales[1]))))
-    # Half of the crops stay near the native scale, where the images of the literature are.
+    # Half of the crops stay near the scale at which inference sees the image.
     if rng.random() < 0.5:
-        scale = float(np.exp(rng.normal(0.0, 0.15)))
+        scale = levels[0].seen_scale * float(np.exp(rng.normal(0.0, 0.15)))
     # A crop that lies inside one particle cannot be told from substrate: take in more of the image.
     scale = min(scale, max(scales[0], size / max(1.2 * levels[0].extent_px, 1.0)))
     level = 1 if scale < 0.7 else 0

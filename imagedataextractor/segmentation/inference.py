@@ -36,7 +36,9 @@ __all__ = [
     "network_maps",
     "particle_features",
     "particle_means",
+    "scale_for",
     "segment_with",
+    "typical_ecd",
     "working_scales",
 ]
 
@@ -353,16 +355,21 @@ def _chosen_scale(network: nn.Module, grey: npt.NDArray[np.uint8], device: str, 
     areas = np.bincount(labels.ravel())[1:]
     if areas.size == 0:
         return largest  # whatever there is, is too small to be seen
-    ecd = _typical_ecd(areas)
+    return scale_for(typical_ecd(areas) / least, *grey.shape)
+
+
+def scale_for(ecd: float, height: int, width: int) -> float:
+    """The magnification at which an image is segmented whose typical particle has this ECD, px of the image."""
+    least, largest = working_scales(height, width)
     if least < largest:
-        return min(max(least / 2.0, least * TYPICAL_ECD_PX / ecd), largest)
-    if ecd > LARGE_ECD_PX:
+        return min(max(least / 2.0, TYPICAL_ECD_PX / ecd), largest)
+    if least * ecd > LARGE_ECD_PX:
         return least / 2.0
     doubled = 2.0 * least
-    return doubled if ecd < SMALL_ECD_PX and doubled**2 * grey.size <= MAX_PIXELS else least
+    return doubled if least * ecd < SMALL_ECD_PX and doubled**2 * height * width <= MAX_PIXELS else least
 
 
-def _typical_ecd(areas: npt.NDArray[np.int64]) -> float:
+def typical_ecd(areas: npt.NDArray[np.int64]) -> float:
     """ECD of the particle in the middle of the area, px: fragments and specks beside large particles do not count."""
     ordered = np.sort(areas)
     middle = ordered[np.searchsorted(ordered.cumsum(), ordered.sum() / 2)]
