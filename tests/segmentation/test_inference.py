@@ -165,7 +165,7 @@ def test_an_image_of_small_particles_is_magnified_and_its_labels_come_back_at_it
 
 
 def test_the_typical_size_is_that_of_the_large_particles_among_specks():
-    assert inference._typical_ecd(np.array([10] * 50 + [7854] * 3)) == pytest.approx(100.0, abs=0.1)
+    assert inference.typical_ecd(np.array([10] * 50 + [7854] * 3)) == pytest.approx(100.0, abs=0.1)
 
 
 def test_in_a_magnified_image_the_least_size_counts_pixels_of_the_original():
