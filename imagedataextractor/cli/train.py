@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from imagedataextractor.errors import UsageError
+
 
 @click.command("train")
 @click.argument("data", type=click.Path(path_type=Path))
@@ -22,7 +24,11 @@ import click
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--synthetic", type=int, default=0, show_default=True, help="Synthetic micrographs to mix in.")
 @click.option("--synthetic-share", type=float, default=None, help="Share of crops cut from them.")
-@click.option("--initial", type=click.Path(path_type=Path), default=None, help="Weights to start from.")
+@click.option("--initial", default=None, help="Model to start from: a name of `ide model list`, or a weights file.")
+@click.option("--crops", default=None, help="Side and number of a batch's crops, to draw from: 256x8,384x4,512x2.")
+@click.option(
+    "--seed-loss", type=click.Choice(["likelihood", "regression"]), default=None, help="The paper: regression."
+)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--workers", type=int, default=0, show_default=True, help="Processes that cut crops.")
 @click.option("--threads", type=int, default=0, help="CPU threads of the network; 0 leaves it to PyTorch.")
@@ -40,7 +46,9 @@ def command(
     seed: int,
     synthetic: int,
     synthetic_share: float | None,
-    initial: Path | None,
+    initial: str | None,
+    crops: str | None,
+    seed_loss: str | None,
     device: str,
     workers: int,
     threads: int,
@@ -56,12 +64,11 @@ def command(
 
     from imagedataextractor.segmentation.dataset import load_emps
     from imagedataextractor.segmentation.inference import choose_device
-    from imagedataextractor.segmentation.training import TrainingSettings, synthetic_examples, train, validator
+    from imagedataextractor.segmentation.training import default_settings, synthetic_examples, train, validator
 
     if threads:
         torch.set_num_threads(threads)
     given: dict[str, Any] = {
-        "architecture": architecture,
         "seed": seed,
         "steps": steps,
         "cooldown": cooldown,
@@ -69,8 +76,10 @@ def command(
         "extra_share": synthetic_share,
         "validate_every": validate_every,
         "workers": workers,
+        "sizes": _sizes(crops) if crops else None,
+        "seed_loss": seed_loss,
     }
-    settings = dataclasses.replace(TrainingSettings(), **{k: v for k, v in given.items() if v is not None})
+    settings = dataclasses.replace(default_settings(architecture), **{k: v for k, v in given.items() if v is not None})
     device = choose_device(device)
     examples = load_emps(data, split)
     check = load_emps(data, validation)[: validate_images or None] if validation else []
@@ -87,3 +96,14 @@ def command(
         report=lambda line: click.echo(line, err=True),
     )
     click.echo(f"{weights}  ({time.monotonic() - begun:.0f} s)")
+
+
+def _sizes(text: str) -> tuple[tuple[int, int], ...]:
+    """`256x8,384x4` → ((256, 8), (384, 4))."""
+    try:
+        sizes = tuple((int(side), int(count)) for side, count in (part.split("x") for part in text.split(",")))
+    except ValueError:
+        sizes = ()
+    if not sizes or any(side < 64 or side % 32 or count < 1 for side, count in sizes):
+        raise UsageError(f"--crops {text}: give SIDExNUMBER,…, with sides in multiples of 32 from 64 on")
+    return sizes

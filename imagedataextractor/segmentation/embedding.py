@@ -15,15 +15,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-__all__ = ["MAX_OFFSET_PX", "bandwidth", "coordinates", "embed"]
+__all__ = ["BANDWIDTH_PX", "MAX_OFFSET_PX", "OFFSET_GAIN", "bandwidth", "coordinates", "embed"]
 
 #: Longest reach of an offset, px: from the rim to the centre of a particle as large as the image
 #: sizes that the network sees (about 512 px a side).
 MAX_OFFSET_PX = 256.0
 #: Conditioning: a raw offset of 1 is about 32 px, the size of a typical particle.
-_OFFSET_GAIN = 32.0
+OFFSET_GAIN = 32.0
 #: Bandwidth at raw sigma 0, px: φ then falls to 0.5 at 0.83 · 24 = 20 px.
-_BANDWIDTH_PX = 24.0
+BANDWIDTH_PX = 24.0
 
 
 def coordinates(height: int, width: int, device: torch.device | None = None) -> Tensor:
@@ -45,7 +45,7 @@ def embed(raw_geometry: Tensor) -> Tensor:
     -------
     tensor (B, 2, H, W)
     """
-    offset = MAX_OFFSET_PX * torch.tanh(raw_geometry[:, :2].float() * (_OFFSET_GAIN / MAX_OFFSET_PX))
+    offset = MAX_OFFSET_PX * torch.tanh(raw_geometry[:, :2].float() * (OFFSET_GAIN / MAX_OFFSET_PX))
     height, width = raw_geometry.shape[-2:]
     return offset + coordinates(height, width, raw_geometry.device)
 
@@ -53,4 +53,4 @@ def embed(raw_geometry: Tensor) -> Tensor:
 def bandwidth(raw_sigma: Tensor) -> Tensor:
     """S of φ in 1/px², from raw sigma: positive, and a raw step of 1 scales the radius by e."""
     limited = 6.0 * torch.tanh(raw_sigma.float() / 6.0)  # exp must not overflow early in training
-    return torch.exp(2.0 * limited) / _BANDWIDTH_PX**2
+    return torch.exp(2.0 * limited) / BANDWIDTH_PX**2

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import math
 import subprocess
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from torch import Tensor
 from imagedataextractor.errors import InputError, ServiceError, UsageError
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Segmentation
+from imagedataextractor.segmentation.embedding import BANDWIDTH_PX, OFFSET_GAIN
 from imagedataextractor.segmentation.erfnet import STRIDE, BPartISNet
 from imagedataextractor.segmentation.weights import (
     SUFFIX,
@@ -56,6 +58,7 @@ __all__ = [
     "load_published",
     "network_input",
     "segment_published",
+    "to_pixel_frame",
 ]
 
 MODEL_NAME = "bpartis-2021"
@@ -271,6 +274,39 @@ _FREE_SHARE = 0.5
 _SIGMA_GAIN = 10.0
 #: Probabilities are kept this far from 0 and 1 in the entropy.
 _ENTROPY_MARGIN = 1e-6
+#: The convolution that gives offset x, y and sigma x, y.
+_GEOMETRY = "decoders.0.output_conv"
+
+
+def to_pixel_frame(tensors: Mapping[str, Tensor], rules: Rules = PUBLISHED) -> dict[str, Tensor]:
+    """The published weights with outputs as `embedding` reads them: pixels instead of a unit frame.
+
+    There an offset is tanh(r) frame units and s = exp(10·σ) per unit², a unit being side − 1 pixels. Here
+    an offset is M·tanh(r′·g/M) px and s = exp(2·σ′)/b² per px² (σ′ softly bounded). For small arguments the
+    two agree where r′ = (side − 1)/g · r and σ′ = 5·σ − ln((side − 1)/b), so the geometry decoder's last
+    convolution is scaled and shifted, and nothing else changes. The two tanh part company far out: an
+    offset of 50 px comes out 1 % short, one of 100 px 4 %, one of 200 px 13 %; a radius of 4 or 100 px at
+    which φ falls to ½ comes out 4 % off, one of 10 … 40 px less than 1 %.
+
+    Parameters
+    ----------
+    tensors : mapping of str to Tensor
+        State dictionary of a `BPartISNet` trained in the published convention.
+    rules : Rules
+        Whose `side` is the frame's.
+
+    Returns
+    -------
+    dict
+        A state dictionary to start `ide train --architecture erfnet` from, or to use as it is.
+    """
+    unit = rules.side - 1
+    gain = torch.tensor([unit / OFFSET_GAIN] * 2 + [_SIGMA_GAIN / 2.0] * 2)
+    shift = torch.tensor([0.0] * 2 + [-math.log(unit / BANDWIDTH_PX)] * 2)
+    out = dict(tensors)
+    out[f"{_GEOMETRY}.weight"] = tensors[f"{_GEOMETRY}.weight"] * gain[:, None, None, None]
+    out[f"{_GEOMETRY}.bias"] = tensors[f"{_GEOMETRY}.bias"] * gain + shift
+    return out
 
 
 def load_published(name: str | Path = MODEL_NAME) -> tuple[BPartISNet, str]:

@@ -18,7 +18,11 @@ from torch import Tensor
 
 from imagedataextractor.errors import InputError, ServiceError, UsageError
 from imagedataextractor.segmentation import published
+from imagedataextractor.segmentation.clustering import ClusterSettings
+from imagedataextractor.segmentation.embedding import bandwidth, coordinates, embed
 from imagedataextractor.segmentation.erfnet import BPartISNet
+from imagedataextractor.segmentation.inference import segment_with
+from imagedataextractor.segmentation.metrics import overlap
 from imagedataextractor.segmentation.published import (
     NATIVE,
     PUBLISHED,
@@ -28,6 +32,7 @@ from imagedataextractor.segmentation.published import (
     load_published,
     network_input,
     segment_published,
+    to_pixel_frame,
 )
 from imagedataextractor.segmentation.weights import load_weights, read_info
 from imagedataextractor.settings import cache_dir
@@ -325,6 +330,37 @@ def test_an_empty_seed_map_gives_no_particles() -> None:
     assert len(scores) == 0
 
 
+# ---------------------------------------------------------------- in pixels
+
+
+def test_in_pixels_offsets_and_bandwidths_are_the_published_ones(state: dict[str, Tensor]) -> None:
+    theirs, ours = BPartISNet().eval(), BPartISNet().eval()
+    tensors = {k: v for k, v in state.items() if "encoder.output_conv" not in k}
+    tensors["decoders.0.output_conv.bias"] = torch.tensor([0.04, -0.1, 0.75, 0.5])
+    theirs.load_state_dict(tensors)
+    before = {k: v.clone() for k, v in tensors.items()}
+    ours.load_state_dict(to_pixel_frame(tensors))
+    assert all(torch.equal(before[k], v) for k, v in tensors.items())
+    torch.manual_seed(1)
+    image = torch.rand(1, 3, 128, 96)
+    with torch.no_grad():
+        (raw, seed), (pixels, seed_again) = theirs(image), ours(image)
+    assert torch.equal(seed, seed_again)
+    offset = 511.0 * torch.tanh(raw[:, :2])
+    difference = (embed(pixels) - coordinates(128, 96) - offset).abs()
+    far = offset.abs()
+    assert (far > 50).any()
+    assert (far < 20).any()
+    assert (difference <= 0.011 * far)[far <= 50].all()
+    assert (difference <= 0.045 * far)[far <= 100].all()
+    # Radius at which φ falls to ½, px: within 4.5 % from 4 to 100 px.
+    radius = torch.sqrt(math.log(2.0) / (torch.exp(10.0 * raw[:, 2:]) / 511.0**2))
+    same = torch.sqrt(math.log(2.0) / bandwidth(pixels[:, 2:]))
+    usual = (radius > 4) & (radius < 100)
+    assert usual.float().mean() > 0.2
+    assert ((same / radius - 1.0).abs() < 0.045)[usual].all()
+
+
 # ---------------------------------------------------------------- segmentation
 
 
@@ -426,3 +462,18 @@ def test_the_published_weights_equal_the_definition_on_a_real_image(real: BPartI
     # Rounding may turn a few pixels at φ = ½ over.
     assert labels.max() == reference.max()
     assert ((labels > 0) == (resized > 0)).mean() > 0.9999
+
+
+def test_in_pixels_the_published_weights_find_the_same_particles(real: BPartISNet, shared: Path) -> None:
+    path = sorted((shared / "emps-train" / "images").glob("*.png"))[14]
+    image = np.asarray(Image.open(path).convert("L").resize((512, 512), Image.Resampling.BICUBIC))
+    theirs = segment_published(image, "discriminative", network=real).label_map
+    pixels = BPartISNet().eval()
+    pixels.load_state_dict(to_pixel_frame(real.state_dict()))
+    settings = ClusterSettings(foreground=0.5, start=0.5, min_pixels=129)
+    ours = segment_with(pixels, image, mode="discriminative", clustering=settings)[0].label_map
+    ov = overlap(theirs, ours)
+    assert ov.n_true == ov.n_predicted > 20
+    # What differs is the clustering: recentred proposals, one connected region a particle.
+    assert ov.iou.max(axis=1).min() > 0.9
+    assert ((theirs > 0) == (ours > 0)).mean() > 0.99

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from safetensors.torch import load_file
+import torch
+from safetensors.numpy import load_file
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.dataset import Example
-from imagedataextractor.segmentation.training import TrainingSettings, build_network, learning_rate, train, validator
+from imagedataextractor.segmentation.published import to_pixel_frame
+from imagedataextractor.segmentation.training import (
+    TrainingSettings,
+    build_network,
+    default_settings,
+    learning_rate,
+    train,
+    validator,
+)
+from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 
 
 def examples():
@@ -68,3 +78,29 @@ def test_an_unknown_architecture_is_one_clear_line():
 def test_the_validator_scores_between_zero_and_one():
     scores = validator(examples(), "cpu")(build_network("erfnet").eval())
     assert 0.0 <= scores["score"] <= 1.0
+
+
+def test_a_run_starts_from_a_model_and_takes_the_published_one_to_pixels(tmp_path):
+    state = {k: v.clone() for k, v in build_network("erfnet").state_dict().items()}
+    expected = {"own": state, "published": to_pixel_frame(state)}
+    for name, defaults in (("own", {}), ("published", {"rules": "published"})):
+        path = tmp_path / f"{name}.safetensors"
+        save_weights(path, state, WeightsInfo(name, "erfnet", defaults=defaults))
+        # A plan of no steps writes what it would have begun with.
+        train(examples(), tmp_path / name, settings(steps=0), initial=path, report=lambda _: None)
+        begun = load_file(tmp_path / name / "last.safetensors")
+        assert all(np.allclose(begun[k], v.numpy()) for k, v in expected[name].items())
+
+
+def test_a_model_of_another_network_is_no_start(tmp_path):
+    path = tmp_path / "odd.safetensors"
+    save_weights(path, {"a": torch.ones(1)}, WeightsInfo("odd", "erfnet"))
+    with pytest.raises(InputError, match="do not fit the network 'erfnet'"):
+        train(examples(), tmp_path / "run", settings(steps=1), initial=path, report=lambda _: None)
+
+
+def test_the_papers_network_is_trained_as_the_paper_says_unless_told_otherwise():
+    plan = default_settings("erfnet")
+    assert (plan.architecture, plan.learning_rate, plan.seed_loss) == ("erfnet", 3e-4, "regression")
+    assert {learning_rate(plan, step) for step in range(plan.warmup, plan.steps)} == {1.0}
+    assert default_settings("lite0") == TrainingSettings("lite0")
