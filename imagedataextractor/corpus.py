@@ -34,7 +34,7 @@ from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.search import SEARCHES, Query, read_doi_list, search_to_file
 from imagedataextractor.errors import IdeError, InputError, UsageError
 from imagedataextractor.records import Failure
-from imagedataextractor.settings import Settings, apply
+from imagedataextractor.settings import ArticleSettings, Settings, apply
 from imagedataextractor.targets import Target, find_targets
 
 __all__ = ["Corpus", "Definition", "DoiTargets", "corpus_targets", "load_definition", "search_file"]
@@ -89,8 +89,10 @@ class Definition:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def with_settings(self, settings: Settings) -> Settings:
-        """The user's settings with the definition's over them."""
+        """The user's settings with the definition's over them; its licences hold for the articles themselves, too."""
         laid = apply(settings, self.settings, where=str(self.path))
+        if self.corpus.licences:
+            laid = dataclasses.replace(laid, articles=ArticleSettings(self.corpus.licences))
         return laid if self.database is None else dataclasses.replace(laid, db=self.database)
 
 
@@ -196,7 +198,7 @@ def _corpus(content: Mapping[str, Any], checker: _Checker, folder: Path) -> Corp
         checker.fail(
             f"corpus.{ways[1]}" if ways else "corpus", f"one of {', '.join(_WAYS)} says what to mine; {told} given"
         )
-    for name in ("years", "licences", "source", "open_access", "journal"):
+    for name in ("years", "source", "open_access", "journal"):
         if name in content and "query" not in content:
             checker.fail(f"corpus.{name}", f"corpus.{name} narrows a query, and there is none")
     source = content.get("source", "europepmc")

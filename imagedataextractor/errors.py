@@ -6,7 +6,7 @@ that line without a traceback, and a run under way keeps it as a failure row.
 
 from __future__ import annotations
 
-__all__ = ["IdeError", "InputError", "ServiceError", "StoreError", "UsageError"]
+__all__ = ["IdeError", "InputError", "LicenceError", "QuotaError", "ServiceError", "StoreError", "UsageError"]
 
 
 class IdeError(Exception):
@@ -22,6 +22,18 @@ class InputError(IdeError):
 
 class ServiceError(IdeError):
     """A remote service that refused, failed, or answered something that cannot be trusted."""
+
+
+class QuotaError(ServiceError):
+    """The allowance is spent. ``resets_at`` is when it is renewed, seconds since 1970, if known."""
+
+    def __init__(self, message: str, resets_at: float | None = None) -> None:
+        super().__init__(message)
+        self.resets_at = resets_at
+
+
+class LicenceError(IdeError):
+    """An article under another licence than those asked for."""
 
 
 class StoreError(IdeError):

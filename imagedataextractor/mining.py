@@ -30,7 +30,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-from imagedataextractor.errors import IdeError, StoreError
+from imagedataextractor.errors import IdeError, QuotaError, StoreError
 from imagedataextractor.executors import WorkerLostError, WorkExecutor
 from imagedataextractor.records import Article, Failure
 from imagedataextractor.store import PackedArticle, Store, TargetState
@@ -298,6 +298,10 @@ class Counts:
     done: int = 0
     failed: int = 0
     set_aside: int = 0
+    #: Articles that a service's spent quota keeps back: neither done nor failed; and when it is renewed at
+    #: the latest, seconds since 1970 (0 where no service said).
+    waiting: int = 0
+    resume_at: float = 0.0
     figures: int = 0
     panels: int = 0
     particles: int = 0
@@ -499,6 +503,8 @@ class _Ahead:
         if unit.target.kind != "doi":
             return None
         error = future.exception()
+        if isinstance(error, QuotaError):
+            self._counts.resume_at = max(self._counts.resume_at, error.resets_at or 0.0)
         if isinstance(error, IdeError):
             return Failure("articles", unit.target.key, type(error).__name__, str(error))
         if error is not None:
@@ -627,6 +633,12 @@ class _Run:
     # ------------------------------------------------------------ writing
 
     def _append(self, unit: Unit, outcome: Outcome) -> None:
+        if outcome.failure is not None and outcome.failure.error_class == QuotaError.__name__:
+            # Not the article's fault: it stays to be done, and what does not need that service goes on.
+            if not self.counts.waiting:
+                log.warning("%s. Such articles wait; the others go on", outcome.failure.message)
+            self.counts.waiting += 1
+            return
         if not self._pending:
             self._pending_since = time.monotonic()
         self._pending.append((unit, outcome))

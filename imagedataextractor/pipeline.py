@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor import __version__
+from imagedataextractor.articles.licences import licence_allowed, require_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.figures import split_figure
@@ -137,13 +138,15 @@ def read_target(target: Target, stages: Stages) -> Article:
     Raises
     ------
     IdeError
-        It cannot be had or read.
+        It cannot be had or read, or stands under another licence than those the settings ask for.
     """
     if target.kind == "doi":
         return _retrieved(target, stages)
     assert target.path is not None
     if target.kind == "article":
-        return read_article(target.path, work_dir=_crops(target.path, stages))
+        article = read_article(target.path, work_dir=_crops(target.path, stages))
+        require_licence(str(target.path), article.licence, stages.settings.articles.licences)
+        return article
     return _picture_as_article(target.path)
 
 
@@ -153,7 +156,14 @@ def _retrieved(target: Target, stages: Stages) -> Article:
 
     assert target.doi is not None
     cache = stages.work_dir or cache_dir()
-    found = retrieve(target.doi, services=stages.settings.services, keys=stages.settings.keys, cache=cache)
+    settings = stages.settings
+    found = retrieve(
+        target.doi,
+        services=settings.services,
+        keys=settings.keys,
+        cache=cache,
+        licences=settings.articles.licences,
+    )
     article = read_article(found.article_file, figure_dir=found.folder, work_dir=_crops(found.article_file, stages))
     return dataclasses.replace(
         article,
@@ -183,16 +193,18 @@ def _picture_as_article(path: Path) -> Article:
 def process_article(article: Article, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
     """An article's figures through panels, scale bars, segmentation and measurement.
 
-    Figures whose caption speaks of no electron micrograph are passed over (they are in
-    `article.figures` all the same). Whatever fails becomes a `Failure` and the rest goes on.
+    Figures whose caption speaks of no electron micrograph, and those under another licence than the
+    settings ask for (reprinted ones, say), are passed over; they are in `article.figures` all the
+    same. Whatever fails becomes a `Failure` and the rest goes on.
     """
     figures: list[FigureResult] = []
     failures: list[Failure] = []
     name = article.doi or (str(article.path) if article.path else article.key)
     if not article.figures:
         failures.append(Failure("articles", name, "NoFigures", f"{name}: the article has no figures"))
+    licences = stages.settings.articles.licences
     for figure in article.figures:
-        if not (figure.facts.is_em or article.source == "image"):
+        if not (article.source == "image" or (figure.facts.is_em and licence_allowed(figure.licence, licences))):
             continue
         target = f"{name} / {figure.label}"
         if not figure.graphics:

@@ -21,6 +21,7 @@ from typing import Any
 from imagedataextractor.errors import UsageError
 
 __all__ = [
+    "ArticleSettings",
     "FigureSettings",
     "Keys",
     "MiningSettings",
@@ -66,6 +67,15 @@ class Keys:
     elsevier_api_key: str = field(default="", repr=False)
     elsevier_insttoken: str = field(default="", repr=False)
     springer_api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True)
+class ArticleSettings:
+    """Articles stage."""
+
+    #: Licences that articles and figures may stand under ("CC BY"; see `articles.licences.licence_allowed`);
+    #: empty = any. Others are passed over, and not downloaded where their metadata tell.
+    licences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,6 +132,7 @@ class Settings:
     db: str = "sqlite:///particles.db"
     services: Services = field(default_factory=Services)
     keys: Keys = field(default_factory=Keys)
+    articles: ArticleSettings = field(default_factory=ArticleSettings)
     figures: FigureSettings = field(default_factory=FigureSettings)
     scalebar: ScaleBarSettings = field(default_factory=ScaleBarSettings)
     segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
@@ -218,6 +229,10 @@ def _overlay(target: Any, content: Mapping[str, Any], where: str, prefix: str) -
 
 def _checked(value: Any, current: Any, where: str, name: str) -> Any:
     """`value` if it has the type of the default `current`; None defaults take numbers."""
+    if isinstance(current, tuple):
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item.strip() for item in value):
+            raise UsageError(f"{where}: {name} must be a list of texts, not {value!r}")
+        return tuple(value)
     if isinstance(current, bool):
         ok = isinstance(value, bool)
     elif isinstance(current, int):

@@ -124,7 +124,13 @@ class Retrieval:
         from imagedataextractor.articles.retrieve import retrieve
 
         assert target.doi is not None
-        found = retrieve(target.doi, services=self.settings.services, keys=self.settings.keys, cache=self.cache)
+        found = retrieve(
+            target.doi,
+            services=self.settings.services,
+            keys=self.settings.keys,
+            cache=self.cache,
+            licences=self.settings.articles.licences,
+        )
         # All sources of the article lie below the folder with the note of what was retrieved.
         return next(
             (folder for folder in (found.folder, *found.folder.parents) if (folder / "retrieved.json").is_file()), None

@@ -7,9 +7,11 @@ words, shortened.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-__all__ = ["THIRD_PARTY", "figure_licence", "licence_allowed", "normalise_licence"]
+from imagedataextractor.errors import LicenceError
+
+__all__ = ["THIRD_PARTY", "figure_licence", "licence_allowed", "normalise_licence", "require_licence"]
 
 #: Licence of a figure that is reprinted from elsewhere: the article's own licence does not cover it.
 THIRD_PARTY = "third party, reproduced with permission"
@@ -106,6 +108,30 @@ def licence_allowed(licence: str | None, wanted: Iterable[str]) -> bool:
     return any(
         have == name or have.startswith(f"{name} ") or (name == "cc" and have.startswith("cc")) for name in names
     )
+
+
+def require_licence(name: str, licence: str | None, wanted: Sequence[str], *, unknown_too: bool = False) -> None:
+    """Refuse what stands under another licence than those wanted.
+
+    Parameters
+    ----------
+    name : str
+        Of the article, for the error.
+    licence : str or None
+    wanted : sequence of str
+        As for `licence_allowed`.
+    unknown_too : bool
+        Let pass what states no licence.
+
+    Raises
+    ------
+    LicenceError
+        With the licence that it stands under.
+    """
+    if licence_allowed(licence, wanted) or (unknown_too and licence is None):
+        return
+    told = f"its licence is {licence}" if licence else "it states no licence"
+    raise LicenceError(f"{name}: {told}, not {' or '.join(wanted)}; passed over")
 
 
 def _plain(licence: str) -> str:

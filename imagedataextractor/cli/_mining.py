@@ -123,7 +123,7 @@ class Shown:
 
 def describe(counts: Counts, rate: float | None) -> str:
     """One line: how far the run is."""
-    begun = counts.skipped + counts.written
+    begun = counts.skipped + counts.written + counts.waiting
     share = 100 * begun // counts.total if counts.total else 100
     parts = [
         f"{begun:,}/{counts.total:,} ({share} %)",
@@ -132,6 +132,7 @@ def describe(counts: Counts, rate: float | None) -> str:
         f"{counts.written:,} written",
         f"{counts.particles:,} particles",
         f"{counts.failed + counts.set_aside:,} failed",
+        *([f"{counts.waiting:,} wait for a quota"] if counts.waiting else []),
     ]
     if rate:
         left = (counts.total - begun) / rate

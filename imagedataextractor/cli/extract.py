@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagedataextractor.cli.options import db_option, scale_options, segmentation_options
+from imagedataextractor.cli.options import db_option, licence_option, scale_options, segmentation_options
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @click.command("extract")
 @click.argument("targets", nargs=-1, type=click.Path(path_type=Path), metavar="[TARGET…]")
 @click.option("--doi", "dois", multiple=True, metavar="DOI", help="An article to retrieve; may be repeated.")
+@licence_option
 @db_option
 @click.option("--pictures", type=click.Path(path_type=Path), metavar="DIR", help="Draw every measured panel there.")
 @click.option("--again", is_flag=True, help="Do again what is finished under the same settings.")
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 def command(
     targets: tuple[Path, ...],
     dois: tuple[str, ...],
+    licences: tuple[str, ...],
     db: str | None,
     pictures: Path | None,
     again: bool,
@@ -67,7 +69,15 @@ def command(
     if nm_per_px is not None and scalebar is not None:
         raise UsageError("--nm-per-px and --scalebar both give the scale; use one of them")
     settings = chosen_settings(
-        db=db, ocr=ocr, mode=mode, samples=samples, threshold=threshold, seed=seed, model=model, device=device
+        db=db,
+        ocr=ocr,
+        licences=licences,
+        mode=mode,
+        samples=samples,
+        threshold=threshold,
+        seed=seed,
+        model=model,
+        device=device,
     )
     bar = None if scalebar is None else stated_length(scalebar)
     stages = Stages(settings, Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em))
@@ -106,7 +116,7 @@ def _one(
     target: Target, stages: Stages, store: Store, run_id: str, again: bool, as_json: bool, pictures: Path | None
 ) -> bool:
     """One target into the database; whether all of it could be done."""
-    from imagedataextractor.errors import IdeError, StoreError
+    from imagedataextractor.errors import IdeError, QuotaError, StoreError
     from imagedataextractor.pipeline import process_target
     from imagedataextractor.records import Failure
     from imagedataextractor.targets import fingerprint
@@ -119,6 +129,10 @@ def _one(
         result = process_target(target, stages, _painter(pictures) if pictures else None)
     except StoreError:
         raise
+    except QuotaError as error:
+        # Not the article's fault: it stays to be done, without a failure to its name.
+        click.echo(f"ide: {error}. {target.key} waits for it; the same command again goes on with it", err=True)
+        return False
     except IdeError as error:
         failure = Failure("articles", target.key, type(error).__name__, str(error))
         _complain(failure)

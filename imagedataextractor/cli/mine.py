@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import sys
+import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from imagedataextractor.cli.options import command_line, db_option, scale_options, segmentation_options
+from imagedataextractor.cli.options import (
+    command_line,
+    db_option,
+    licence_option,
+    scale_options,
+    segmentation_options,
+)
 
 if TYPE_CHECKING:
     from imagedataextractor.corpus import Corpus
@@ -35,6 +42,7 @@ _SHOWN = 20
 @click.command("mine")
 @click.argument("what", required=False, metavar="[DEFINITION|FOLDER]")
 @click.option("--dois", "doi_file", type=click.Path(path_type=Path), metavar="FILE", help="Articles by DOI.")
+@licence_option
 @db_option
 @click.option("--workers", type=click.IntRange(min=0), metavar="N", help="Worker processes; 0: one a core.")
 @click.option("--inline", is_flag=True, help="No worker processes: for a debugger.")
@@ -56,6 +64,7 @@ _SHOWN = 20
 def command(
     what: str | None,
     doi_file: Path | None,
+    licences: tuple[str, ...],
     db: str | None,
     workers: int | None,
     inline: bool,
@@ -94,7 +103,10 @@ def command(
         raise UsageError("--nm-per-px and --scalebar both give the scale; use one of them")
     corpus, settings = _corpus_and_settings(what, doi_file, limit)
     mining = {"workers": workers, "keep_figures": keep_figures}
-    settings = _over(settings, db=db, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation)
+    articles = {"licences": licences or None}
+    settings = _over(
+        settings, db=db, articles=articles, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation
+    )
     bar = None if scalebar is None else stated_length(scalebar)
     manual = Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em)
     request = _Request(
@@ -283,7 +295,9 @@ def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts
 
 
 def _verdict(counts: Counts) -> tuple[str, int]:
-    return ("failed", 1) if counts.failed + counts.set_aside else ("finished", 0)
+    if counts.failed + counts.set_aside:
+        return "failed", 1
+    return ("interrupted", 1) if counts.waiting else ("finished", 0)
 
 
 def _executor(request: _Request) -> WorkExecutor:
@@ -367,7 +381,15 @@ def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state
             f"{counts.particles:,} particles in {store.name}"
         )
         _tell(f"workers read for {duration(counts.read_s)} and extracted for {duration(counts.extract_s)}")
-    if state == "interrupted":
+    if counts.waiting:
+        _tell(f"{counts.waiting:,} articles wait for the quota of a service{_renewed(counts.resume_at)}")
+    if state == "interrupted" and not counts.waiting:
         _tell("stopped; the same command again goes on from here")
     elif counts.failed + counts.set_aside:
         _tell("not all could be done: see `ide status`; the same command again retries what failed")
+
+
+def _renewed(resume_at: float) -> str:
+    """When and how a run that waits for a quota goes on."""
+    when = time.strftime(", renewed at %Y-%m-%d %H:%M UTC", time.gmtime(resume_at)) if resume_at else ""
+    return f"{when}: the same command goes on with them then"

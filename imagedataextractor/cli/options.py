@@ -9,9 +9,17 @@ from typing import Any, TypeVar
 
 import click
 
-from imagedataextractor.settings import Settings, load_settings
+from imagedataextractor.settings import ArticleSettings, Settings, load_settings
 
-__all__ = ["chosen_settings", "command_line", "db_option", "scale_options", "segmentation_options", "stated_length"]
+__all__ = [
+    "chosen_settings",
+    "command_line",
+    "db_option",
+    "licence_option",
+    "scale_options",
+    "segmentation_options",
+    "stated_length",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,6 +63,17 @@ def scale_options(function: F) -> F:
     return function
 
 
+def licence_option(function: F) -> F:
+    """--licence."""
+    return click.option(
+        "--licence",
+        "licences",
+        multiple=True,
+        metavar="NAME",
+        help="Only articles and figures under this licence ('CC BY'); may be repeated.",
+    )(function)
+
+
 def command_line(argv: Sequence[str]) -> str:
     """The command as a run records it; the password of a database address is left out."""
     said = " ".join(["ide", *argv[1:]])
@@ -79,11 +98,15 @@ def stated_length(text: str) -> tuple[float, str]:
     return length
 
 
-def chosen_settings(*, db: str | None = None, ocr: str | None = None, **segmentation: Any) -> Settings:
+def chosen_settings(
+    *, db: str | None = None, ocr: str | None = None, licences: Sequence[str] = (), **segmentation: Any
+) -> Settings:
     """The settings of environment and configuration file, with what the command line gives over them."""
     settings = load_settings()
     given = {name: value for name, value in segmentation.items() if value is not None}
     settings = dataclasses.replace(settings, segmentation=dataclasses.replace(settings.segmentation, **given))
     if ocr is not None:
         settings = dataclasses.replace(settings, scalebar=dataclasses.replace(settings.scalebar, ocr=ocr))
+    if licences:
+        settings = dataclasses.replace(settings, articles=ArticleSettings(tuple(licences)))
     return settings if db is None else dataclasses.replace(settings, db=db)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from imagedataextractor.cli.options import licence_option
+
 __all__ = ["command"]
 
 
@@ -20,9 +22,7 @@ __all__ = ["command"]
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("dois.tsv"), show_default=True)
 @click.option("--years", metavar="FIRST-LAST", help="Years of publication, such as 2015-2020 or 2018.")
-@click.option(
-    "--licence", "licences", multiple=True, metavar="NAME", help="Only this licence ('CC BY'); may be repeated."
-)
+@licence_option
 @click.option("--open-access", is_flag=True, help="Only articles that are free to read.")
 @click.option("--journal", metavar="NAME", help="Only this journal.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Stop after N articles.")

@@ -9,8 +9,8 @@ from typing import Any
 
 __all__ = ["settings_digest"]
 
-#: Settings that change where and how fast a run works, but not what it finds.
-_NOT_SHAPING = frozenset({"services", "mining", "keys", "db"})
+#: Settings that change which articles a run takes, where and how fast it works, but not what it finds in them.
+_NOT_SHAPING = frozenset({"articles", "services", "mining", "keys", "db"})
 _NOT_SHAPING_SEGMENTATION = frozenset({"device"})
 
 
@@ -24,8 +24,8 @@ def settings_digest(settings: Mapping[str, Any], weights_sha256: str, seed: int)
     Parameters
     ----------
     settings : mapping
-        `Run.settings`: a table a stage. The tables that only say where and how fast to work
-        (services, mining) and the device are left out.
+        `Run.settings`: a table a stage. The tables that only say what to work on, where and how
+        fast (articles, services, mining) and the device are left out.
     weights_sha256 : str
         Of the segmentation model.
     seed : int

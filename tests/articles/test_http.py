@@ -18,12 +18,11 @@ from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
     NotFoundError,
-    QuotaError,
     Service,
     is_whole,
 )
 from imagedataextractor.articles.retrieve.throttle import Throttle
-from imagedataextractor.errors import InputError, ServiceError
+from imagedataextractor.errors import InputError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 5000 + b"\xff\xd9"
@@ -111,10 +110,13 @@ def test_too_many_requests_without_a_time(client: Client, service: Service, serv
 
 def test_a_pause_of_hours_is_not_slept(client: Client, service: Service, server: Server, pauses: Pauses) -> None:
     server.on("/europepmc/x", Reply(status=429, headers={"Retry-After": "7200"}))
-    with pytest.raises(QuotaError, match="try again later") as caught:
+    with pytest.raises(QuotaError, match="renewed at 20") as caught:
         client.get(service, service.url("x"))
     assert caught.value.resets_at == pytest.approx(time.time() + 7200, abs=60)
     assert max(pauses, default=0) < 1
+    with pytest.raises(QuotaError):  # nor is the service asked again before that
+        client.get(service, service.url("y"))
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("unit", [1, 1000], ids=["seconds", "milliseconds"])
@@ -124,7 +126,7 @@ def test_spent_quota_pauses_the_service_in_every_process(
     resets_at = int(time.time()) + 3600
     headers = {"X-ELS-Status": "QUOTA_EXCEEDED - Quota Exceeded", "X-RateLimit-Reset": str(resets_at * unit)}
     server.on("/europepmc/x", Reply(status=429, headers=headers))
-    with pytest.raises(QuotaError, match="quota of this API key is spent; it is renewed at 20") as caught:
+    with pytest.raises(QuotaError, match="its quota is spent, or it pauses; it is renewed at 20") as caught:
         client.get(service, service.url("x"))
     assert caught.value.resets_at == resets_at
     with pytest.raises(QuotaError):

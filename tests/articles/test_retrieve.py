@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
+import time
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_server import Reply, Request, Server
 from PIL import Image
 
+from imagedataextractor.articles import retrieve as retrieve_module
 from imagedataextractor.articles.read import read_article
-from imagedataextractor.articles.retrieve import QuotaError, clean_doi, retrieve, retrieve_with
+from imagedataextractor.articles.retrieve import _prune, clean_doi, retrieve, retrieve_with
 from imagedataextractor.articles.retrieve import arxiv as arxiv_source
 from imagedataextractor.articles.retrieve import elsevier as elsevier_source
 from imagedataextractor.articles.retrieve import unpaywall as unpaywall_source
 from imagedataextractor.articles.retrieve.http import Client
-from imagedataextractor.articles.retrieve.source import Source
-from imagedataextractor.errors import InputError, ServiceError
+from imagedataextractor.articles.retrieve.source import Fetched, Source
+from imagedataextractor.errors import InputError, LicenceError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
 DOI = "10.3389/fchem.2020.00094"
@@ -439,19 +443,169 @@ def test_damaged_manifest_is_made_anew(
     assert retrieve(DOI, services=services, keys=keys, cache=cache).article_file == found.article_file
 
 
+# ---------------------------------------------------------------- licences
+
+
+@pytest.mark.parametrize(("licence", "wanted"), [("cc by-nc", "CC BY"), ("cc by", "CC0"), ("cc by-nd", "CC BY-NC")])
+def test_another_licence_is_refused_without_a_download(
+    server: Server, services: Services, keys: Keys, cache: Path, licence: str, wanted: str
+) -> None:
+    known(server, "10.1234/x", pmcid="PMC5", license=licence)
+    in_bucket(server, "PMC5.1", jats({}).encode(), {})
+    with pytest.raises(LicenceError, match=f"its licence is {licence.upper()}, not {wanted}"):
+        retrieve("10.1234/x", services=services, keys=keys, cache=cache, licences=[wanted])
+    assert {request.path for request in server.requests} == {"/europepmc/search"}
+
+
+def test_licence_from_crossref_where_europe_pmc_tells_none(
+    server: Server, services: Services, keys: Keys, cache: Path
+) -> None:
+    unknown(server)
+    server.on("/crossref/works/10.1234%2Fx", crossref_record(licence="https://creativecommons.org/licenses/by-nc/4.0/"))
+    with pytest.raises(LicenceError, match=r"CC BY-NC 4\.0, not CC BY or CC0"):
+        retrieve("10.1234/x", services=services, keys=keys, cache=cache, licences=["CC BY", "CC0"])
+
+
+def test_licence_that_only_the_text_tells(server: Server, services: Services, keys: Keys, cache: Path) -> None:
+    """What no metadata tell is found in the text; an article in the cache is held to it as well."""
+    known(server, "10.1234/x", pmcid="PMC5", license="")
+    server.on("/crossref/works/10.1234%2Fx", Reply(status=404))
+    licence = '<permissions><license xlink:href="http://creativecommons.org/licenses/by-nd/4.0/"/></permissions>'
+    text = jats({"fig1": "Scheme."}).replace("</article-meta>", f"{licence}</article-meta>")
+    server.on("/bucket/", listing())
+    server.on("/europepmc/PMC5/fullTextXML", Reply(text))
+    for _ in range(2):
+        with pytest.raises(LicenceError, match=r"CC BY-ND 4\.0, not CC BY;"):
+            retrieve("10.1234/x", services=services, keys=keys, cache=cache, licences=["CC BY"])
+    assert len(server.asked("/europepmc/PMC5/fullTextXML")) == 1
+    assert retrieve("10.1234/x", services=services, keys=keys, cache=cache, licences=["CC"]).licence == "CC BY-ND 4.0"
+
+
+def test_article_without_a_licence_is_refused_where_one_is_asked_for(
+    server: Server, services: Services, keys: Keys, cache: Path
+) -> None:
+    known(server, "10.1234/x", pmcid="PMC5", license="")
+    server.on("/bucket/", listing())
+    server.on("/europepmc/PMC5/fullTextXML", Reply(jats({"fig1": "Scheme."})))
+    with pytest.raises(LicenceError, match="states no licence"):
+        retrieve("10.1234/x", services=services, keys=keys, cache=cache, licences=["CC BY"])
+
+
+# ---------------------------------------------------------------- spent quotas
+
+
+def test_other_sources_are_asked_where_a_quota_is_spent(
+    server: Server, services: Services, keys: Keys, cache: Path
+) -> None:
+    unknown(server)
+    quota = Reply(status=429, headers={"X-ELS-Status": "QUOTA_EXCEEDED", "X-RateLimit-Reset": "4102444800"})
+    server.on("/elsevier/content/article/doi/10.1016/j.x.2019", quota)
+    record = {"best_oa_location": {"url_for_pdf": f"{server.url}/x.pdf", "license": "cc-by"}}
+    server.on("/unpaywall/v2/10.1016/j.x.2019", Reply(record))
+    server.on("/x.pdf", Reply(pdf()))
+    found = retrieve("10.1016/j.x.2019", services=services, keys=keys, cache=cache)
+    assert found.source == "Unpaywall"
+    assert any(name == "Elsevier" and "2100-01-01" in outcome for name, outcome in found.attempts)
+    manifest = json.loads((found.folder.parent / "retrieved.json").read_text())
+    assert not manifest["complete"]  # asked for again once the quota is renewed
+
+
+def test_quota_spent_amid_the_pictures_keeps_the_article_back(
+    server: Server, services: Services, keys: Keys, cache: Path
+) -> None:
+    unknown(server)
+    server.on("/elsevier/content/article/doi/10.1016/j.x.2019", Reply(elsevier_xml(server, ["gr1", "gr2"])))
+    server.on(f"/elsevier/content/object/eid/{EID}-gr1_lrg.jpg", Reply(jpeg(10)))
+    quota = Reply(status=429, headers={"X-ELS-Status": "QUOTA_EXCEEDED", "X-RateLimit-Reset": "4102444800"})
+    server.on(f"/elsevier/content/object/eid/{EID}-gr2_lrg.jpg", quota, Reply(jpeg(20)))
+    with pytest.raises(QuotaError):
+        retrieve("10.1016/j.x.2019", services=services, keys=keys, cache=cache)
+    (cache / "pace" / "elsevier.spent").unlink()  # the week is over
+    found = retrieve("10.1016/j.x.2019", services=services, keys=keys, cache=cache)
+    assert (found.source, found.missing) == ("Elsevier", ())
+    assert len(server.asked(f"/elsevier/content/object/eid/{EID}-gr1_lrg.jpg")) == 1
+
+
+# ---------------------------------------------------------------- the bound of the cache
+
+
+def kept_article(cache: Path, name: str, size: int, age_s: float) -> Path:
+    """An article in the cache that was last used so long ago."""
+    folder = cache / "articles" / name[-2:] / name
+    folder.mkdir(parents=True)
+    (folder / "figure.jpg").write_bytes(b"x" * size)
+    (folder / "retrieved.json").write_text("{}")
+    used = time.time() - age_s
+    os.utime(folder / "retrieved.json", (used, used))
+    return folder
+
+
 def test_cache_of_articles_is_bounded(
     server: Server, services: Services, keys: Keys, cache: Path, shared: Path
 ) -> None:
-    import os
-    import time
-
     served(server, shared)
-    old = cache / "articles" / "aa" / "10.1234_old"
-    old.mkdir(parents=True)
-    (old / "figure.jpg").write_bytes(b"x" * 1000)
-    (old / "retrieved.json").write_text("{}")
-    week_ago = time.time() - 7 * 86_400
-    os.utime(old / "retrieved.json", (week_ago, week_ago))
+    old = kept_article(cache, "10.1234_old", 1000, age_s=7 * 86_400)
     found = retrieve(DOI, services=replace(services, cache_bytes=1000), keys=keys, cache=cache)
     assert not old.exists()
     assert found.article_file.is_file()
+
+
+class Small:
+    """A source that gives an article of 1,000 bytes and more."""
+
+    name = "small"
+
+    def declines(self, doi: str, services: Services, keys: Keys) -> str | None:
+        return None
+
+    def fetch(self, doi: str, client: Client, folder: Path) -> Fetched:
+        folder.mkdir(parents=True)
+        (folder / "article.xml").write_text(jats({}, doi).ljust(1000))
+        return Fetched(folder / "article.xml")
+
+
+def looked_through(
+    monkeypatch: pytest.MonkeyPatch, services: Services, cache: Path, articles: int, bound: int, *, age_s: float = 0.0
+) -> int:
+    """How often the whole cache is looked through while so many articles are fetched."""
+    looks = []
+
+    def prune(*arguments: Any) -> int:
+        looks.append(arguments)
+        return _prune(*arguments)
+
+    monkeypatch.setattr(retrieve_module, "_prune", prune)
+    client = Client(replace(services, cache_bytes=bound), Keys(), cache)
+    for number in range(articles):
+        found = retrieve_with(client, f"10.1234/{number}", cache, [Small()])
+        used = time.time() - age_s
+        os.utime(found.folder.parent / "retrieved.json", (used, used))
+    return len(looks)
+
+
+def test_a_large_cache_is_not_looked_through_after_each_article(
+    monkeypatch: pytest.MonkeyPatch, services: Services, cache: Path
+) -> None:
+    assert looked_through(monkeypatch, services, cache, 150, bound=10**9) <= 1
+
+
+def test_a_cache_in_which_all_is_in_use_is_looked_through_ever_more_rarely(
+    monkeypatch: pytest.MonkeyPatch, services: Services, cache: Path
+) -> None:
+    assert looked_through(monkeypatch, services, cache, 150, bound=10_000) <= 15
+    assert len(list((cache / "articles").glob("??/*"))) == 150
+
+
+def test_a_full_cache_stays_within_its_bound(monkeypatch: pytest.MonkeyPatch, services: Services, cache: Path) -> None:
+    looks = looked_through(monkeypatch, services, cache, 150, bound=60_000, age_s=7 * 86_400)
+    size = sum(path.stat().st_size for path in (cache / "articles").rglob("*") if path.is_file())
+    assert size <= 62_000  # the last one fetched is never pruned
+    assert looks < 30
+
+
+@pytest.mark.parametrize("content", ["", "x y z", "1 2", "-5 0 0"])
+def test_damaged_note_of_the_size_is_made_anew(services: Services, cache: Path, content: str) -> None:
+    old = kept_article(cache, "10.1234_old", 5000, age_s=7 * 86_400)
+    (cache / "articles" / ".size").write_text(content)
+    retrieve_with(Client(replace(services, cache_bytes=3000), Keys(), cache), "10.1234/x", cache, [Small()])
+    assert not old.exists()

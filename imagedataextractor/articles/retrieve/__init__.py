@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -25,9 +26,9 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from imagedataextractor.articles.licences import normalise_licence
+from imagedataextractor.articles.licences import normalise_licence, require_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.articles.retrieve import arxiv, crossref, elsevier, europepmc, pmc, springer, unpaywall
@@ -35,11 +36,10 @@ from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
     NotFoundError,
-    QuotaError,
     write_atomically,
 )
 from imagedataextractor.articles.retrieve.source import NOT_ITS_OWN, Fetched, Source
-from imagedataextractor.errors import IdeError, InputError, ServiceError
+from imagedataextractor.errors import IdeError, InputError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
 try:
@@ -51,7 +51,6 @@ __all__ = [
     "SOURCES",
     "AccessError",
     "NotFoundError",
-    "QuotaError",
     "RetrievedArticle",
     "clean_doi",
     "retrieve",
@@ -71,6 +70,9 @@ SOURCES: tuple[Source, ...] = (
 
 #: An article that was used within this time is not pruned from the cache, seconds.
 _IN_USE_S = 86_400.0
+#: Pruning leaves this share of the bound, and where too little could go, waits until the cache has grown by
+#: this factor: looking through all of it is paid for by what was fetched since the last time.
+_KEPT_SHARE, _GROWTH = 0.8, 1.25
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,9 @@ def clean_doi(text: str) -> str:
     return doi
 
 
-def retrieve(doi: str, *, services: Services, keys: Keys, cache: Path) -> RetrievedArticle:
+def retrieve(
+    doi: str, *, services: Services, keys: Keys, cache: Path, licences: Sequence[str] = ()
+) -> RetrievedArticle:
     """Full text and figures of an article, from the cache or from the first source that has them.
 
     Parameters
@@ -126,30 +130,55 @@ def retrieve(doi: str, *, services: Services, keys: Keys, cache: Path) -> Retrie
         From the settings. A source whose key is absent is passed over, and that is said.
     cache : Path
         Folder that keeps everything fetched; a second call for the same DOI makes no request.
+    licences : sequence of str
+        Those that the article may stand under, as for `licence_allowed`; empty for any. Where the metadata
+        tell the licence, an article under another one is not downloaded.
 
     Raises
     ------
     InputError
         `doi` is no DOI, or the cache folder cannot be written.
+    LicenceError
+        The article stands under none of `licences`.
     QuotaError
         A service's allowance is spent, and no other source has the article.
     ServiceError
         No source has it; the message says what each one answered.
     """
-    return retrieve_with(Client(services, keys, cache), doi, cache)
+    return retrieve_with(Client(services, keys, cache), doi, cache, licences=licences)
 
 
-def retrieve_with(client: Client, doi: str, cache: Path, sources: Sequence[Source] | None = None) -> RetrievedArticle:
+def retrieve_with(
+    client: Client,
+    doi: str,
+    cache: Path,
+    sources: Sequence[Source] | None = None,
+    *,
+    licences: Sequence[str] = (),
+) -> RetrievedArticle:
     """As `retrieve`, with a client of the caller's: for many articles, one after the other."""
     doi = clean_doi(doi)
     folder = _folder_of(doi, cache)
     with _locked(folder):
-        kept = _kept(doi, folder)
-        if kept is not None:
-            return kept
-        found = _ask(doi, client, folder, SOURCES if sources is None else sources)
-    _prune(cache / "articles", client.services.cache_bytes, folder)
+        found = _kept(doi, folder)
+        if found is None:
+            if licences:
+                require_licence(doi, _registered_licence(doi, client), licences, unknown_too=True)
+            before = _size_of(folder)
+            found = _ask(doi, client, folder, SOURCES if sources is None else sources)
+            _bound(cache / "articles", client.services.cache_bytes, folder, _size_of(folder) - before)
+    require_licence(doi, found.licence, licences)
     return found
+
+
+def _registered_licence(doi: str, client: Client) -> str | None:
+    """The licence that Europe PMC or else Crossref knows an article by; None where neither tells."""
+    for find in (europepmc.find, crossref.find):
+        with contextlib.suppress(ServiceError):
+            licence = find(doi, client).licence
+            if licence is not None:
+                return licence
+    return None
 
 
 def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> RetrievedArticle:
@@ -188,7 +217,8 @@ def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> R
     found = RetrievedArticle(
         doi, fetched.article.parent, fetched.article, licence, name, tuple(attempts), fetched.missing
     )
-    _keep(found, folder, complete=not (fetched.missing and fetched.retry))
+    waiting = spent is not None and not best_value.complete
+    _keep(found, folder, complete=not (waiting or (fetched.missing and fetched.retry)))
     return found
 
 
@@ -239,15 +269,22 @@ def _folder_of(doi: str, cache: Path) -> Path:
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One process at a time fetches an article."""
+    with _locked_file(folder / ".lock"):
+        yield
+
+
+@contextlib.contextmanager
+def _locked_file(path: Path) -> Iterator[IO[str]]:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        stream = (folder / ".lock").open("w")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = path.open("a+", encoding="ascii")
     except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); set IDE_CACHE") from error
+        raise InputError(f"{path.parent}: cannot be written ({error.strerror or error}); set IDE_CACHE") from error
     with stream:
         if fcntl is not None:
             fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
+        stream.seek(0)
+        yield stream
 
 
 def _keep(found: RetrievedArticle, folder: Path, *, complete: bool) -> None:
@@ -288,17 +325,53 @@ def _kept(doi: str, folder: Path) -> RetrievedArticle | None:
         return None
 
 
-def _prune(articles: Path, max_bytes: int, keep: Path) -> None:
-    """Remove the articles unused for longest while all together take more than `max_bytes`."""
-    found: list[tuple[float, int, Path]] = []
-    for manifest in articles.glob("??/*/retrieved.json"):
+def _size_of(folder: Path) -> int:
+    """Bytes of all files in a folder and below."""
+    size = 0
+    for path in folder.rglob("*"):
         with contextlib.suppress(OSError):
-            size = sum(path.stat().st_size for path in manifest.parent.rglob("*") if path.is_file())
-            found.append((manifest.stat().st_mtime, size, manifest.parent))
+            size += path.stat().st_size if path.is_file() else 0
+    return size
+
+
+def _bound(articles: Path, max_bytes: int, keep: Path, grown: int) -> None:
+    """Note that the cache has grown, and prune it where it has passed its bound.
+
+    ``articles/.size`` holds the bytes of all articles, the bytes at which they are looked through next,
+    and when they were looked through last.
+    """
+    with _locked_file(articles / ".size") as stream:
+        total, next_look, looked_at = _numbers(stream.read()) or (math.inf, 0.0, 0.0)
+        total += grown
+        due = total > next_look or time.time() - looked_at > _IN_USE_S
+        if total > max_bytes and due:
+            total = _prune(articles, max_bytes, keep)
+            looked_at = time.time()
+            next_look = max(max_bytes, _GROWTH * total)
+        stream.seek(0)
+        stream.truncate()
+        stream.write(f"{total:.0f} {next_look:.0f} {looked_at:.0f}")
+
+
+def _numbers(text: str) -> tuple[float, float, float] | None:
+    match = re.fullmatch(r"(\d+) (\d+) (\d+)", text)
+    return (float(match[1]), float(match[2]), float(match[3])) if match else None
+
+
+def _prune(articles: Path, max_bytes: int, keep: Path) -> int:
+    """Remove the articles unused for longest where all take more than `max_bytes`; the bytes that are left."""
+    found: list[tuple[float, int, Path]] = []
+    for folder in articles.glob("??/*"):
+        manifest = folder / "retrieved.json"
+        with contextlib.suppress(OSError):
+            used = manifest if manifest.is_file() else folder
+            found.append((used.stat().st_mtime, _size_of(folder), folder))
     total = sum(size for _, size, _ in found)
+    wanted = max_bytes if total <= max_bytes else _KEPT_SHARE * max_bytes
     for used_at, size, folder in sorted(found):
-        if total <= max_bytes:
-            return
+        if total <= wanted:
+            break
         if folder != keep and time.time() - used_at > _IN_USE_S:
             shutil.rmtree(folder, ignore_errors=True)
             total -= size
+    return total

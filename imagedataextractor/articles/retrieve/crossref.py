@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.retrieve.http import AccessError, Client, Kind, NotFoundError, Service
-from imagedataextractor.articles.retrieve.source import Fetched, figure_references
-from imagedataextractor.errors import IdeError, ServiceError
+from imagedataextractor.articles.retrieve.source import Fetched, figure_references, server_of
+from imagedataextractor.errors import IdeError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
-__all__ = ["SOURCE", "Work", "service", "work_from"]
+__all__ = ["SOURCE", "Work", "find", "service", "work_from"]
 
 #: Content types of full texts that can be read, the best first, with the kind of answer that each must be.
 _KINDS: Mapping[str, Kind] = {"application/xml": "xml", "text/xml": "xml", "application/pdf": "pdf"}
@@ -64,6 +64,31 @@ def work_from(message: Mapping[str, Any]) -> Work:
     )
 
 
+def find(doi: str, client: Client) -> Work:
+    """Look a DOI up.
+
+    Raises
+    ------
+    NotFoundError
+        Crossref does not know the DOI.
+    ServiceError
+        It could not be asked, or its answer cannot be understood.
+    """
+    crossref = service(client.services)
+    answer = client.get(
+        crossref,
+        crossref.url(f"works/{quote(doi, safe='')}"),
+        params=parameters(client.services),
+        kind="json",
+        max_age_s=86_400.0,
+    )
+    content = answer.json()
+    message = content.get("message") if isinstance(content, dict) else None
+    if not isinstance(message, dict):
+        raise ServiceError("Crossref: the answer holds no record")
+    return work_from(message)
+
+
 def _first(values: object) -> str:
     return " ".join(str(values[0]).split()) if isinstance(values, list) and values else ""
 
@@ -77,31 +102,20 @@ class Crossref:
         return None
 
     def fetch(self, doi: str, client: Client, folder: Path) -> Fetched:
-        crossref = service(client.services)
-        answer = client.get(
-            crossref,
-            crossref.url(f"works/{quote(doi, safe='')}"),
-            params=parameters(client.services),
-            kind="json",
-            max_age_s=86_400.0,
-        )
-        content = answer.json()
-        message = content.get("message") if isinstance(content, dict) else None
-        if not isinstance(message, dict):
-            raise ServiceError("Crossref: the answer holds no record")
-        work = work_from(message)
+        work = find(doi, client)
         if not (work.licence or "").startswith("CC"):
             raise AccessError(f"Crossref: the licence ({work.licence or 'none given'}) is not open")
         return self._from_links(work, client, folder)
 
     def _from_links(self, work: Work, client: Client, folder: Path) -> Fetched:
-        publisher = Service("the publisher's server", "", interval_s=1.0)
         reasons = []
         for content_type, kind in _KINDS.items():
             for url in (url for url, given in work.links if given == content_type):
                 try:
-                    path = client.download(publisher, url, folder / f"article.{kind}", kind=kind)
+                    path = client.download(server_of(url), url, folder / f"article.{kind}", kind=kind)
                     return Fetched(path, work.licence, tuple(figure_references(path)))
+                except QuotaError:
+                    raise
                 except IdeError as error:
                     reasons.append(str(error))
         if reasons:

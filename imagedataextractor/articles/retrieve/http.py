@@ -35,7 +35,7 @@ from imagedataextractor.articles.retrieve.throttle import Throttle
 from imagedataextractor.errors import InputError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
-__all__ = ["AccessError", "Answer", "Client", "Kind", "NotFoundError", "QuotaError", "Service"]
+__all__ = ["AccessError", "Answer", "Client", "Kind", "NotFoundError", "Service"]
 
 Kind = Literal["json", "xml", "pdf", "image", "zip", "html", "any"]
 
@@ -60,14 +60,6 @@ class NotFoundError(ServiceError):
 
 class AccessError(ServiceError):
     """The service does not give what was asked for: no key, no licence, no entitlement."""
-
-
-class QuotaError(ServiceError):
-    """The allowance is spent. ``resets_at`` is when it is renewed, seconds since 1970, if known."""
-
-    def __init__(self, message: str, resets_at: float | None = None) -> None:
-        super().__init__(message)
-        self.resets_at = resets_at
 
 
 class _TransientError(Exception):
@@ -265,17 +257,15 @@ class Client:
                 reason = str(error)
                 if reason in _HOPELESS and attempt:
                     break
+                if error.wait_s is not None and error.wait_s > MAX_WAIT_S:
+                    self._throttle.close_until(service.name, time.time() + error.wait_s)
+                    self._throttle.check_quota(service.name)
                 if attempt + 1 < self.services.attempts:
                     self._pause(service, attempt, error.wait_s)
         raise ServiceError(self.redact(f"{service.name}: {reason} ({_shown(full)}, {attempt + 1} attempts)"))
 
     def _pause(self, service: Service, attempt: int, asked_s: float | None) -> None:
         """Wait as long as the service asks; else twice as long each time, with jitter."""
-        if asked_s is not None and asked_s > MAX_WAIT_S:
-            raise QuotaError(
-                f"{service.name}: asks to wait {asked_s:.0f} s before the next request; try again later",
-                time.time() + asked_s,
-            )
         if asked_s is not None:
             self._sleep(asked_s)
         else:

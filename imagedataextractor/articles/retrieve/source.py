@@ -10,14 +10,24 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.graphics import IMAGE_SUFFIXES, file_name
 from imagedataextractor.articles.retrieve.http import AccessError, Client, NotFoundError, Service
-from imagedataextractor.errors import IdeError
+from imagedataextractor.errors import IdeError, QuotaError
 from imagedataextractor.settings import Keys, Services
 
-__all__ = ["NOT_ITS_OWN", "Fetched", "Source", "best_by_stem", "fetch_figures", "figure_references", "local_name"]
+__all__ = [
+    "NOT_ITS_OWN",
+    "Fetched",
+    "Source",
+    "best_by_stem",
+    "fetch_figures",
+    "figure_references",
+    "local_name",
+    "server_of",
+]
 
 #: What a source declines with whose collection cannot hold a DOI: not worth telling the user.
 NOT_ITS_OWN = "not one of its DOIs"
@@ -66,6 +76,11 @@ def figure_references(article: Path) -> list[str]:
     return [reference for figure in read_article(article).figures for reference in figure.missing]
 
 
+def server_of(url: str) -> Service:
+    """Somebody's server that another service pointed to: a request a second, each server by itself."""
+    return Service(f"the server {urlsplit(url).hostname or url[:60]}", "", interval_s=1.0)
+
+
 def local_name(reference: str, suffix: str = "") -> str:
     """File name for a downloaded figure, without anything that a file system could mistake."""
     name = "".join(c if c.isalnum() or c in "._-" else "_" for c in file_name(reference)).lstrip(".")[:150]
@@ -96,6 +111,11 @@ def fetch_figures(
         File names that no address gave.
     retry : bool
         Whether one of them failed by a fault rather than by absence.
+
+    Raises
+    ------
+    QuotaError
+        The service gives no more for now.
     """
     missing: list[str] = []
     retry = False
@@ -109,6 +129,8 @@ def fetch_figures(
                 break
             except (NotFoundError, AccessError):
                 continue
+            except QuotaError:
+                raise  # what is there already is not fetched again once the allowance is renewed
             except IdeError:
                 fault = True
         else:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from imagedataextractor.errors import InputError
+from imagedataextractor.errors import InputError, QuotaError
 
 try:
     import fcntl
@@ -89,8 +89,6 @@ class Throttle:
 
     def check_quota(self, service: str) -> None:
         """Raise `QuotaError` while a service's allowance is spent."""
-        from imagedataextractor.articles.retrieve.http import QuotaError
-
         try:
             content = self._path(service, "spent").read_text(encoding="ascii")
         except OSError:
@@ -98,6 +96,6 @@ class Throttle:
         if content.isdigit() and float(content) > time.time():
             when = datetime.fromtimestamp(float(content), UTC).strftime("%Y-%m-%d %H:%M UTC")
             raise QuotaError(
-                f"{service}: the quota of this API key is spent; it is renewed at {when}. Run again then",
+                f"{service}: its quota is spent, or it pauses; it is renewed at {when}. Run again then",
                 float(content),
             )

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.retrieve.http import Client, NotFoundError, Service
-from imagedataextractor.articles.retrieve.source import Fetched
+from imagedataextractor.articles.retrieve.source import Fetched, server_of
 from imagedataextractor.errors import IdeError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
@@ -43,9 +43,7 @@ class Unpaywall:
         reasons = []
         for url, licence in places[:_MAX_PLACES]:
             try:
-                path = client.download(
-                    Service("the PDF's server", "", interval_s=1.0), url, folder / "article.pdf", kind="pdf"
-                )
+                path = client.download(server_of(url), url, folder / "article.pdf", kind="pdf")
                 return Fetched(path, licence)
             except IdeError as error:
                 reasons.append(str(error))
