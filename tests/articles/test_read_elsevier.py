@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from imagedataextractor.articles.licences import THIRD_PARTY
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.markup import parse_xml
 from imagedataextractor.errors import InputError
@@ -118,9 +119,10 @@ def test_graphical_abstracts_films_and_languages(tmp_path: Path) -> None:
         "</ce:figure>"
     )
     article = read(tmp_path, full_text(floats, objects("fx1", "gr1a", "gr1b")))
-    assert [f.label for f in article.figures] == ["Fig. 1"]
-    assert article.figures[0].caption == "TEM."
-    assert [g.rpartition("-")[2].split("?")[0] for g in article.figures[0].graphics] == ["gr1a_lrg.jpg", "gr1b_lrg.jpg"]
+    assert [f.label for f in article.figures] == ["Graphical abstract", "Fig. 1"]
+    assert not article.figures[0].facts.is_em
+    assert article.figures[1].caption == "TEM."
+    assert [g.rpartition("-")[2].split("?")[0] for g in article.figures[1].graphics] == ["gr1a_lrg.jpg", "gr1b_lrg.jpg"]
 
 
 def test_figure_in_parts(tmp_path: Path) -> None:
@@ -135,6 +137,67 @@ def test_figure_in_parts(tmp_path: Path) -> None:
     assert len(article.figures) == 1
     assert len(article.figures[0].graphics) == 2
     assert dict(article.figures[0].facts.subcaptions) == {"a": "Rods", "b": "Cubes"}
+
+
+#: Where figures stand in articles: `floats` comes before the head; what is not floating is in `display`.
+PLACES = {
+    "in the text": "<ce:sections><ce:section><ce:para>See <ce:cross-ref refid='f'>Fig. 1</ce:cross-ref>.<ce:display>{}"
+    "</ce:display></ce:para></ce:section></ce:sections>",
+    "appendix": "<ce:appendices><ce:section role='appendix'><ce:section-title>Sizes</ce:section-title><ce:para>"
+    "<ce:display>{}</ce:display></ce:para></ce:section></ce:appendices>",
+    "box": "<ce:textbox><ce:label>Box 1</ce:label><ce:caption><ce:simple-para>Why.</ce:simple-para></ce:caption>"
+    "<ce:textbox-body><ce:sections><ce:para><ce:display>{}</ce:display></ce:para></ce:sections></ce:textbox-body>"
+    "</ce:textbox>",
+    "converted article": "<ja:converted-article><ce:floats>{}</ce:floats></ja:converted-article>",
+    "exam": "<ja:simple-article><ja:body>{}</ja:body></ja:simple-article>",
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_figures_wherever_they_stand(tmp_path: Path, place: str) -> None:
+    inner = figure("f", "Fig. A.1", "TEM image of <ce:italic>a</ce:italic> rod.", "gr1")
+    (found,) = read(tmp_path, full_text(PLACES[place].format(inner), objects("gr1"))).figures
+    assert (found.label, found.caption, found.id) == ("Fig. A.1", "TEM image of a rod.", "f")
+    assert found.graphics[0].endswith("gr1_lrg.jpg?httpAccept=%2A%2F%2A")
+
+
+def test_caption_of_several_paragraphs_with_a_formula_and_a_footnote(tmp_path: Path) -> None:
+    caption = (
+        "(a) TEM image</ce:simple-para><ce:simple-para>(b) Fit to <mml:math altimg='si1.gif'><mml:mi>d</mml:mi>"
+        "<mml:mo>=</mml:mo><mml:mn>5</mml:mn></mml:math><ce:hsp sp='0.25'/>nm<ce:footnote><ce:label>1</ce:label>"
+        "<ce:note-para>Wrong.</ce:note-para></ce:footnote>."
+    )
+    text = full_text(figure("f", "Fig. 1", caption, "gr1"), objects("gr1"))
+    namespace = 'xmlns:mml="http://www.w3.org/1998/Math/MathML"'
+    article = read(
+        tmp_path, text.replace("<full-text-retrieval-response", f"<full-text-retrieval-response {namespace}")
+    )
+    assert article.figures[0].caption == "(a) TEM image (b) Fit to d=5 nm."
+    assert list(article.figures[0].facts.subcaptions) == ["a", "b"]
+
+
+def test_picture_listed_in_one_size_and_another_format(tmp_path: Path) -> None:
+    listed = (
+        '<object ref="gr1" category="thumbnail" type="IMAGE-THUMBNAIL" mimetype="image/gif" width="125" height="93">'
+        'https://api.elsevier.com/x-gr1.sml</object><object ref="gr1" category="standard" type="IMAGE-DOWNSAMPLED" '
+        'mimetype="image/gif" width="372" height="292">https://api.elsevier.com/x-gr1.gif</object>'
+        '<object ref="mmc1" category="standard" type="VIDEO" mimetype="video/mp4">https://api.elsevier.com/x.mp4</object>'
+    )
+    article = read(tmp_path, full_text(figure("f", "Fig. 1", "TEM.", "gr1"), listed))
+    assert article.figures[0].graphics == ("https://api.elsevier.com/x-gr1.gif",)
+
+
+def test_the_same_picture_for_print_and_screen_is_one(tmp_path: Path) -> None:
+    twice = figure("f", "Fig. 1", "TEM.", "gr1").replace("<ce:link", '<ce:link locator="gr1"/><ce:link')
+    assert len(read(tmp_path, full_text(twice, objects("gr1"))).figures[0].graphics) == 1
+
+
+def test_figure_with_a_source_of_its_own_is_not_under_the_articles_licence(tmp_path: Path) -> None:
+    own, taken = (figure("f1", "Fig. 1", "TEM.", "gr1"), figure("f2", "Fig. 2", "SEM.", "gr2"))
+    source = "<ce:source>Reprinted from Ref. [5] with permission of the publisher.</ce:source><ce:link"
+    article = read(tmp_path, full_text(own + taken.replace("<ce:link", source), objects("gr1", "gr2")))
+    assert [f.licence for f in article.figures] == ["CC BY 4.0", THIRD_PARTY]
+    assert article.figures[1].caption == "SEM."
 
 
 def test_article_without_an_open_licence(tmp_path: Path) -> None:

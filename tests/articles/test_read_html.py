@@ -200,6 +200,21 @@ def test_figure_of_a_publisher(
     assert list(figure.facts.subcaptions) == letters
 
 
+def test_caption_beside_the_title_and_pictures_that_come_late(tmp_path: Path) -> None:
+    """PLOS keeps the description beside the title; Wiley fills the picture in by script; PMC links to a viewer."""
+    path = tmp_path / "page.html"
+    path.write_text(
+        """<div class="figure"><div class="img-box"><a href="https://x.org/viewer.html?p=1_f1.jpg">
+<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" data-lg-src="https://x.org/f1-m.jpg" alt=""></a></div>
+<div class="figcaption"><span>Fig 1. </span> SEM images.</div>
+<p class="caption_target">(A) Rods. (B) Cubes.</p></div>""",
+        encoding="utf-8",
+    )
+    (figure,) = read_article(path).figures
+    assert (figure.label, figure.caption) == ("Fig 1", "SEM images. (A) Rods. (B) Cubes.")
+    assert figure.graphics == ("https://x.org/f1-m.jpg",)
+
+
 def test_saved_page_finds_its_pictures(tmp_path: Path) -> None:
     (tmp_path / "page_files").mkdir()
     (tmp_path / "page_files" / "1-s2.0-S0008-gr1.jpg").write_bytes(b"x")

@@ -105,7 +105,7 @@ def _kind(data: bytes) -> str:
         return "pdf"
     start = head.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").lower()
     if start.startswith(b"<!doctype html") or re.match(
-        rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^>]*>\s*)*<html\b", start, re.S
+        rb"(?:<\?xml[^>]*>\s*|<!--.*?-->\s*|<!doctype[^>]*>\s*)*<(?:html|head|body|div)\b", start, re.S
     ):
         return "html"
     if start.startswith(b"<!doctype") and b"<html" in start and b"-//w3c//dtd" in start:

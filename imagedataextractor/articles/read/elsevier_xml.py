@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from imagedataextractor.articles.licences import normalise_licence
+from imagedataextractor.articles.licences import figure_licence, normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
     FlatText,
@@ -121,13 +121,13 @@ def _figures(article: Any) -> Iterator[DocumentFigure]:
     eid = plain_text(first(article, "eid"))
     unnumbered = 0
     for figure in article.iter("figure"):
-        if next(figure.iterancestors("abstract", "figure", "biography"), None) is not None:
-            continue  # graphical abstracts, parts of a figure, portraits
+        if next(figure.iterancestors("figure", "biography"), None) is not None:
+            continue  # parts of a figure, portraits
         text = FlatText()
         for caption in _captions(figure):
             text.gap()
             flatten(_with_glyphs(caption), text, blocks=_BLOCKS, bold=_BOLD, skip=lambda e: e.tag in _WORDLESS)
-        label = " ".join(filter(None, (plain_text(e) for e in children(figure, "label"))))
+        label = " ".join(filter(None, (plain_text(e) for e in children(figure, "label")))) or _abstract_of(figure)
         if not label:
             unnumbered += 1
         yield DocumentFigure(
@@ -135,9 +135,15 @@ def _figures(article: Any) -> Iterator[DocumentFigure]:
             caption=text.text,
             graphics=tuple(_graphics(figure, objects, eid)),
             emphasised=tuple(text.emphasised),
-            licence=None,
+            licence=figure_licence(None, " ".join(map(plain_text, children(figure, "source", "copyright"))), None),
             id=attribute(figure, "id") or None,
         )
+
+
+def _abstract_of(figure: Any) -> str:
+    """What the abstract that a figure stands in is called ("Graphical abstract"); "" outside of one."""
+    abstract = next(figure.iterancestors("abstract"), None)
+    return "" if abstract is None else plain_text(first(abstract, "section-title")) or "Graphical abstract"
 
 
 def _captions(figure: Any) -> Iterator[Any]:
@@ -187,6 +193,7 @@ def _number(text: str) -> int:
 
 
 def _graphics(figure: Any, objects: dict[str, list[str]], eid: str) -> Iterator[tuple[str, ...]]:
+    seen: set[str] = set()
     for link in figure.iter("link"):
         locator = attribute(link, "locator") or attribute(link, "href").rpartition("/")[2]
         if not locator or _NO_PICTURE.match(locator):
@@ -194,6 +201,9 @@ def _graphics(figure: Any, objects: dict[str, list[str]], eid: str) -> Iterator[
         if next(link.iterancestors("e-component", "caption", "figure"), figure).tag != "figure":
             continue  # a film, or a link in the words of the caption
         addresses = objects.get(locator, [])
+        if locator in seen:
+            continue  # the same picture for print and screen
+        seen.add(locator)
         # Saved files carry the locator alone or behind the article's identifier, with "_lrg" for the largest.
         names = [f"{eid}-{locator}", locator] if eid else [locator]
         yield (*addresses[:1], *(f"{name}_lrg" for name in names), *addresses[1:], *names)

@@ -69,13 +69,13 @@ _WRAPPER = re.compile(
 _CAPTION = re.compile(
     r"(?:^|\s)(?:fig-?caption|captions?|figure[_-]*caption|caption-?text|graphic_title|image_title|NLM_caption|"
     r"hlFld-FigureCaption|html-fig_caption|html-fig_description|figure__caption|figure-description|figtitle|ltx_caption|"
-    r"c-article-section__figure-description|legend|fig-legend|FigureCaption|caption-\S+)(?:\s|$)",
+    r"c-article-section__figure-description|legend|fig-legend|FigureCaption|caption-\S+|caption_target)(?:\s|$)",
     re.IGNORECASE,
 )
 _PICTURE_FILE = re.compile(r"\.(?:jpe?g|png|gif|tiff?|webp|bmp)(?:$|[?#])", re.IGNORECASE)
 #: Pictures that are none of an article's figures.
 _NO_FIGURE = re.compile(
-    r"charmap|/entities/|spacer|\bicons?\b|logo|sprite|\bblank\b|placeholder|avatar|^data:|orcid|/math/|equation|button|"
+    r"charmap|/entities/|spacer|\bicons?\b|logo|sprite|\bblank\b|placeholder|avatar|orcid|/math/|equation|button|"
     r"arrow|badge|/blank\.",
     re.IGNORECASE,
 )
@@ -342,7 +342,7 @@ def _graphics(block: Any, base: str) -> Iterator[tuple[str, ...]]:
     for picture in pictures:
         around = next((a for a in picture.iterancestors("a") if a.get("href", "") in links), None)
         larger = [around.get("href", "")] if around is not None else links if len(pictures) == 1 else []
-        own = [picture.get(name, "") for name in _SOURCES if picture.get(name)]
+        own = [url for url in (picture.get(name, "") for name in _SOURCES) if url and not url.startswith("data:")]
         addresses = [_resolved(url, base) for url in (*_by_size(larger), *own)]
         addresses = list(dict.fromkeys(url for address in addresses for url in (*_full_size(address), address) if url))
         if addresses and addresses[0] not in seen:
@@ -359,11 +359,13 @@ def _by_size(urls: list[str]) -> list[str]:
 
 
 def _is_page(url: str) -> bool:
-    return bool(re.search(r"/figures?/\d+$|showFull|/downloadFigures", url)) and not _PICTURE_FILE.search(url)
+    """Whether an address leads to a page around a picture, be the picture named in its query."""
+    return bool(re.search(r"\.html?(?:$|[?#])", url))
 
 
 def _is_figure_picture(element: Any) -> bool:
-    source = next((element.get(name) for name in _SOURCES if element.get(name)), "")
+    sources = (element.get(name, "") for name in _SOURCES)
+    source = next((url for url in sources if url and not url.startswith("data:")), "")
     described = f"{element.get('class', '')} {source}"
     small = [element.get(side, "") for side in ("width", "height")]
     tiny = all(side.isdigit() and int(side) < 40 for side in small)
