@@ -4,9 +4,11 @@ r"""How the scores grow with the number of training images (figure 7 of Yildirim
         --steps 1500 --out runs/learning-curve --plot learning-curve.png
 
 Trains one network a size, each on a subset that holds the smaller ones, always for the same number of
-steps, and scores the last averaged weights on the whole validation split; nothing is chosen by val. A
-run that was stopped goes on. One step of the default network takes about 1.5 s on one core, so the
-whole curve is a matter of hours on a CPU and of minutes on a GPU.
+steps, and scores the last averaged weights on the validation split, one pass without dropout; nothing
+is chosen by val. A run that was stopped goes on. One step of the default network takes about 1.5 s on
+one core, so the whole curve is a matter of hours on a CPU and of minutes on a GPU; a short one is
+
+    python benchmarks/learning_curve.py --sizes 10 30 100 289 --steps 150 --crops 256x4 --images 40
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
+from imagedataextractor.cli.train import crop_sizes
 from imagedataextractor.segmentation.dataset import load_emps
 from imagedataextractor.segmentation.inference import choose_device, segment_with
 from imagedataextractor.segmentation.metrics import score_image, summarise
-from imagedataextractor.segmentation.training import TrainingSettings, build_network, train
+from imagedataextractor.segmentation.training import build_network, default_settings, train
 
 KEYS = ("f1_50", "ap50", "ap5095", "pq", "prec50", "rec50", "paper_ap50", "paper_ap75", "paper_miou")
 
@@ -49,6 +52,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"), help="folder in the EMPS layout")
     parser.add_argument("--sizes", type=int, nargs="*", default=[25, 50, 100, 200, 289])
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--crops", type=crop_sizes, help="SIDExNUMBER,… of a batch (default: as `ide train`)")
+    parser.add_argument("--images", type=int, default=0, help="score on so many validation images; 0 for all")
     parser.add_argument("--architecture", choices=["lite0", "erfnet"], default="lite0")
     parser.add_argument("--seed", type=int, default=0, help="of the subsets and of the training")
     parser.add_argument("--device", default="auto")
@@ -57,10 +62,16 @@ def main() -> None:
     arguments = parser.parse_args()
 
     device = choose_device(arguments.device)
-    training, validation = load_emps(arguments.data, "train"), load_emps(arguments.data, "val")
+    training = load_emps(arguments.data, "train")
+    validation = load_emps(arguments.data, "val")[: arguments.images or None]
     order = np.random.default_rng(arguments.seed).permutation(len(training))
+    settings = default_settings(arguments.architecture)
     settings = dataclasses.replace(
-        TrainingSettings(), architecture=arguments.architecture, steps=arguments.steps, seed=arguments.seed
+        settings,
+        steps=arguments.steps,
+        warmup=min(settings.warmup, arguments.steps // 5),
+        sizes=arguments.crops or settings.sizes,
+        seed=arguments.seed,
     )
     print(
         f"| images | particles | {' | '.join(KEYS)} | count err | ECD err |", f"|{' --- |' * (len(KEYS) + 4)}", sep="\n"
@@ -68,7 +79,8 @@ def main() -> None:
     rows: dict[int, dict[str, tuple[float, float, float]]] = {}
     for size in sorted(min(n, len(training)) for n in set(arguments.sizes)):
         subset = [training[i] for i in order[:size]]
-        folder = arguments.out / f"{arguments.architecture}-{size}-{arguments.steps}-s{arguments.seed}"
+        crops = "_".join(f"{side}x{count}" for side, count in settings.sizes)
+        folder = arguments.out / f"{arguments.architecture}-{size}-{arguments.steps}-{crops}-s{arguments.seed}"
         train(subset, folder, settings, device=device, report=lambda line: print(line, file=sys.stderr))
         network = build_network(arguments.architecture)
         network.load_state_dict(load_file(str(folder / "last.safetensors")))

@@ -1,6 +1,8 @@
 """Turn a training run into the model that is shipped: choose its settings on val, calibrate, write.
 
     python benchmarks/release_model.py RUN/best.safetensors --out data/weights/default.safetensors
+    python benchmarks/release_model.py RUN/best.safetensors --name bpartis --licence-of bpartis-2021 \
+        --origin "…" --out data/weights/bpartis.safetensors
 
 On the validation images: Monte Carlo maps once, then the clustering's settings by F1@50, PQ and
 AP50:95 (discrimination before filtering), t_u by the same score after filtering, and P(real) by
@@ -19,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.dataset import Example, load_emps
@@ -31,12 +32,20 @@ from imagedataextractor.segmentation.inference import (
     particle_features,
 )
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
-from imagedataextractor.segmentation.reliability import apply_calibration, auroc, fit_calibration, is_real, without
+from imagedataextractor.segmentation.reliability import (
+    auroc,
+    calibration_error,
+    fit_calibration,
+    held_out_probability,
+    is_real,
+    without,
+)
 from imagedataextractor.segmentation.training import build_network
-from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
+from imagedataextractor.segmentation.weights import WeightsInfo, load_weights, save_weights
 
 #: What is tried: the seed values for foreground and start, and the least size.
 GRID = {"foreground": (0.2, 0.25, 0.3, 0.4), "start": (0.8, 0.85, 0.9, 0.94), "min_pixels": (16,)}
+ORIGIN = "trained by this project; the encoder began as EfficientNet-Lite0 (ImageNet, Apache-2.0)"
 MIN_SCORES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6)
 THRESHOLDS = (0.002, 0.004, 0.006, 0.008, 0.010, 0.0125, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.07, 0.1, 0.2, 0.7)
 
@@ -47,18 +56,21 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"))
     parser.add_argument("--split", default="val")
-    parser.add_argument("--architecture", default="lite0")
     parser.add_argument("--samples", type=int, default=8)
     parser.add_argument("--flips", action="store_true", help="spread the samples over mirror images")
     parser.add_argument("--images", type=int, default=0, help="use only so many images")
     parser.add_argument("--name", default="default")
+    parser.add_argument("--origin", default=ORIGIN, help="where the weights come from, in one line")
+    parser.add_argument("--licence-of", metavar="MODEL", help="carry the licence notice of the model it began as")
     parser.add_argument("--training", default="{}", help="JSON to keep in the header: data, split, seed, command, …")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--settings", help="JSON of clustering settings and threshold: choose nothing, only report")
     arguments = parser.parse_args()
 
-    network = build_network(arguments.architecture)
-    network.load_state_dict(halved(load_file(str(arguments.weights))))
+    run, tensors = load_weights(arguments.weights)
+    tensors = halved(tensors)
+    network = build_network(run.architecture)
+    network.load_state_dict(tensors)
     network.eval()
     examples = load_emps(arguments.data, arguments.split)[: arguments.images or None]
     begun = time.process_time()
@@ -73,18 +85,18 @@ def main() -> None:
     features = [particle_features(m, labels) for m, labels in zip(maps, predictions, strict=True)]
     threshold = fixed.get("threshold") or choose_threshold(examples, predictions, features)
     print(f"clustering {chosen}\nthreshold {threshold}")
-    real = np.concatenate([is_real(e.labels, p) for e, p in zip(examples, predictions, strict=True)])
-    merged = {k: np.concatenate([f[k] for f in features]) for k in features[0]}
-    calibration = fit_calibration(calibration_features(merged), real)
-    held_out = held_out_scores(features, real)
+    real = [is_real(e.labels, p) for e, p in zip(examples, predictions, strict=True)]
+    inputs = [calibration_features(f) for f in features]
+    calibration = fit_calibration({k: np.concatenate([f[k] for f in inputs]) for k in inputs[0]}, np.concatenate(real))
+    held_out = held_out_probability(inputs, real)
     min_score = fixed.get("min_score", choose_min_score(examples, predictions, features, held_out, threshold))
-    report(examples, predictions, features, real, held_out, threshold, min_score)
+    report(examples, predictions, features, np.concatenate(real), held_out, threshold, min_score)
     if arguments.out:
         info = WeightsInfo(
             name=arguments.name,
-            architecture=arguments.architecture,
+            architecture=run.architecture,
             licence="MIT",
-            origin="trained by this project; the encoder began as EfficientNet-Lite0 (ImageNet, Apache-2.0)",
+            origin=arguments.origin,
             defaults={
                 "samples": arguments.samples,
                 "flips": arguments.flips,
@@ -94,8 +106,9 @@ def main() -> None:
             },
             calibration=calibration.as_dict(),
             training=json.loads(arguments.training),
+            licence_text=load_weights(arguments.licence_of)[0].licence_text if arguments.licence_of else "",
         )
-        print(save_weights(arguments.out, halved(load_file(str(arguments.weights))), info), arguments.out)
+        print(save_weights(arguments.out, tensors, info), arguments.out)
 
 
 def halved(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -138,18 +151,6 @@ def choose_threshold(examples: list[Example], predictions: list[Any], features: 
     return best
 
 
-def held_out_scores(features: list[dict[str, Any]], real: np.ndarray) -> list[np.ndarray]:
-    """P(real) of every particle by a calibration that has not seen its image: five folds over the images."""
-    owner = np.concatenate([np.full(len(f["seed"]), i) for i, f in enumerate(features)])
-    inputs = calibration_features({k: np.concatenate([f[k] for f in features]) for k in features[0]})
-    scores = np.zeros(len(real))
-    for fold in range(5):
-        mine = owner % 5 == fold
-        fitted = fit_calibration({k: v[~mine] for k, v in inputs.items()}, real[~mine])
-        scores[mine] = apply_calibration(fitted, {k: v[mine] for k, v in inputs.items()})
-    return [scores[owner == i] for i in range(len(features))]
-
-
 def choose_min_score(
     examples: list[Example],
     predictions: list[Any],
@@ -190,8 +191,7 @@ def report(
     uncertainty = np.concatenate([f["uncertainty"] for f in features])
     print(f"AUROC of the uncertainty against IoU < 0.5: {auroc(uncertainty, real):.3f}")
     p = np.concatenate(held_out)
-    bins = np.minimum((p * 10).astype(int), 9)
-    error = sum(abs(p[bins == b].mean() - real[bins == b].mean()) * (bins == b).mean() for b in np.unique(bins))
+    error = calibration_error(p, real)
     print(f"P(real), held out by image: AUROC {auroc(-p, real):.3f}, expected calibration error {error:.3f}")
 
 

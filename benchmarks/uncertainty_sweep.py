@@ -27,20 +27,16 @@ from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.segmentation.evaluation import Predicted
 from imagedataextractor.segmentation.reliability import (
     Prediction,
-    apply_calibration,
     auroc,
     calibration_error,
     choose_threshold,
-    fit_calibration,
+    held_out_probability,
     is_real,
     reliability_bins,
     threshold_sweep,
 )
 
 Floats = npt.NDArray[np.float64]
-
-#: Parts of the images that take turns in being judged.
-FOLDS = 5
 
 
 def thresholds_for(uncertainty: Floats, steps: int) -> list[float]:
@@ -56,20 +52,6 @@ def features_of(predicted: Predicted) -> dict[str, Floats]:
         "log_uncertainty": np.log(np.maximum(predicted.uncertainty, 1e-5)),
         "log_area": np.log(np.maximum(area, 1.0)),
     }
-
-
-def cross_validated(predicted: Sequence[Predicted], real: Sequence[npt.NDArray[np.bool_]]) -> Floats:
-    """P(real) of every particle, by a calibration that has not seen its image."""
-    fold = np.arange(len(predicted)) % FOLDS
-    features = [features_of(p) for p in predicted]
-    out: list[Floats] = [np.empty(0)] * len(predicted)
-    for k in range(FOLDS):
-        others = [i for i in range(len(predicted)) if fold[i] != k]
-        joined = {name: np.concatenate([features[i][name] for i in others]) for name in features[0]}
-        calibration = fit_calibration(joined, np.concatenate([real[i] for i in others]))
-        for i in np.flatnonzero(fold == k):
-            out[i] = apply_calibration(calibration, features[i])
-    return np.concatenate(out)
 
 
 def auroc_interval(
@@ -156,7 +138,8 @@ def main() -> None:
     best = choose_threshold(sweep)
     print(f"best by F1@50: t_u = {best:.5f}")
 
-    report_reliability(f"P(real) of uncertainty and size, {FOLDS}-fold", p := cross_validated(found, real), every)
+    p = np.concatenate(held_out_probability([features_of(f) for f in found], real))
+    report_reliability("P(real) of uncertainty and size, each fifth of the images held out", p, every)
     if model.info.calibration is not None:
         p = np.concatenate([f.score for f in found])
         report_reliability("the model's own score (see its header for what it was fitted on)", p, every)

@@ -76,7 +76,7 @@ def command(
         "extra_share": synthetic_share,
         "validate_every": validate_every,
         "workers": workers,
-        "sizes": _sizes(crops) if crops else None,
+        "sizes": crop_sizes(crops) if crops else None,
         "seed_loss": seed_loss,
     }
     settings = dataclasses.replace(default_settings(architecture), **{k: v for k, v in given.items() if v is not None})
@@ -98,8 +98,8 @@ def command(
     click.echo(f"{weights}  ({time.monotonic() - begun:.0f} s)")
 
 
-def _sizes(text: str) -> tuple[tuple[int, int], ...]:
-    """`256x8,384x4` → ((256, 8), (384, 4))."""
+def crop_sizes(text: str) -> tuple[tuple[int, int], ...]:
+    """`256x8,384x4` → ((256, 8), (384, 4)): side in px and number of a batch's crops."""
     try:
         sizes = tuple((int(side), int(count)) for side, count in (part.split("x") for part in text.split(",")))
     except ValueError:

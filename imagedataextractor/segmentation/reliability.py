@@ -28,6 +28,7 @@ __all__ = [
     "calibration_error",
     "choose_threshold",
     "fit_calibration",
+    "held_out_probability",
     "is_real",
     "reliability_bins",
     "threshold_sweep",
@@ -226,6 +227,33 @@ def apply_calibration(calibration: Calibration, features: Mapping[str, npt.Array
     x = np.column_stack([np.asarray(features[name], np.float64) for name in calibration.names])
     z = (x - np.array(calibration.mean)) / np.array(calibration.scale)
     return _sigmoid(calibration.intercept + z @ np.array(calibration.weight))
+
+
+def held_out_probability(
+    features: Sequence[Mapping[str, npt.ArrayLike]], real: Sequence[Bools], *, folds: int = 5
+) -> list[Floats]:
+    """P(real) of every particle by a calibration that has not seen its image.
+
+    Parameters
+    ----------
+    features : sequence of mapping of str to array (N_i,)
+        One mapping an image; image i belongs to fold i mod `folds`.
+    real : sequence of bool array (N_i,)
+        The truth, one array an image.
+
+    Returns
+    -------
+    list of float array (N_i,)
+    """
+    fold = np.arange(len(features)) % folds
+    out: list[Floats] = [np.empty(0)] * len(features)
+    for k in np.unique(fold):
+        others = np.flatnonzero(fold != k)
+        joined = {name: np.concatenate([np.asarray(features[i][name]) for i in others]) for name in features[0]}
+        calibration = fit_calibration(joined, np.concatenate([real[i] for i in others]))
+        for i in np.flatnonzero(fold == k):
+            out[i] = apply_calibration(calibration, features[i])
+    return out
 
 
 def _sigmoid(x: Floats) -> Floats:

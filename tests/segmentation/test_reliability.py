@@ -17,6 +17,7 @@ from imagedataextractor.segmentation.reliability import (
     calibration_error,
     choose_threshold,
     fit_calibration,
+    held_out_probability,
     is_real,
     reliability_bins,
     threshold_sweep,
@@ -112,3 +113,16 @@ def test_reliability_bins_hold_every_particle() -> None:
         (2 * 0.44 + 2 * 0.025) / 4
     )
     assert math.isnan(calibration_error([], []))
+
+
+def test_a_held_out_probability_has_not_seen_its_own_image() -> None:
+    rng = np.random.default_rng(3)
+    features = [{"u": rng.random(12)} for _ in range(6)]
+    real = [f["u"] + 0.2 * rng.normal(size=12) < 0.6 for f in features]
+    before = held_out_probability(features, real, folds=3)
+    assert [len(p) for p in before] == [12] * 6
+    assert auroc(1.0 - np.concatenate(before), np.concatenate(real)) > 0.8
+    real[1] = ~real[1]  # images 1 and 4 share a fold
+    after = held_out_probability(features, real, folds=3)
+    same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
+    assert same == [False, True, False, False, True, False]
