@@ -114,6 +114,8 @@ class Trivial:
             time.sleep(self.seconds)
         return Outcome(pack(trivial_result(int(unit.target.key.rsplit("/", 1)[1]))))
 
+    def probe(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class Busy:
@@ -126,6 +128,8 @@ class Busy:
         for _ in range(self.rounds):
             np.sort(rng.normal(size=200_000))
         return Trivial()(unit)
+
+    def probe(self) -> None: ...
 
 
 def trivial_result(number: int) -> ArticleResult:

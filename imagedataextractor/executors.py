@@ -177,7 +177,11 @@ class ProcessExecutor(WorkExecutor):
             if not future.set_running_or_notify_cancel():
                 continue
             if worker is None:
-                worker = _Worker(self._threads)
+                try:
+                    worker = _Worker(self._threads)
+                except OSError as error:  # no memory, or too many processes
+                    future.set_exception(WorkerLostError(f"no worker process could be started: {error}"))
+                    continue
                 self._workers.append(worker)
             worker.future = future
             try:

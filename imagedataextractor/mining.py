@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 from imagedataextractor.errors import IdeError, QuotaError, StoreError
 from imagedataextractor.executors import WorkerLostError, WorkExecutor
@@ -58,8 +58,6 @@ log = logging.getLogger(__name__)
 _CHUNK = 500
 #: Calls handed to the executor for each of its slots, so that no worker waits for its next one.
 _CALLS_A_SLOT = 2
-#: Articles in a row that are set aside before it is not they but the workers that must be at fault.
-_SET_ASIDE_IN_A_ROW = 5
 #: Articles retrieved ahead at the same time. The services set the pace, so more would only wait.
 _RETRIEVERS = 4
 
@@ -93,6 +91,9 @@ class Work(Protocol):
     """What a worker does with a unit; must be picklable."""
 
     def __call__(self, unit: Unit, /) -> Outcome: ...
+
+    def probe(self) -> None:
+        """Do a little of everything, on no article: a worker that dies of this can do none."""
 
 
 @dataclass
@@ -422,7 +423,7 @@ def mine(
     StoreError
         The database cannot be written; what was committed stays, the next run goes on from there.
     IdeError
-        The disk budget is spent and downloads are kept.
+        The disk budget is spent and downloads are kept; or workers die whatever they work on.
     """
     run = _Run(work, executor, store, run_id, counts or Counts(), options or MineOptions(), progress)
     stop = StopRequest() if stop is None else stop  # not `or`: one that is not yet asked for is false
@@ -536,12 +537,13 @@ class _Run:
         self.counts = counts
         self._options = options
         self._progress = progress
-        self._in_flight: dict[Future[Outcome], tuple[Unit, int]] = {}
-        self._finished: queue.SimpleQueue[Future[Outcome]] = queue.SimpleQueue()
-        self._again: deque[tuple[Unit, int]] = deque()
+        # What is at work or to be tried again, with the tries it has had; None is the probe.
+        self._in_flight: dict[Future[Any], tuple[Unit | None, int]] = {}
+        self._finished: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+        self._again: deque[tuple[Unit | None, int]] = deque()
+        self._suspects: list[tuple[Unit, str]] = []
         self._pending: list[tuple[Unit, Outcome]] = []
         self._pending_since = 0.0
-        self._set_aside_in_a_row = 0
 
     def go(self, source: _Direct | _Ahead, budget: DiskBudget | None, stop: StopRequest) -> Counts:
         with stop.on_signals():
@@ -572,20 +574,28 @@ class _Run:
         room = _CALLS_A_SLOT * self._executor.slots
         while not stop and len(self._in_flight) < room:
             if self._again:
-                unit, tries = self._again.popleft()
+                future = self._begin(*self._again.popleft())
             else:
                 taken = None if source.exhausted else source.take(len(self._in_flight))
                 if taken is None:
                     return
-                (unit, failure), tries = taken, 0
+                unit, failure = taken
                 if failure is not None:
                     self._append(unit, Outcome(failure=failure))
                     continue
-            future = self._executor.submit(self._work, unit)
-            self._in_flight[future] = (unit, tries)
-            future.add_done_callback(self._finished.put)
+                future = self._begin(unit, 0)
             if future.done():
                 return  # done on the spot: write it before the next is begun
+
+    def _begin(self, unit: Unit | None, tries: int) -> Future[Any]:
+        future: Future[Any]
+        if unit is None:
+            future = self._executor.submit(self._work.probe)
+        else:
+            future = self._executor.submit(self._work, unit)
+        self._in_flight[future] = (unit, tries)
+        future.add_done_callback(self._finished.put)
+        return future
 
     def _take_results(self) -> None:
         # Long enough not to spin, short enough to notice Ctrl-C, downloads and waiting batches.
@@ -600,35 +610,42 @@ class _Run:
             except queue.Empty:
                 return
 
-    def _note(self, future: Future[Outcome]) -> None:
+    def _note(self, future: Future[Any]) -> None:
         unit, tries = self._in_flight.pop(future)
         error = future.exception()
         if isinstance(error, WorkerLostError):
             self._worker_lost(unit, tries + error.tries, str(error))
-            return
-        if isinstance(error, IdeError):
+        elif isinstance(error, IdeError):
             raise error  # not of this article: the cluster is gone, or a model is not there
-        if error is not None:
+        elif unit is None:
+            self._set_suspects_aside()
+        elif error is not None:
             self._append(unit, Outcome(failure=_fault("mining", unit.target.key, error)))
-            return
-        self.counts.extracted += 1
-        self._set_aside_in_a_row = 0
-        self._append(unit, future.result())
+        else:
+            self.counts.extracted += 1
+            self._append(unit, future.result())
 
-    def _worker_lost(self, unit: Unit, tries: int, message: str) -> None:
+    def _worker_lost(self, unit: Unit | None, tries: int, message: str) -> None:
+        """Try again; what had its tries is suspected, and a probe shall tell whether it was to blame."""
         self.counts.lost_workers += 1
-        log.warning("worker lost on %s, attempt %d: %s", unit.target.key, tries, message)
+        log.warning("worker lost on %s, attempt %d: %s", unit.target.key if unit else "the probe", tries, message)
         if tries < self._options.max_attempts:
             self._again.append((unit, tries))
-            return
-        told = f"{unit.target.key}: set aside after {tries} attempts: {message}"
-        self._append(unit, Outcome(failure=Failure("mining", unit.target.key, "WorkerLostError", told)))
-        self._set_aside_in_a_row += 1
-        if self._set_aside_in_a_row >= _SET_ASIDE_IN_A_ROW:
+        elif unit is None:
             raise IdeError(
-                f"workers die on every article ({message}): give them more memory or take fewer (--workers), "
-                "then run the same command with --retry-set-aside"
+                f"workers die whatever they work on ({message}): see `ide doctor`, give them more memory or take "
+                "fewer (--workers), then run the same command again"
             )
+        else:
+            if not self._suspects:
+                self._again.appendleft((None, 0))
+            self._suspects.append((unit, f"{unit.target.key}: set aside after {tries} attempts: {message}"))
+
+    def _set_suspects_aside(self) -> None:
+        """Workers are well: it was the articles that killed them."""
+        for unit, told in self._suspects:
+            self._append(unit, Outcome(failure=Failure("mining", unit.target.key, "WorkerLostError", told)))
+        self._suspects.clear()
 
     # ------------------------------------------------------------ writing
 

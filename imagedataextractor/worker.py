@@ -81,6 +81,18 @@ class PipelineWork:
             packed = pack(result)
         return Outcome(packed, read_s=read - began, extract_s=time.monotonic() - read)
 
+    def probe(self) -> None:
+        """Load the models and engines and use them on a small picture of noise."""
+        chosen = self.settings.segmentation
+        picture = np.random.default_rng(0).integers(0, 255, (256, 256)).astype(np.uint8)
+        with _LOCK:
+            stages = _stages_of(self)
+            stages.ocr.read(picture)
+            # The segmenter itself: what is remembered would prove nothing.
+            cast("RememberingSegmenter", stages.segmenter).segmenter.segment(
+                picture, mode=chosen.mode, samples=chosen.samples, threshold=chosen.threshold, seed=chosen.seed
+            )
+
 
 _LOCK = threading.Lock()
 _STAGES: dict[PipelineWork, Stages] = {}

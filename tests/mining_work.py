@@ -67,6 +67,9 @@ class MadeUp:
             return Outcome(failure=Failure("articles", unit.target.key, "InputError", f"{unit.target.key}: not XML"))
         return Outcome(pack(make_result(number, **self.sizes)))
 
+    def probe(self) -> None:
+        """Nothing is wrong with the workers."""
+
 
 @dataclass(frozen=True)
 class Refusing:
@@ -74,6 +77,19 @@ class Refusing:
 
     def __call__(self, unit: Unit) -> Outcome:
         raise InputError("no model is called 'none'")
+
+    def probe(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Dying:
+    """Workers that die of whatever they do, as where a library is broken or memory too small for a model."""
+
+    def __call__(self, unit: Unit) -> Outcome:
+        os._exit(9)
+
+    def probe(self) -> None:
+        os._exit(9)
 
 
 def main() -> None:

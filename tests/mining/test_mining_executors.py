@@ -12,10 +12,10 @@ from concurrent.futures import wait
 from pathlib import Path
 
 import pytest
-from mining_work import MadeUp, targets
+from mining_work import Dying, MadeUp, targets
 from store_results import all_rows
 
-from imagedataextractor.errors import ServiceError
+from imagedataextractor.errors import IdeError, ServiceError
 from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkerLostError
 from imagedataextractor.mining import Plan, mine
 from imagedataextractor.store import Store
@@ -115,6 +115,21 @@ def test_a_poison_article_is_set_aside_after_three_tries_with_its_reason(store, 
     retry = Plan(targets(6), store, store.digest_of("run-1"), retry_set_aside=True)
     assert mine(retry, MadeUp(), processes, store, "run-1").done == 1
     assert store.query("SELECT count(*) FROM failures WHERE resolved_at IS NULL")[1] == [(0,)]
+
+
+def test_workers_that_die_whatever_they_do_stop_the_run_and_no_article_is_blamed(store):
+    with ProcessExecutor(1) as executor, pytest.raises(IdeError, match="whatever they work on .*exit code 9"):
+        mine(Plan(targets(1000), store, store.digest_of("run-1")), Dying(), executor, store, "run-1")
+    assert store.query("SELECT count(*) FROM targets")[1] == [(0,)]
+
+
+def test_workers_that_cannot_be_started_stop_the_run(store, monkeypatch):
+    def refuse(threads: int) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("imagedataextractor.executors._Worker", refuse)
+    with ProcessExecutor(2) as executor, pytest.raises(IdeError, match="no worker process could be started"):
+        mine(Plan(targets(10), store, store.digest_of("run-1")), MadeUp(), executor, store, "run-1")
 
 
 # ---------------------------------------------------------------- Dask

@@ -155,6 +155,8 @@ def test_failures_within_an_article_are_told_and_counted(store):
         def __call__(self, unit: Unit) -> Outcome:
             return Outcome(pack(make_result(1, failures=(Failure("figures", "x / Figure 9", "E", "no picture"),))))
 
+        def probe(self) -> None: ...
+
     class Told:
         def __init__(self) -> None:
             self.failures: list[Failure] = []
@@ -188,19 +190,42 @@ def test_a_result_that_cannot_be_written_does_not_take_the_batch_with_it(store):
     assert store.query("SELECT targets_done, targets_failed FROM runs")[1] == [(3, 1)]
 
 
-def test_workers_that_die_on_everything_stop_the_run(store):
-    class Dying(InlineExecutor):
-        def submit(self, fn, /, *args, **kwargs):
-            future: Future = Future()
-            future.set_exception(WorkerLostError("out of memory"))
-            return future
+class Mortal(InlineExecutor):
+    """As if each call that raises had killed its worker."""
 
-    plan = Plan(targets(1000), store, store.digest_of("run-1"))
-    with pytest.raises(IdeError, match="workers die on every article"):
-        mine(plan, MadeUp(), Dying(), store, "run-1")
-    assert len(states(store)) < 10
-    again = Plan(targets(20), store, store.digest_of("run-1"), retry_set_aside=True)
-    assert mine(again, MadeUp(), InlineExecutor(), store, "run-1").done == 20
+    def submit(self, fn, /, *args, **kwargs):
+        future = super().submit(fn, *args, **kwargs)
+        if future.exception() is None:
+            return future
+        lost: Future = Future()
+        lost.set_exception(WorkerLostError("killed by SIGKILL"))
+        return lost
+
+
+def test_any_number_of_poison_articles_in_a_row_is_set_aside_and_the_run_goes_on(store):
+    plan = Plan(targets(50), store, store.digest_of("run-1"))
+    counts = mine(plan, MadeUp(broken=frozenset(range(1, 41))), Mortal(), store, "run-1")
+    assert (counts.done, counts.failed, counts.set_aside, counts.lost_workers) == (10, 0, 40, 120)
+    assert store.query("SELECT count(*) FROM failures WHERE message LIKE '%set aside after 3 attempts%'")[1] == [(40,)]
+    again = Plan(targets(50), store, store.digest_of("run-1"), retry_set_aside=True)
+    assert mine(again, MadeUp(), InlineExecutor(), store, "run-1").done == 40
+
+
+def test_a_probe_that_dies_too_stops_the_run_and_no_article_is_blamed(store):
+    class Sick(MadeUp):
+        def probe(self) -> None:
+            raise ZeroDivisionError
+
+    run_over(store, 5)
+    with pytest.raises(IdeError, match="whatever they work on .*killed by SIGKILL"):
+        mine(
+            Plan(targets(1000), store, store.digest_of("run-1")),
+            Sick(broken=frozenset(range(1000))),
+            Mortal(),
+            store,
+            "run-1",
+        )
+    assert set(states(store).values()) == {"done"}
 
 
 def test_a_missing_model_stops_the_run_instead_of_failing_every_article(store):
