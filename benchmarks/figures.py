@@ -26,6 +26,8 @@ from imagedataextractor.images import load_image
 from imagedataextractor.records import Box, Panel
 
 HERE = Path(__file__).resolve().parent
+#: Real micrographs that drawn figures are made of.
+POOL = 60
 
 
 @dataclass
@@ -96,13 +98,16 @@ def labelled(data: Path, labels: Sequence[Path]) -> Iterator[tuple[str, np.ndarr
                 yield figure["file"], load_image(file), figure["panels"]
 
 
-def synthetic(count: int, seed: int) -> Iterator[tuple[str, np.ndarray[Any, Any], list[dict[str, Any]]]]:
-    """Drawn figures with their exact truth."""
+def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarray[Any, Any], list[dict[str, Any]]]]:
+    """Drawn figures with their exact truth, with crops of real micrographs if DATA/emps-train is there."""
     from imagedataextractor.artificial.figures import draw_figure
 
+    files = sorted((data / "emps-train" / "images").glob("*.png"))
     rng = np.random.default_rng(seed)
+    pool = [load_image(files[i]) for i in rng.permutation(len(files))[:POOL]]
+    pool = [image if image.ndim == 2 else image[..., 1].copy() for image in pool]
     for i in range(count):
-        figure = draw_figure(rng)
+        figure = draw_figure(rng, pool=pool)
         panels = [
             {"x0": p.box.x0, "y0": p.box.y0, "x1": p.box.x1, "y1": p.box.y1, "label": p.label, "kind": p.kind}
             for p in figure.panels
@@ -130,7 +135,7 @@ def main(data: Path, labels: tuple[Path, ...], count: int, seed: int, only: str,
     click.echo(HEADER)
     for name, items in [
         *((str(f.parent.name + "/" + f.name), labelled(data, [f])) for f in files if f.exists()),
-        ("synthetic", synthetic(count, seed)),
+        (f"drawn, seed {seed}", synthetic(count, seed, data)),
     ]:
         total = Tally()
         for figure, image, truth in items:

@@ -25,7 +25,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from imagedataextractor.artificial.annotations import draw_letter
-from imagedataextractor.artificial.figures import CONTENTS, draw_content
+from imagedataextractor.artificial.contents import CONTENTS, draw_content
 from imagedataextractor.figures.kinds import FEATURES, KINDS, describe
 from imagedataextractor.images import load_image, to_rgb
 

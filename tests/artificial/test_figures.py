@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from imagedataextractor.artificial.figures import CONTENTS, LetterStyle, draw_content, draw_figure
+from imagedataextractor.artificial.contents import CONTENTS, draw_content
+from imagedataextractor.artificial.figures import LetterStyle, draw_figure
 
 POOL = [np.random.default_rng(1).integers(40, 200, (300, 400)).astype(np.uint8)]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from imagedataextractor.artificial.figures import draw_content
+from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.kinds import FEATURES, KINDS, classify, describe
 from imagedataextractor.images import load_image, to_grey

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from imagedataextractor.artificial.figures import LetterStyle, draw_content, draw_figure
+from imagedataextractor.artificial.contents import draw_content
+from imagedataextractor.artificial.figures import LetterStyle, draw_figure
 from imagedataextractor.figures import split_figure
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box, CaptionFacts
