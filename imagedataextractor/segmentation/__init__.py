@@ -125,7 +125,8 @@ class Segmenter:
         exclude: npt.NDArray[np.bool_] | None,
     ) -> Segmentation:
         from imagedataextractor.segmentation.clustering import ClusterSettings
-        from imagedataextractor.segmentation.inference import calibration_features, segment_with
+        from imagedataextractor.segmentation.features import calibration_features
+        from imagedataextractor.segmentation.inference import segment_with
         from imagedataextractor.segmentation.reliability import Calibration, apply_calibration
 
         clustering: dict[str, Any] = dict(self.info.defaults.get("clustering", {}))
@@ -139,6 +140,7 @@ class Segmenter:
             seed=seed,
             device=self.device,
             clustering=ClusterSettings(**clustering),
+            certain_seed=float(self.info.defaults.get("certain_seed", 0.0)),
             exclude=exclude,
         )
         # The calibration was fitted on Monte Carlo samples; a single pass knows no uncertainty.

@@ -17,6 +17,9 @@ __all__ = ["ClusterSettings", "cluster"]
 
 FloatMap = npt.NDArray[np.float32]
 
+#: φ from which a pixel is in a particle's core, which no other particle may start from (the paper's bound).
+CORE = 0.5
+
 
 @dataclass(frozen=True)
 class ClusterSettings:
@@ -32,6 +35,8 @@ class ClusterSettings:
         Smallest particle, px.
     free_share : float
         A proposal is kept if at least this share of its pixels belongs to no particle yet.
+    membership : float
+        φ from which a pixel that lies in no particle's core (φ > 0.5) is given to the nearest.
     max_radius_px : float
         Reach of a proposal, a bound on the work for degenerate bandwidths.
     """
@@ -40,6 +45,7 @@ class ClusterSettings:
     start: float = 0.8
     min_pixels: int = 16
     free_share: float = 0.5
+    membership: float = 0.5
     max_radius_px: float = 600.0
 
 
@@ -119,6 +125,7 @@ def _greedy(
 ) -> npt.NDArray[np.int32]:
     grid = _Grid(points)
     owner = np.zeros(seeds.size, np.int32)
+    taken = np.zeros(seeds.size, bool)
     best_phi = np.zeros(seeds.size, np.float32)
     tried = seeds <= settings.start
     order = np.argsort(-seeds, kind="stable")
@@ -128,23 +135,24 @@ def _greedy(
         if position < 0:
             return owner
         start = order[position]
-        members, phi = _members(grid, points, points[:, start], log_s[:, start], settings.max_radius_px)
-        free = members[owner[members] == 0]
+        members, phi = _members(grid, points, points[:, start], log_s[:, start], settings)
+        core = members[phi > CORE]
+        free = core[~taken[core]]
         if free.size >= settings.min_pixels:
-            members, phi = _members(
-                grid, points, points[:, free].mean(1), log_s[:, free].mean(1), settings.max_radius_px
-            )
-        unowned = owner[members] == 0
+            members, phi = _members(grid, points, points[:, free].mean(1), log_s[:, free].mean(1), settings)
+            core = members[phi > CORE]
+        unowned = ~taken[core]
         tried[start] = True
         if unowned.sum() < settings.min_pixels or unowned.mean() < settings.free_share:
             # Not a particle; its free pixels start nothing either, or every one would be tried in turn.
-            tried[members[unowned]] = True
+            tried[core[unowned]] = True
             continue
         label += 1
         take = phi > best_phi[members]
         owner[members[take]] = label
         best_phi[members[take]] = phi[take]
-        tried[members] = True
+        taken[core] = True
+        tried[core] = True
 
 
 def _next_free(order: npt.NDArray[np.int64], tried: npt.NDArray[np.bool_], position: int) -> int:
@@ -163,15 +171,15 @@ def _members(
     points: npt.NDArray[np.float32],
     centre: npt.NDArray[np.float32],
     log_s: npt.NDArray[np.float32],
-    max_radius_px: float,
+    settings: ClusterSettings,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """Pixels with φ > 0.5 about a centre, and their φ."""
+    """Pixels with φ > `membership` about a centre, and their φ."""
     s = np.exp(log_s)
-    reach = np.minimum(np.sqrt(np.log(2.0) / s), max_radius_px)
+    reach = np.minimum(np.sqrt(-np.log(settings.membership) / s), settings.max_radius_px)
     near = grid.near(float(centre[0]), float(centre[1]), float(reach[0]), float(reach[1]))
     offsets = points[:, near] - centre[:, None]
     phi = np.exp(-(s[:, None] * offsets * offsets).sum(0))
-    inside = phi > 0.5
+    inside = phi > settings.membership
     return near[inside], phi[inside].astype(np.float32)
 
 

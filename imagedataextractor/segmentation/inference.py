@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
-from scipy import ndimage
 from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError, UsageError
@@ -25,17 +24,15 @@ from imagedataextractor.images import to_grey
 from imagedataextractor.records import Segmentation
 from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
 from imagedataextractor.segmentation.embedding import bandwidth, embed
+from imagedataextractor.segmentation.features import particle_features
 
 __all__ = [
     "MODES",
     "Maps",
-    "calibration_features",
     "choose_device",
     "cluster_maps",
     "image_maps",
     "network_maps",
-    "particle_features",
-    "particle_means",
     "scale_for",
     "segment_with",
     "typical_ecd",
@@ -84,14 +81,17 @@ class Maps:
         Seed of the averaged raw outputs, 0 … 1.
     information : float32 array (H, W)
         Mutual information per pixel, nats; zeros for a single pass.
+    image : uint8 array (H, W)
+        The grey image that the network was given.
     scale : float
-        Magnification of the image at which these are.
+        Magnification of the original at which these are.
     """
 
     embedding: npt.NDArray[np.float32]
     bandwidth: npt.NDArray[np.float32]
     seed: npt.NDArray[np.float32]
     information: npt.NDArray[np.float32]
+    image: npt.NDArray[np.uint8]
     scale: float = 1.0
 
 
@@ -155,6 +155,7 @@ def network_maps(
         bandwidth(geometry[:, 2:])[window][0].cpu().numpy(),
         torch.sigmoid(raw_seed)[window][0, 0].cpu().numpy(),
         information[window][0, 0].cpu().numpy(),
+        grey,
     )
 
 
@@ -171,6 +172,7 @@ def _tiled_maps(
         np.zeros(pair, np.float32),
         np.zeros(single, np.float32),
         np.zeros(single, np.float32),
+        grey,
     )
     core = TILE_SIDE_PX - 2 * TILE_MARGIN_PX
     for top in range(0, height, core):
@@ -248,6 +250,7 @@ def segment_with(
     seed: int = 0,
     device: str = "cpu",
     clustering: ClusterSettings = ClusterSettings(),
+    certain_seed: float = 0.0,
     exclude: npt.NDArray[np.bool_] | None = None,
 ) -> tuple[Segmentation, Mapping[str, npt.NDArray[Any]]]:
     """Segment one micrograph, whatever its size.
@@ -257,6 +260,9 @@ def segment_with(
     image : uint8 array, (H, W) or (H, W, 3)
     threshold : float or None
         t_u in nats; None filters nothing.
+    certain_seed : float
+        In the modes that filter nothing, particles whose largest seed is smaller are left out: where
+        the filter decides, the clustering may start from seeds that by themselves say little.
     exclude : bool array (H, W), optional
         Pixels that are no micrograph (insets, info bars); nothing is found there.
 
@@ -265,7 +271,7 @@ def segment_with(
     Segmentation
         At the image's own resolution; `score` is still the mean seed, not calibrated.
     mapping
-        Per-particle features, each (N,); see `particle_features`.
+        Per-particle features, each (N,); see `features.particle_features`.
     """
     if mode not in MODES:
         raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
@@ -283,15 +289,16 @@ def segment_with(
         size = maps.seed.shape[::-1]
         maps.seed[cv2.resize(exclude.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0] = 0.0
     labels = cluster_maps(maps, clustering)
-    count = int(labels.max())
     features = particle_features(maps, labels)
+    if mode != "filtered":
+        labels, features = _only(labels, features, features["seed_peak"] >= certain_seed)
     size = (grey.shape[1], grey.shape[0])
     information: npt.NDArray[Any] = maps.information
     if scale != 1.0:
         labels = _label_resized(labels, size)
         information = cv2.resize(information, size, interpolation=cv2.INTER_LINEAR)
     applied = threshold if mode == "filtered" else None
-    filtered = np.zeros(count, bool) if applied is None else features["uncertainty"] > applied
+    filtered = np.zeros(len(features["uncertainty"]), bool) if applied is None else features["uncertainty"] > applied
     return (
         Segmentation(
             label_map=labels,
@@ -306,6 +313,14 @@ def segment_with(
         ),
         features,
     )
+
+
+def _only(
+    labels: npt.NDArray[np.int32], features: Mapping[str, npt.NDArray[Any]], keep: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int32], dict[str, npt.NDArray[Any]]]:
+    """The particles that are to be kept, numbered anew, with their features."""
+    numbers = np.concatenate([[0], np.where(keep, np.cumsum(keep), 0)]).astype(np.int32)
+    return numbers[labels], {name: values[keep] for name, values in features.items()}
 
 
 def working_scales(height: int, width: int) -> tuple[float, float]:
@@ -395,37 +410,3 @@ def _blanked(grey: npt.NDArray[np.uint8], exclude: npt.NDArray[np.bool_]) -> npt
     if exclude.all():
         return np.zeros_like(grey)
     return np.where(exclude, np.uint8(np.median(grey[~exclude])), grey)
-
-
-def particle_means(
-    values: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], count: int
-) -> npt.NDArray[np.float64]:
-    """Mean of a map over each particle 1 … count; float array (count,)."""
-    sums = np.bincount(labels.ravel(), values.ravel().astype(np.float64), minlength=count + 1)[1:]
-    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
-    return np.asarray(sums / np.maximum(areas, 1))
-
-
-def particle_features(maps: Maps, labels: npt.NDArray[np.int32]) -> dict[str, npt.NDArray[np.float64]]:
-    """What is known of each particle besides its shape, each (N,), for a label map of the maps' resolution.
-
-    "uncertainty" (mean mutual information, nats), "seed" (mean seed), "seed_peak" (the largest
-    seed) and "area_px" (pixels of the original image).
-    """
-    count = int(labels.max(initial=0))
-    return {
-        "uncertainty": particle_means(maps.information, labels, count),
-        "seed": particle_means(maps.seed, labels, count),
-        "seed_peak": np.asarray(ndimage.maximum(maps.seed, labels, np.arange(1, count + 1)), np.float64).reshape(count),
-        "area_px": np.bincount(labels.ravel(), minlength=count + 1)[1:] / maps.scale**2,
-    }
-
-
-def calibration_features(features: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[np.float64]]:
-    """The features of `segment_with` as the calibration takes them: what spans decades as logarithms."""
-    return {
-        "log_uncertainty": np.log(np.maximum(features["uncertainty"], 1e-5)),
-        "seed": np.asarray(features["seed"], np.float64),
-        "seed_peak": np.asarray(features["seed_peak"], np.float64),
-        "log_area": np.log(np.maximum(features["area_px"], 1.0)),
-    }

@@ -29,6 +29,7 @@ __all__ = [
     "choose_threshold",
     "fit_calibration",
     "held_out_probability",
+    "image_weights",
     "is_real",
     "reliability_bins",
     "threshold_sweep",
@@ -166,7 +167,13 @@ class Calibration:
         return cls(names, mean, scale, weight, float(values["intercept"]))
 
 
-def fit_calibration(features: Mapping[str, npt.ArrayLike], real: npt.ArrayLike, *, ridge: float = 1.0) -> Calibration:
+def fit_calibration(
+    features: Mapping[str, npt.ArrayLike],
+    real: npt.ArrayLike,
+    weight: npt.ArrayLike | None = None,
+    *,
+    ridge: float = 1.0,
+) -> Calibration:
     """Fit P(real) from features of particles by logistic regression (Platt scaling with several inputs).
 
     Parameters
@@ -177,6 +184,8 @@ def fit_calibration(features: Mapping[str, npt.ArrayLike], real: npt.ArrayLike, 
     real : bool array (N,)
         Targets; Platt's are used, (n₊ + 1) / (n₊ + 2) and 1 / (n₋ + 2), so that perfectly separable
         particles do not become certainties (Platt, in Advances in Large Margin Classifiers, 1999).
+    weight : array (N,), optional
+        Of each particle in the fit; only their ratios count.
     ridge : float
         Weight of ½‖w‖² over the standardised features.
 
@@ -192,6 +201,8 @@ def fit_calibration(features: Mapping[str, npt.ArrayLike], real: npt.ArrayLike, 
     x = np.column_stack([np.asarray(features[name], np.float64) for name in names])
     if len(x) != len(target):
         raise ValueError(f"{len(x)} particles in the features, {len(target)} in the targets")
+    w = np.ones(len(target)) if weight is None else np.asarray(weight, np.float64)
+    w = w / w.mean()
     mean, scale = x.mean(axis=0), x.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
     z = (x - mean) / scale
@@ -199,11 +210,11 @@ def fit_calibration(features: Mapping[str, npt.ArrayLike], real: npt.ArrayLike, 
     high, low = (n_real + 1) / (n_real + 2), 1 / (len(target) - n_real + 2)
     y = np.where(target, high, low)
 
-    def objective(w: Floats) -> tuple[float, Floats]:
-        logit = w[0] + z @ w[1:]
-        loss = np.logaddexp(0.0, logit).sum() - y @ logit + 0.5 * ridge * w[1:] @ w[1:]
-        error = _sigmoid(logit) - y
-        return float(loss), np.concatenate([[error.sum()], z.T @ error + ridge * w[1:]])
+    def objective(b: Floats) -> tuple[float, Floats]:
+        logit = b[0] + z @ b[1:]
+        loss = w @ np.logaddexp(0.0, logit) - (w * y) @ logit + 0.5 * ridge * b[1:] @ b[1:]
+        error = w * (_sigmoid(logit) - y)
+        return float(loss), np.concatenate([[error.sum()], z.T @ error + ridge * b[1:]])
 
     start = np.zeros(len(names) + 1)
     start[0] = math.log(y.mean() / (1 - y.mean()))
@@ -234,6 +245,9 @@ def held_out_probability(
 ) -> list[Floats]:
     """P(real) of every particle by a calibration that has not seen its image.
 
+    A particle weighs 1/√N in the fit, N the particles of its image: between every particle counting the
+    same, which leaves the word to the few images with hundreds, and every image counting the same.
+
     Parameters
     ----------
     features : sequence of mapping of str to array (N_i,)
@@ -248,12 +262,17 @@ def held_out_probability(
     fold = np.arange(len(features)) % folds
     out: list[Floats] = [np.empty(0)] * len(features)
     for k in np.unique(fold):
-        others = np.flatnonzero(fold != k)
+        others: list[int] = np.flatnonzero(fold != k).tolist()
         joined = {name: np.concatenate([np.asarray(features[i][name]) for i in others]) for name in features[0]}
-        calibration = fit_calibration(joined, np.concatenate([real[i] for i in others]))
-        for i in np.flatnonzero(fold == k):
+        calibration = fit_calibration(joined, np.concatenate([real[i] for i in others]), image_weights(real, others))
+        for i in np.flatnonzero(fold == k).tolist():
             out[i] = apply_calibration(calibration, features[i])
     return out
+
+
+def image_weights(real: Sequence[Bools], images: Sequence[int]) -> Floats:
+    """1/√N for each of the N particles of each of the chosen images, joined."""
+    return np.concatenate([np.full(len(real[i]), max(len(real[i]), 1) ** -0.5) for i in images])
 
 
 def _sigmoid(x: Floats) -> Floats:

@@ -96,3 +96,17 @@ def test_random_maps_never_break_the_contract(seed):
     found = cluster(embedding, bandwidth, rng.random((64, 96)).astype(np.float32))
     assert found.shape == (64, 96)
     assert set(np.unique(found)) == set(range(found.max() + 1))
+
+
+def test_a_pixel_outside_every_core_goes_to_the_nearest_particle_within_reach():
+    labels = discs((60, 60), [(30, 30, 12)])
+    embedding, bandwidth, seed = perfect_maps(labels)
+    rim = np.zeros(labels.shape, bool)
+    rim[30, 43:45] = True  # two pixels beside the disc, foreground, whose embedding falls a little short
+    seed[rim] = 0.6
+    radius = np.sqrt(np.log(2.0) / bandwidth[0, 30, 30])
+    embedding[0][rim], embedding[1][rim] = embedding[0, 30, 30] + 1.2 * radius, 30.0  # φ = 0.5^1.44 = 0.37
+    strict = cluster(embedding, bandwidth, seed, ClusterSettings(membership=0.5))
+    wide = cluster(embedding, bandwidth, seed, ClusterSettings(membership=0.25))
+    assert np.array_equal(strict > 0, labels > 0)
+    assert np.array_equal(wide > 0, (labels > 0) | rim)

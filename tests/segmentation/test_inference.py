@@ -15,6 +15,7 @@ from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.inference import network_maps, segment_with, working_scales
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.network import LiteBPartISNet
+from imagedataextractor.segmentation.reliability import without
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def test_large_and_small_particles_of_a_large_image_are_both_found(default):
         image = np.clip(np.where(labels > 0, 180, 70) + noise_, 0, 255).astype(np.uint8)
         found = default.segment(image, mode="discriminative")
         assert found.label_map.shape == labels.shape
-        assert score_image(labels, found.label_map).values["f1_50"] > 0.9
+        assert score_image(labels, without(found.label_map, found.filtered)).values["f1_50"] > 0.9
 
 
 def test_tiles_join_to_the_maps_of_the_whole(network, monkeypatch):
@@ -132,10 +133,28 @@ def test_the_shipped_model_finds_well_separated_particles(default):
         labels[(x - cx) ** 2 + (y - cy) ** 2 <= (14 + number % 3 * 8) ** 2] = number
     image = np.where(labels > 0, 190, 70) + rng.normal(0, 8, labels.shape)
     found = default.segment(np.clip(image, 0, 255).astype(np.uint8))
-    assert score_image(labels, found.label_map).values["f1_50"] > 0.9
+    assert score_image(labels, without(found.label_map, found.filtered)).values["f1_50"] > 0.9
     assert found.samples == default.samples
     assert found.weights_sha256 == default.weights_sha256
     assert len(found.score) == len(found.uncertainty) == len(found.filtered) == found.label_map.max()
+
+
+def test_what_is_not_certain_is_left_out_where_nothing_filters(default):
+    drawn = draw_micrograph(np.random.default_rng(11), shape=(256, 256))
+    loose = segment_with(
+        default._network, drawn.image, mode="bayesian", samples=2, clustering=ClusterSettings(start=0.5)
+    )
+    strict, features = segment_with(
+        default._network,
+        drawn.image,
+        mode="bayesian",
+        samples=2,
+        clustering=ClusterSettings(start=0.5),
+        certain_seed=0.9,
+    )
+    assert 0 < strict.label_map.max() < loose[0].label_map.max()
+    assert strict.label_map.max() == len(strict.score) == (loose[1]["seed_peak"] >= 0.9).sum()
+    assert features["seed_peak"].min() >= 0.9
 
 
 def test_the_same_image_and_seed_give_the_same_particles(default):
@@ -175,7 +194,7 @@ def test_in_a_magnified_image_the_least_size_counts_pixels_of_the_original():
     embedding = np.stack([np.where(inside, 25.0, x), np.where(inside, 25.0, y)]).astype(np.float32)
     bandwidth = np.full((2, side, side), 0.01, np.float32)
     seed = np.where(inside, 0.95, 0.0).astype(np.float32)
-    maps = inference.Maps(embedding, bandwidth, seed, np.zeros_like(seed))
+    maps = inference.Maps(embedding, bandwidth, seed, np.zeros_like(seed), np.zeros(seed.shape, np.uint8))
     magnified = dataclasses.replace(maps, scale=2.0)
     settings = ClusterSettings(min_pixels=40)
     assert inference.cluster_maps(maps, settings).max() == 1

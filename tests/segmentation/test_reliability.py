@@ -126,3 +126,12 @@ def test_a_held_out_probability_has_not_seen_its_own_image() -> None:
     after = held_out_probability(features, real, folds=3)
     same = [np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert same == [False, True, False, False, True, False]
+
+
+def test_the_weights_of_the_fit_say_how_much_a_particle_counts() -> None:
+    features = {"seed": [0.5] * 40}
+    real = [True] * 20 + [False] * 20
+    even = fit_calibration(features, real)
+    tilted = fit_calibration(features, real, [3.0] * 20 + [1.0] * 20)
+    assert apply_calibration(even, {"seed": [0.5]})[0] == pytest.approx(0.5, abs=0.01)
+    assert apply_calibration(tilted, {"seed": [0.5]})[0] == pytest.approx(0.75, abs=0.03)

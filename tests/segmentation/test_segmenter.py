@@ -11,7 +11,7 @@ import torch
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.segmentation.erfnet import BPartISNet
-from imagedataextractor.segmentation.inference import calibration_features
+from imagedataextractor.segmentation.features import calibration_features
 from imagedataextractor.segmentation.network import LiteBPartISNet
 from imagedataextractor.segmentation.reliability import fit_calibration
 from imagedataextractor.segmentation.weights import WeightsInfo, cached_path, save_weights
@@ -48,13 +48,11 @@ def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
 def test_a_calibration_in_the_header_makes_the_score() -> None:
     torch.manual_seed(0)
     weights = eager(LiteBPartISNet())
-    rows = {
-        "uncertainty": [0.1, 0.2, 0.3, 0.4],
-        "seed": [0.9, 0.9, 0.6, 0.6],
-        "seed_peak": [1.0, 1.0, 0.8, 0.8],
-        "area_px": [90, 80, 70, 60],
-    }
-    features = calibration_features({name: np.array(values) for name, values in rows.items()})
+    confident = {"seed": 0.9, "seed_peak": 0.99, "phi": 0.9, "core": 1.0, "solidity": 0.95, "contrast": 1.0}
+    doubtful = {"seed": 0.6, "seed_peak": 0.8, "phi": 0.6, "core": 0.7, "solidity": 0.6, "contrast": 0.1}
+    others = {"uncertainty": 0.1, "rim_seed": 0.1, "area_px": 90.0, "count": 4.0, "image_seed": 0.9, "relative_area": 1}
+    rows = [confident | others, confident | others, doubtful | others, doubtful | others]
+    features = calibration_features({name: np.array([row[name] for row in rows]) for name in rows[0]})
     calibration = fit_calibration(features, [True, True, False, False]).as_dict()
     save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0"))
     save_weights(cached_path("calibrated"), weights, WeightsInfo("calibrated", "lite0", calibration=calibration))
