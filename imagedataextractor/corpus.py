@@ -24,20 +24,21 @@ import dataclasses
 import hashlib
 import re
 import tomllib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from imagedataextractor.articles.retrieve import clean_doi
 from imagedataextractor.articles.retrieve.http import Client
-from imagedataextractor.articles.search import SEARCHES, Query, read_doi_list, search_to_file
+from imagedataextractor.articles.search import SEARCHES, Query, iterate_doi_list, search_to_file
 from imagedataextractor.errors import IdeError, InputError, UsageError
-from imagedataextractor.records import Failure
 from imagedataextractor.settings import ArticleSettings, Settings, apply
-from imagedataextractor.targets import Target, find_targets
+from imagedataextractor.targets import Target, folder_targets
 
-__all__ = ["Corpus", "Definition", "DoiTargets", "corpus_targets", "load_definition", "search_file"]
+__all__ = ["Corpus", "Definition", "Targets", "corpus_targets", "load_definition", "search_file"]
 
 _TOP = {"title": str, "description": str, "database": str, "corpus": dict, "settings": dict}
 _CORPUS: dict[str, type] = {
@@ -252,31 +253,36 @@ def _limit(content: Mapping[str, Any], checker: _Checker) -> int | None:
     return limit
 
 
-class DoiTargets(Collection[Target]):
-    """Targets of a list of DOIs, made as they are asked for, as often as they are."""
+class Targets(Iterable[Target]):
+    """Targets made as they are asked for, as often as they are: a corpus of a million is never held in memory.
 
-    def __init__(self, dois: Sequence[str]) -> None:
-        self._dois = dois
+    Parameters
+    ----------
+    source : function
+        Goes through them from the beginning.
+    limit : int, optional
+        Only the first so many.
+    """
 
-    def __len__(self) -> int:
-        return len(self._dois)
-
-    def __contains__(self, target: object) -> bool:
-        return isinstance(target, Target) and target.doi in self._dois
+    def __init__(self, source: Callable[[], Iterable[Target]], limit: int | None = None) -> None:
+        self._source = source
+        self._limit = limit
 
     def __iter__(self) -> Iterator[Target]:
-        for doi in self._dois:
-            name = doi.lower()
-            yield Target("doi", f"doi:{name}", doi=name)
+        return islice(self._source(), self._limit)
+
+
+def _doi_target(doi: str) -> Target:
+    return Target("doi", f"doi:{doi.lower()}", doi=doi.lower())
 
 
 def corpus_targets(
     corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[str], None] = lambda line: None
-) -> tuple[Collection[Target], list[Failure]]:
-    """The targets of a corpus, and what of it could not be used.
+) -> Targets:
+    """The targets of a corpus.
 
     A query is searched for once; its result is kept in the cache, and what an interrupted search
-    found is gone on from.
+    found is gone on from. Lists and folders are read while the targets are gone through.
 
     Parameters
     ----------
@@ -289,18 +295,15 @@ def corpus_targets(
     Raises
     ------
     IdeError
-        The search failed, or a list or folder cannot be read.
+        The search failed, or the folder holds nothing. A list that cannot be read raises when it
+        is gone through.
     """
     if corpus.folder is not None:
-        targets, failures = find_targets([corpus.folder])
-        return targets[: corpus.limit], failures
-    if corpus.query is not None:
-        dois = _searched(corpus, settings, cache, tell)
-    elif corpus.dois_file is not None:
-        dois = read_doi_list(corpus.dois_file)
-    else:
-        dois = [clean_doi(doi) for doi in corpus.dois]
-    return DoiTargets(dois[: corpus.limit]), []
+        return Targets(partial(folder_targets, corpus.folder), corpus.limit)
+    if corpus.query is not None or corpus.dois_file is not None:
+        file = corpus.dois_file or _searched(corpus, settings, cache, tell)
+        return Targets(lambda: map(_doi_target, iterate_doi_list(file)), corpus.limit)
+    return Targets(lambda: map(_doi_target, map(clean_doi, corpus.dois)), corpus.limit)
 
 
 def search_file(corpus: Corpus, cache: Path) -> Path:
@@ -309,7 +312,8 @@ def search_file(corpus: Corpus, cache: Path) -> Path:
     return cache / "searches" / f"{hashlib.sha256(repr(words).encode()).hexdigest()[:16]}.tsv"
 
 
-def _searched(corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[str], None]) -> list[str]:
+def _searched(corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[str], None]) -> Path:
+    """The file with what was found."""
     assert corpus.query is not None
     first, last = corpus.years or (None, None)
     query = Query(corpus.query, first, last, corpus.licences, corpus.open_access, corpus.journal)
@@ -321,4 +325,4 @@ def _searched(corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[s
         tell(f"{corpus.source}: {found:,} articles" + ("" if total is None else f" of {total:,} before filters"))
 
     search_to_file(query, corpus.source, client, file, limit=corpus.limit, progress=progress)
-    return read_doi_list(file)
+    return file

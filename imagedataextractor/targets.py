@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from imagedataextractor.articles.read import find_articles, is_article_file
+from imagedataextractor.articles.read import articles_among, is_article_file
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.images import IMAGE_SUFFIXES
 from imagedataextractor.records import Failure
 
-__all__ = ["Target", "find_images", "find_targets", "fingerprint"]
+__all__ = ["Target", "find_images", "find_targets", "fingerprint", "folder_targets"]
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,7 @@ class Target:
 def find_targets(paths: Iterable[Path], dois: Iterable[str] = ()) -> tuple[list[Target], list[Failure]]:
     """Everything that the given files, folders and DOIs hold, each once, in order.
 
-    In a folder, the pictures beside an article are its figures; pictures elsewhere stand for
-    themselves. Other files in a folder are passed over; a file named outright is not.
+    See `folder_targets` for folders. Other files in a folder are passed over; a file named outright is not.
 
     Returns
     -------
@@ -54,12 +53,7 @@ def find_targets(paths: Iterable[Path], dois: Iterable[str] = ()) -> tuple[list[
 
 def _in_path(path: Path) -> list[Target]:
     if path.is_dir():
-        articles = find_articles(path)
-        taken = {article.parent for article in articles}
-        images = [image for image in _images_below(path) if image.parent not in taken]
-        if not articles and not images:
-            raise InputError(f"{path}: the folder holds neither images nor articles (.xml, .html, .pdf)")
-        return [_article(article) for article in articles] + [_image(image) for image in images]
+        return list(folder_targets(path))
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() in IMAGE_SUFFIXES:
@@ -68,6 +62,36 @@ def _in_path(path: Path) -> list[Target]:
         return [_article(path)]
     kinds = ", ".join(sorted(IMAGE_SUFFIXES))
     raise InputError(f"{path}: neither an article (.xml, .html, .pdf) nor an image ({kinds})")
+
+
+def folder_targets(folder: Path) -> Iterator[Target]:
+    """What a folder holds, found while it is gone through, folder by folder and by name.
+
+    The pictures beside an article are its figures; pictures elsewhere stand for themselves.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or it holds neither.
+    """
+    is_empty = True
+    for name, folders, files in os.walk(folder):
+        folders.sort()
+        here = Path(name).absolute()
+        articles = articles_among(here / file for file in sorted(files))
+        for target in map(_article, articles) if articles else map(_image, _images_among(here, files)):
+            is_empty = False
+            yield target
+    if is_empty:
+        what = "the folder holds neither images nor articles (.xml, .html, .pdf)"
+        raise InputError(f"{folder}: {what if folder.is_dir() else 'no such folder'}")
+
+
+def _images_among(folder: Path, files: Iterable[str]) -> Iterator[Path]:
+    for file in sorted(files):
+        path = folder / file
+        if path.suffix.lower() in IMAGE_SUFFIXES and not file.startswith(".") and path.is_file():
+            yield path
 
 
 def _article(path: Path) -> Target:

@@ -26,7 +26,7 @@ def test_pictures_beside_an_article_are_its_figures(tmp_path):
     own = picture(tmp_path / "mine" / "a.tif")
     targets, failures = find_targets([tmp_path])
     assert not failures
-    assert [(t.kind, t.path) for t in targets] == [("article", article), ("image", own)]
+    assert [(t.kind, t.path) for t in targets] == [("image", own), ("article", article)]
 
 
 def test_the_same_target_counts_once(tmp_path):

@@ -8,8 +8,9 @@ import json
 import os
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from imagedataextractor.executors import WorkExecutor
     from imagedataextractor.mining import Counts, Plan
     from imagedataextractor.pipeline import Manual
-    from imagedataextractor.records import Failure, Run
+    from imagedataextractor.records import Run
     from imagedataextractor.settings import Settings
     from imagedataextractor.store import Store
     from imagedataextractor.targets import Target
@@ -222,27 +223,24 @@ def _mine(request: _Request) -> int:
     """The whole run; its exit code."""
     from imagedataextractor.cli._mining import Log
     from imagedataextractor.corpus import corpus_targets
-    from imagedataextractor.mining import Counts, Plan
+    from imagedataextractor.mining import Counts
     from imagedataextractor.settings import cache_dir
     from imagedataextractor.store import Store
 
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(Store.open(request.settings.db))
         stack.enter_context(_alone(store, wait=request.wait))
-        targets, unusable = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
+        targets = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
         run = _new_run(request)
+        plan = _plan(request, targets, store, run)
+        survey = plan.survey()
         store.start_run(run)
         log = stack.enter_context(Log(request.log_file, run.id))
-        plan = Plan(
-            targets, store, store.digest_of(run.id), again=request.again, retry_set_aside=request.retry_set_aside
-        )
-        survey = plan.survey()
         for line in survey.lines():
             _tell(line)
-        counts = Counts(total=survey.total + len(unusable), skipped=survey.done + survey.set_aside)
+        counts = Counts(total=survey.total, skipped=survey.done + survey.set_aside)
         store.update_run(run.id, targets_total=counts.total, targets_skipped=counts.skipped)
         log.write("started", command=run.command, targets=survey.total, to_do=survey.to_do)
-        _note_unusable(unusable, store, run.id, counts)
         state, code = "failed", 1
         try:
             if survey.to_do:
@@ -260,11 +258,12 @@ def _mine(request: _Request) -> int:
         return code
 
 
-def _note_unusable(unusable: list[Failure], store: Store, run_id: str, counts: Counts) -> None:
-    for failure in unusable:
-        store.record_failure(failure, run_id)
-        counts.failed += 1
-        _tell(failure.message)
+def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run: Run) -> Plan:
+    from imagedataextractor.mining import Plan
+    from imagedataextractor.store import settings_digest
+
+    digest = settings_digest(run.settings, run.weights_sha256, run.seed)
+    return Plan(targets, store, digest, again=request.again, retry_set_aside=request.retry_set_aside)
 
 
 def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts, log: Any) -> tuple[str, int]:
@@ -330,30 +329,21 @@ def _alone(store: Store, *, wait: bool) -> Any:
 def _dry_run(request: _Request) -> None:
     """What a run would find to do, without touching anything."""
     from imagedataextractor.corpus import corpus_targets
-    from imagedataextractor.errors import StoreError
-    from imagedataextractor.mining import Plan
     from imagedataextractor.settings import cache_dir
-    from imagedataextractor.store import Store, settings_digest
 
-    targets, unusable = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
-    run = _new_run(request)
-    digest = settings_digest(run.settings, run.weights_sha256, run.seed)
-    try:
-        store = Store.open(request.settings.db, read_only=True)
-    except StoreError as error:
-        if "no such database" not in str(error):
-            raise
-        survey, units = _survey_of_nothing(targets)
-    else:
-        with store:
-            plan = Plan(targets, store, digest, again=request.again, retry_set_aside=request.retry_set_aside)
-            survey = plan.survey()
-            units = [unit.target for _, unit in zip(range(_SHOWN), plan, strict=False)]
+    targets = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
+    with contextlib.ExitStack() as stack:
+        store = _existing_store(request.settings.db)
+        if store is not None:
+            stack.enter_context(store)
+        plan = _plan(request, targets, store, _new_run(request))
+        survey = plan.survey()
+        units = [unit.target for unit in islice(plan, _SHOWN)]
     if request.as_json:
         content = {**dataclasses.asdict(survey), "to_do": survey.to_do, "first": [target.key for target in units]}
         click.echo(json.dumps(content, ensure_ascii=False))
         return
-    for line in [*survey.lines(), *(failure.message for failure in unusable)]:
+    for line in survey.lines():
         click.echo(line)
     click.echo(f"would do {survey.to_do:,}, into {request.settings.db.rsplit('@', 1)[-1]}:")
     for target in units:
@@ -362,11 +352,17 @@ def _dry_run(request: _Request) -> None:
         click.echo(f"  … and {survey.to_do - len(units):,} more")
 
 
-def _survey_of_nothing(targets: Collection[Target]) -> tuple[Any, list[Target]]:
-    from imagedataextractor.mining import Survey
+def _existing_store(db: str) -> Store | None:
+    """The database for reading; None where there is none yet."""
+    from imagedataextractor.errors import StoreError
+    from imagedataextractor.store import Store
 
-    first = [target for _, target in zip(range(_SHOWN), targets, strict=False)]
-    return Survey(total=len(targets), new=len(targets)), first
+    try:
+        return Store.open(db, read_only=True)
+    except StoreError as error:
+        if "no such database" in str(error):
+            return None
+        raise
 
 
 def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state: str) -> None:

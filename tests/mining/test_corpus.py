@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import tracemalloc
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from imagedataextractor.corpus import Corpus, corpus_targets, load_definition
 from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.mining import Plan
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import Settings
 
@@ -104,16 +108,46 @@ def test_no_file():
 def test_paths_are_relative_to_the_definition(tmp_path):
     (tmp_path / "list.txt").write_text("# mine\n10.1000/B\n\nhttps://doi.org/10.1000/a\n")
     definition = load_definition(written(tmp_path, 'title = "a"\n[corpus]\ndois_file = "list.txt"\n'))
-    targets, failures = corpus_targets(definition.corpus, Settings(), tmp_path)
+    targets = corpus_targets(definition.corpus, Settings(), tmp_path)
     assert [target.key for target in targets] == ["doi:10.1000/b", "doi:10.1000/a"]
-    assert len(targets) == 2
     assert list(targets) == list(targets)  # may be gone through again
-    assert failures == []
 
 
 def test_a_limit_holds_for_every_way(tmp_path):
-    targets, _ = corpus_targets(Corpus(dois=("10.1000/1", "10.1000/2", "10.1000/3"), limit=2), Settings(), tmp_path)
-    assert len(list(targets)) == 2
+    dois = ("10.1000/1", "10.1000/2", "10.1000/3")
+    (tmp_path / "list.txt").write_text("\n".join(dois))
+    for number in range(3):
+        (tmp_path / f"{number}.png").touch()
+    for corpus in (Corpus(dois=dois), Corpus(dois_file=tmp_path / "list.txt"), Corpus(folder=tmp_path)):
+        targets = corpus_targets(dataclasses.replace(corpus, limit=2), Settings(), tmp_path)
+        assert len(list(targets)) == 2
+
+
+def test_a_corpus_that_cannot_be_read_is_one_clear_line(tmp_path):
+    (tmp_path / "list.txt").write_text("10.1000/1\neleven\n")
+    (tmp_path / "empty").mkdir()
+    for corpus, says in (
+        (Corpus(dois_file=tmp_path / "list.txt"), "line 2: no DOI in 'eleven'"),
+        (Corpus(dois_file=tmp_path / "nowhere"), "cannot be read"),
+        (Corpus(folder=tmp_path / "empty"), "holds neither images nor articles"),
+        (Corpus(folder=tmp_path / "nowhere"), "no such folder"),
+    ):
+        with pytest.raises(InputError, match=says):
+            list(corpus_targets(corpus, Settings(), tmp_path))
+
+
+def test_the_targets_of_a_large_corpus_are_not_held_in_memory(tmp_path):
+    file = tmp_path / "list.txt"
+    with file.open("w") as lines:
+        lines.writelines(f"10.1000/{number}\n" for number in range(20_000))
+    plan = Plan(corpus_targets(Corpus(dois_file=file), Settings(), tmp_path), None, "digest")
+    list(islice(plan, 1))
+    tracemalloc.start()
+    try:
+        assert plan.survey().new == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 60 * 20_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("file", sorted(resource_path("pipelines").glob("*.toml")), ids=lambda file: file.stem)

@@ -118,7 +118,7 @@ def test_a_poison_article_is_set_aside_after_three_tries_with_its_reason(store, 
 
 
 def test_workers_that_die_whatever_they_do_stop_the_run_and_no_article_is_blamed(store):
-    with ProcessExecutor(1) as executor, pytest.raises(IdeError, match="whatever they work on .*exit code 9"):
+    with ProcessExecutor(1) as executor, pytest.raises(IdeError, match=r"whatever they work on .*exit code 9"):
         mine(Plan(targets(1000), store, store.digest_of("run-1")), Dying(), executor, store, "run-1")
     assert store.query("SELECT count(*) FROM targets")[1] == [(0,)]
 

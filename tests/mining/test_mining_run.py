@@ -108,6 +108,13 @@ def test_a_target_named_twice_is_one(store):
     assert len(list(plan)) == 3
 
 
+def test_no_key_is_taken_for_another_or_missed():
+    names = [f"10.1000/{number % 7000}" for number in range(9000)]
+    twice = [Target("doi", f"doi:{name}", doi=name) for name in names]
+    plan = Plan(twice, None, "digest")
+    assert [unit.target.doi for unit in plan] == names[:7000]
+
+
 def test_again_does_everything(store):
     run_over(store, 3)
     before = all_rows(store)
@@ -217,7 +224,7 @@ def test_a_probe_that_dies_too_stops_the_run_and_no_article_is_blamed(store):
             raise ZeroDivisionError
 
     run_over(store, 5)
-    with pytest.raises(IdeError, match="whatever they work on .*killed by SIGKILL"):
+    with pytest.raises(IdeError, match=r"whatever they work on .*killed by SIGKILL"):
         mine(
             Plan(targets(1000), store, store.digest_of("run-1")),
             Sick(broken=frozenset(range(1000))),

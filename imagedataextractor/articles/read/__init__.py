@@ -22,7 +22,7 @@ from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 
-__all__ = ["find_articles", "is_article_file", "read_article"]
+__all__ = ["articles_among", "find_articles", "is_article_file", "read_article"]
 
 #: Suffixes of article files, the richest format first.
 _SUFFIXES = (".xml", ".nxml", ".html", ".htm", ".xhtml", ".pdf")
@@ -195,13 +195,13 @@ def find_articles(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
-    files = sorted(path for path in folder.rglob("*") if is_article_file(path))
-    return sorted(_richest(files))
+    return sorted(articles_among(sorted(folder.rglob("*"))))
 
 
-def _richest(files: Iterable[Path]) -> list[Path]:
+def articles_among(files: Iterable[Path]) -> list[Path]:
+    """Those of the files that are articles, one a publication, as for `find_articles`."""
     chosen: dict[tuple[Path, str], Path] = {}
-    for path in files:
+    for path in filter(is_article_file, files):
         key = (path.parent, path.stem.lower())
         rank = _SUFFIXES.index(path.suffix.lower())
         if key not in chosen or rank < _SUFFIXES.index(chosen[key].suffix.lower()):
