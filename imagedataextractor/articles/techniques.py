@@ -31,7 +31,7 @@ _WORDS: dict[str, str] = {
     r"|\bBSE\b(?=\s+(?:image|micro))|\bSEI\b(?=\s+(?:image|micro)s?\s+of\s+SEM)",
     "cryo-EM": rf"(?i:\bcryo{_SPACE}EM\b|\bcryo{_SPACE}electron\b)",
     "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)"
-    r"|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))",
+    r"|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))|(?i:\bnegative[\s-]+stain\w*\s+EM\b)",
     "EDS": rf"\b(?:EDXS?|EDS|EDAX|XEDS)\b|(?i:energy{_SPACE}dispersive|elemental?\s+(?:mapp|map|distribution))",
     "EELS": rf"\bEELS\b|(?i:electron{_SPACE}energy{_SPACE}loss)",
     "EBSD": rf"\bEBSD\b|(?i:back\s?-?scatter(?:ed)?{_SPACE}(?:electron)?{_SPACE}diffraction)",
@@ -54,6 +54,7 @@ _PATTERNS = {name: re.compile(words) for name, words in _WORDS.items()}
 
 #: Standard error of the mean, which biology writes like the microscope.
 _STANDARD_ERROR = re.compile(
+    r"[Ss]tructural\s+equation\s+model\w*(?:\s*\(SEM\))?|"
     r"(?:±|\+/-|\bmeans?\s*(?:and|,|\()?)\s*(?:the\s+)?\(?S\.?E\.?M\b\.?|standard\s+errors?(?:\s+of\s+(?:the\s+)?means?)?\s*\(?\s*(?:SEM\b)?"
     r"|error\s+bars?[^.;]{0,40}?\bSEM\b|\bSEM\b[^.;]{0,12}\b(?:n|N)\s*=|\b(?:as|represents?|indicates?|denotes?|show)\s+(?:the\s+)?(?:means?\s*)?"
     r"(?:±\s*)?SEM\b(?!\s*(?:image|micro|pic|photo|obs|view|and\s))",
@@ -70,11 +71,11 @@ _DERIVED = re.compile(
     r"(?:(?:obtained|determined|measured|calculated|derived|estimated|extracted|evaluated|counted|deduced|based|computed|"
     r"collected|taken|acquired|inferred|quantified|analy[sz]ed|analysis)\s+(?:from|by|using|on|via|with|through|in|of)|"
     r"(?:histograms?|distributions?|statistics|results|data|sizes?|diameters?)\s+(?:from|by|using|via))\s+"
-    r"(?:the\s+|an?\s+)?(?:(?!and\b|with\b)[\w-]+\s+){0,3}?\(?$",
+    r"(?:the\s+|an?\s+)?(?:[A-Z][\w-]*(?:\s*,|\s*/|\s+and\b)\s*){0,3}(?:(?!and\b|with\b)[\w-]+\s+){0,3}?\(?$",
     re.IGNORECASE,
 )
 _QUANTITY = re.compile(
-    r"\b(?:distributions?|histograms?|plots?|statistics|diameters?|sizes?|curves?|profiles?|dependence|comparison|"
+    r"\b(?:radi(?:us|i)|distributions?|histograms?|plots?|statistics|diameters?|sizes?|curves?|profiles?|dependence|comparison|"
     r"number|thickness|fractions?|evolution|values?|graphs?|relationship|areas?|density|lengths?|percentages?)\b",
     re.IGNORECASE,
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from caption_grammar import made_caption
 
-from imagedataextractor.articles.captions import parse_caption, split_caption
+from imagedataextractor.articles.captions import parse_caption
+from imagedataextractor.articles.subcaptions import split_caption
 
 #: Caption → sub-captions, as a person would split it.
 SPLITS: list[tuple[str, dict[str, str]]] = [
@@ -123,6 +125,175 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
         {"left": "TEM image", "right": "its diffraction pattern"},
     ),
     ("Left: SEM image of the film. Right: its section.", {"left": "SEM image of the film", "right": "its section"}),
+    # numbers, Roman numerals and sides again; groups that name their panels again; texts around their markers
+    (
+        "TEM images of gold nanorods: (1) as synthesised, (2) after one week, and (3) after laser irradiation.",
+        {"1": "as synthesised", "2": "after one week", "3": "after laser irradiation"},
+    ),
+    (
+        "SEM micrographs of (1) bare and (2) coated fibres.",
+        {"1": "bare", "2": "coated fibres"},
+    ),
+    (
+        "(1) SEM image of the powder; (2) EDS spectrum; (3) XRD pattern.",
+        {"1": "SEM image of the powder", "2": "EDS spectrum", "3": "XRD pattern"},
+    ),
+    (
+        "SEM images of the films: (i) 200 °C, (ii) 300 °C, (iii) 400 °C and (iv) 500 °C.",
+        {"i": "200 °C", "ii": "300 °C", "iii": "400 °C", "iv": "500 °C"},
+    ),
+    (
+        "(i)–(iv) TEM images of particles with rising shell thickness.",
+        {
+            "i": "TEM images of particles with rising shell thickness",
+            "ii": "TEM images of particles with rising shell thickness",
+            "iii": "TEM images of particles with rising shell thickness",
+            "iv": "TEM images of particles with rising shell thickness",
+        },
+    ),
+    (
+        "(i–iii) SEM images of the films and (iv) the corresponding histogram.",
+        {
+            "i": "SEM images of the films",
+            "ii": "SEM images of the films",
+            "iii": "SEM images of the films",
+            "iv": "the corresponding histogram",
+        },
+    ),
+    (
+        "SEM images of MOF-5 (a,b), UiO-66 (c,d) and ZIF-8 (e,f) before (a,c,e) and after (b,d,f) heating.",
+        {
+            "a": "SEM images of MOF-5",
+            "b": "SEM images of MOF-5",
+            "c": "UiO-66",
+            "d": "UiO-66",
+            "e": "ZIF-8",
+            "f": "ZIF-8",
+        },
+    ),
+    (
+        "Top row: SEM images; bottom row: EDS maps of the same area.",
+        {"top": "SEM images", "bottom": "EDS maps of the same area"},
+    ),
+    (
+        "SEM images of particles before (left), during (middle) and after (right) sintering.",
+        {"left": "SEM images of particles before", "middle": "during", "right": "after"},
+    ),
+    (
+        "(Left) TEM image and (right) SAED pattern of the nanowire.",
+        {"left": "TEM image", "right": "SAED pattern of the nanowire"},
+    ),
+    (
+        "Fig. 2a: TEM image of the cores. Fig. 2b: TEM image of the core–shell particles.",
+        {"a": "TEM image of the cores", "b": "TEM image of the core–shell particles"},
+    ),
+    (
+        "(A and B) TEM micrographs of exosomes; (C) western blot.",
+        {"A": "TEM micrographs of exosomes", "B": "TEM micrographs of exosomes", "C": "western blot"},
+    ),
+    (
+        "[a] TEM image and [b] histogram of silver particles.",
+        {"a": "TEM image", "b": "histogram of silver particles"},
+    ),
+    (
+        "(a) STEM-HAADF image; (b–d) EDS maps of (b) Ti, (c) O and (d) their overlay.",
+        {"a": "STEM-HAADF image", "b": "EDS maps of Ti", "c": "EDS maps of O", "d": "EDS maps of their overlay"},
+    ),
+    (
+        "a–c, TEM images of 5-nm (a), 10-nm (b) and 20-nm (c) particles. d, Absorbance.",
+        {"a": "TEM images of 5-nm", "b": "10-nm", "c": "20-nm", "d": "Absorbance"},
+    ),
+    (
+        "SEM images of the cross section (a1, a2) and the surface (b1, b2) of the membranes M1 and M2.",
+        {
+            "a1": "SEM images of the cross section",
+            "a2": "SEM images of the cross section",
+            "b1": "the surface",
+            "b2": "the surface",
+        },
+    ),
+    (
+        "Characterisation of the catalyst. (a) TEM image (inset: size distribution). (b) XPS "
+        "spectrum of the Pd 3d region.",
+        {"a": "TEM image (inset: size distribution)", "b": "XPS spectrum of the Pd 3d region"},
+    ),
+    (
+        "(a, c, e) SEM and (b, d, f) TEM images of samples 1, 2 and 3.",
+        {
+            "a": "SEM",
+            "c": "SEM",
+            "e": "SEM",
+            "b": "TEM images of samples 1, 2 and 3",
+            "d": "TEM images of samples 1, 2 and 3",
+            "f": "TEM images of samples 1, 2 and 3",
+        },
+    ),
+    (
+        "SEM image of the film. Arrows (1) and (2) mark pores.",
+        {},
+    ),
+    (
+        "SEM images of samples prepared with reactions (1) and (2).",
+        {},
+    ),
+    (
+        "TEM image of anatase along [1 0 0].",
+        {},
+    ),
+    (
+        "Rietveld refinement with eq. (1) and eq. (2).",
+        {},
+    ),
+    (
+        "TEM image (a) of the powder, HRTEM image (b) of a grain and SAED pattern (c).",
+        {"a": "TEM image of the powder", "b": "HRTEM image of a grain", "c": "SAED pattern"},
+    ),
+    (
+        "SEM images of the oxide (A) at 25 °C and the composite (B) at 40 °C.",
+        {"A": "SEM images of the oxide at 25 °C", "B": "the composite at 40 °C"},
+    ),
+    (
+        "(a) TEM image of Au@SiO2. Scale bar: 50 nm. (b) TEM image of Au@TiO2. Scale bar: 100 nm.",
+        {"a": "TEM image of Au@SiO2. Scale bar: 50 nm", "b": "TEM image of Au@TiO2. Scale bar: 100 nm"},
+    ),
+    (
+        "(a) TEM image of Au@SiO2; (b) TEM image of Au@TiO2. Scale bar: 50 nm.",
+        {"a": "TEM image of Au@SiO2", "b": "TEM image of Au@TiO2"},
+    ),
+    (
+        "Typical TEM micrographs of the samples: Fe3O4 (a), Fe3O4@SiO2 (b), Fe3O4@SiO2–NH2 (c); "
+        "histogram for Fe3O4 (d).",
+        {"a": "Fe3O4", "b": "Fe3O4@SiO2", "c": "Fe3O4@SiO2–NH2", "d": "histogram for Fe3O4"},
+    ),
+    (
+        "(a–f) TEM images of Au nanorods with aspect ratios of (a) 2.1, (b) 2.8, (c) 3.3, (d) 3.9, "
+        "(e) 4.4 and (f) 5.0.",
+        {
+            "a": "TEM images of Au nanorods with aspect ratios of 2.1",
+            "b": "TEM images of Au nanorods with aspect ratios of 2.8",
+            "c": "TEM images of Au nanorods with aspect ratios of 3.3",
+            "d": "TEM images of Au nanorods with aspect ratios of 3.9",
+            "e": "TEM images of Au nanorods with aspect ratios of 4.4",
+            "f": "TEM images of Au nanorods with aspect ratios of 5.0",
+        },
+    ),
+    (
+        "(a) Low-magnification TEM image, (b) high-resolution TEM image taken from the area marked "
+        "by the square in (a), and (c) the corresponding FFT.",
+        {
+            "a": "Low-magnification TEM image",
+            "b": "high-resolution TEM image taken from the area marked by the square in (a)",
+            "c": "the corresponding FFT",
+        },
+    ),
+    (
+        "Upper panel: SEM image of the coating. Lower panel: line scan.",
+        {"top": "SEM image of the coating", "bottom": "line scan"},
+    ),
+    (
+        "TEM images of phage T4 (top left) and of capsids (top right).",
+        {},
+    ),
     # what looks like letters and is none
     ("Structure of the phase TiO2 (B) and of Fe (II) oxide (OH).", {}),
     ("XRD patterns of samples S1, S2, and S3.", {}),
@@ -134,6 +305,12 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
 @pytest.mark.parametrize(("caption", "expected"), SPLITS, ids=[caption[:40] for caption, _ in SPLITS])
 def test_caption_is_split_as_a_person_would(caption: str, expected: dict[str, str]) -> None:
     assert dict(parse_caption(caption).subcaptions) == expected
+
+
+def test_captions_made_by_the_rules_of_journals() -> None:
+    for seed in range(20_260, 20_660):
+        caption, expected = made_caption(seed)
+        assert dict(parse_caption(caption).subcaptions) == expected, f"seed {seed}: {caption}"
 
 
 def test_repeated_label_is_passed_over() -> None:
@@ -160,8 +337,14 @@ def test_bare_letters_open_groups_that_bracketed_ones_detail() -> None:
     )
     facts = parse_caption(caption)
     assert list(facts.subcaptions) == ["a", "b", "c", "d", "e"]
-    assert facts.subcaptions["a"].startswith("Scheme of the synthesis")
-    assert facts.subcaptions["d"] == "SEM images of the bulk (c), the powder (d), and the plate (e)"
+    assert dict(facts.subcaptions) == {
+        "a": "Scheme of the synthesis",
+        "b": "of the effects",
+        "c": "SEM images of the bulk",
+        "d": "the powder",
+        "e": "the plate",
+    }
+    assert facts.panel_techniques["e"] == ("SEM",)
     assert [(s.length_nm, s.panels) for s in facts.scale_statements] == [(5000, ("c",)), (500, ("d",)), (200, ("e",))]
 
 
@@ -171,6 +354,12 @@ def test_a_group_that_is_detailed_keeps_both_texts() -> None:
     assert facts.subcaptions["b"] == "SEM images in three states. charged"
     assert facts.subcaptions["d"] == "The pristine foil"
     assert facts.panel_techniques["c"] == ("SEM",)
+
+
+def test_letters_between_which_something_goes_on_are_no_panels() -> None:
+    caption = "TEM images of particles as lithiation progressed from a to h at constant current"
+    bold = [(caption.index(" a ") + 1, caption.index(" a ") + 2), (caption.index(" h ") + 1, caption.index(" h ") + 2)]
+    assert parse_caption(caption, "Fig. 5", emphasised=bold).subcaptions == {}
 
 
 def test_segments_point_into_the_caption() -> None:
@@ -214,6 +403,48 @@ SCALES = [
     ("(a,b) Rods; scale bars: 1 µm (a) and 200 nm (b).", [(1000, ("a",)), (200, ("b",))]),
     ("TEM image with a 50 nm scale bar.", [(50, ())]),
     ("(a) Rods. (b) Cubes. Scale bars, 100 nm; inset, 5 nm.", [(100, ())]),
+    ("(a) Rods. (b) Cubes. Scale bars: 50 nm (a), 100 nm (b).", [(50, ("a",)), (100, ("b",))]),
+    ("(a) Rods. (b) Cubes. Scale bars: a, 50 nm; b, 100 nm.", [(50, ("a",)), (100, ("b",))]),
+    ("(a) Rods. (b) Cubes. Scale bars: a) 50 nm, b) 100 nm.", [(50, ("a",)), (100, ("b",))]),
+    (
+        "(a) Rods. (b) Cubes. (c) Wires. Scale bars are 2 µm in (a) and 500 nm in (b) and (c).",
+        [(2000, ("a",)), (500, ("b", "c"))],
+    ),
+    (
+        "(a) Rods. (b) Cubes. (c) Wires. The scale bars in (a–c) represent 200, 100 and 50 nm, respectively.",
+        [(200, ("a",)), (100, ("b",)), (50, ("c",))],
+    ),
+    ("(a) Rods. (b) Cubes. (c) Wires. Scale bar = 100 nm (a–c).", [(100, ("a", "b", "c"))]),
+    ("(a) Rods. (b) Cubes. All scale bars are 20 nm.", [(20, ())]),
+    ("TEM images of rods (a) and cubes (b). Scale bars 20 nm and 50 nm, respectively.", [(20, ("a",)), (50, ("b",))]),
+    ("(A) Rods. (B) Cubes. Bars: A = 1 µm, B = 200 nm.", [(1000, ("A",)), (200, ("B",))]),
+    ("(A) Rods. (B) Cubes. Bar, 1 µm.", [(1000, ())]),
+    ("SEM image; scale bar: 10 μm, inset: 1 μm.", [(10000, ())]),
+    ("SEM image. Scale bar: 0.5 µm.", [(500, ())]),
+    ("SEM image. Scale bar: 1,000 nm.", [(1000, ())]),
+    ("SEM image. Scale bar: 5 Å.", [(0.5, ())]),
+    ("SEM image. The bar corresponds to 100 nm.", [(100, ())]),
+    ("SEM image. The scale bar indicates 2 microns.", [(2000, ())]),
+    ("(a) SEM image, scale bar: 1 μm; (b) TEM image, scale bar: 50 nm.", [(1000, ("a",)), (50, ("b",))]),
+    (
+        "(a, b) SEM images (scale bars 1 μm and 100 nm) and (c) TEM image (scale bar 20 nm).",
+        [(1000, ("a",)), (100, ("b",)), (20, ("c",))],
+    ),
+    ("TEM images of rods; scale bars = 50 nm (left) and 5 nm (right).", [(50, ("left",)), (5, ("right",))]),
+    ("(a) TEM image. (b) HRTEM image. 50 nm scale bar in (a), 5 nm scale bar in (b).", [(50, ("a",)), (5, ("b",))]),
+    (
+        "Scale bars for panels a, b: 100 nm; for panel c: 20 nm. a TEM of X. b TEM of Y. c HRTEM.",
+        [(100, ("a", "b")), (20, ("c",))],
+    ),
+    (
+        "(a)–(d) TEM images. Scale bars: 100 nm for (a) and (c), 10 nm for (b) and (d).",
+        [(100, ("a", "c")), (10, ("b", "d"))],
+    ),
+    ("Scale bar 200 nm in all images. (a) Rods (b) cubes.", [(200, ())]),
+    ("(a) Rods. (b) Cubes. Scale bars, 5 nm.", [(5, ())]),
+    ("Error bars are one standard deviation. Scale bar 10 nm.", [(10, ())]),
+    ("Confocal image of cells. Scale bar, 20 µm.", [(20000, ())]),
+    ("TEM image of the cores (the length of the scale bar is 100 nm).", [(100, ())]),
     ("Error bars represent the standard deviation. Films of 20 nm.", []),
 ]
 
@@ -231,6 +462,8 @@ SIZES = [
     ("Particles with an average size of ca. 20 nm.", [(20.0, None)]),
     ("Size distribution (75.2 ± 13 nm) of the nanoparticles.", [(75.2, 13.0)]),
     ("TEM image of spheres with diameters of 0.25 ± 0.02 µm.", [(250.0, 20.0)]),
+    ("An average particle size of 15 nm (σ = 2 nm).", [(15.0, 2.0)]),
+    ("The mean diameter is 0.35 μm with a standard deviation of 0.04 μm.", [(350.0, 40.0)]),
     ("Nanoparticles of 10–20 nm in diameter", []),
     ("Film of 300 ± 20 nm thickness", []),
     ("TEM image. Scale bar: 50 nm.", []),

@@ -25,6 +25,7 @@ SHOWN = [
     "Particle-size distribution of the powder and its SEM image.",
     "Micrographs of the sintered samples.",
     "In situ observation of the discharge product using TEM.",
+    "Negative-stain EM of the complex.",
     "TEM images of samples S1 to S3 with calculated particle size distributions.",
     "Display of SEM images, charge–discharge curves and cycle life.",
     "Atomic structure of the boundary. Scale bar, 2 nm.",
@@ -42,6 +43,9 @@ SHOWN = [
     "Size distribution of particles obtained from the TEM images shown in the inset.",
 ]
 NOT_SHOWN = [
+    "Comparison of the particle diameters determined from SEM, TEM and DLS.",
+    "Kinetics of growth: the radius was determined by TEM.",
+    "Structural equation model (SEM) of the survey.",
     "XRD patterns of the samples.",
     "TGA curves in air.",
     "Particle size distribution determined from TEM images.",
