@@ -5,18 +5,24 @@
     python benchmarks/mining.py memory --articles 1000 100000
     python benchmarks/mining.py workers
     python benchmarks/mining.py kill --times 30
+    python benchmarks/mining.py kill --times 5 --dask
+    python benchmarks/mining.py kill --times 5 --db postgresql://user@127.0.0.1/postgres
 
 `overhead` puts articles whose stages cost nothing through the whole machinery: plan, worker
 processes, writing; wall seconds an article. `rerun` goes over a database in which all is done.
 `memory` compares the peak memory of the process that coordinates. `workers` compares one and two
 workers on calls that keep a core busy. `kill` stops the coordinator, then workers, with SIGKILL at
-random moments (fixed seed), resumes, and compares every row with those of an undisturbed run.
+random moments (fixed seed), resumes, and compares every row with those of an undisturbed run; with
+`--dask` the workers are those of a Dask cluster of two, with `--db` the databases are made on, and
+removed from, that PostgreSQL server.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+import json
 import os
 import platform
 import random
@@ -34,7 +40,7 @@ from typing import Any
 
 import numpy as np
 
-from imagedataextractor.executors import InlineExecutor, ProcessExecutor, WorkExecutor
+from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkExecutor
 from imagedataextractor.mining import Counts, Outcome, Plan, Unit, mine
 from imagedataextractor.records import (
     Article,
@@ -70,10 +76,13 @@ def main() -> None:
     kill = commands.add_parser("kill", help="SIGKILL at random moments, then resume")
     kill.add_argument("--times", type=int, default=30)
     kill.add_argument("--seed", type=int, default=0)
+    kill.add_argument("--db", help="a database of a PostgreSQL server, where others may be made")
+    kill.add_argument("--dask", action="store_true", help="workers of a Dask cluster on this machine")
     child = commands.add_parser("child")  # a run in a process of its own, for `memory` and `kill`
     child.add_argument("--db", required=True)
     child.add_argument("--articles", type=int, required=True)
     child.add_argument("--workers", type=int, default=2)
+    child.add_argument("--dask", help="address of a scheduler")
     child.add_argument("--seconds", type=float, default=0.0)
     arguments = parser.parse_args()
     if arguments.command != "child":
@@ -221,45 +230,88 @@ def measure_workers(_: argparse.Namespace) -> None:
 
 def measure_kill(arguments: argparse.Namespace) -> None:
     articles = 80
-    with tempfile.TemporaryDirectory() as folder:
+    moments = random.Random(arguments.seed)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        cluster = stack.enter_context(dask_cluster(folder)) if arguments.dask else None
         with Store.open(f"{folder}/whole.db") as store:
             work_through(store, "whole", articles, Trivial(), InlineExecutor())
             expected = every_row(store)
-        moments = random.Random(arguments.seed)
-        for victim, break_it in (("coordinator", kill_coordinator), ("worker", kill_worker)):
+        for victim in ("coordinator", "worker"):
             same = hit = 0
             for number in range(arguments.times):
-                db = f"{folder}/{victim}-{number}.db"
-                hit += break_it(db, articles, moments)
-                run_child(db, articles, workers=1)
-                with Store.open(db, read_only=True) as store:
-                    same += every_row(store) == expected
+                with database(arguments.db, f"{folder}/{victim}-{number}.db") as db:
+                    hit += kill_at_random(victim, db, articles, moments, cluster)
+                    run_child(db, articles, workers=1, dask=cluster.address if cluster else None)
+                    with Store.open(db, read_only=True) as store:
+                        same += every_row(store) == expected
             print(f"{victim} killed {arguments.times} times ({hit} while at work): the same rows {same} times")
 
 
-def kill_coordinator(db: str, articles: int, moments: random.Random) -> bool:
-    """Whether it was still at work."""
-    process = child(db, articles, workers=1, seconds=0.01)
+def kill_at_random(victim: str, db: str, articles: int, moments: random.Random, cluster: DaskCluster | None) -> bool:
+    """Whether the victim was at work. If it is a worker, the coordinator goes on to the end by itself."""
+    process = child(db, articles, workers=1, seconds=0.01, dask=cluster.address if cluster else None)
     assert process.stdout is not None
     process.stdout.readline()
     time.sleep(moments.uniform(0.0, 2.0))
-    at_work = process.poll() is None
-    process.kill()
+    victims = [process.pid]
+    if victim == "worker":
+        victims = cluster.workers()[:1] if cluster else children_of(process.pid)
+    at_work = process.poll() is None and bool(victims)
+    for pid in victims if at_work else []:
+        os.kill(pid, signal.SIGKILL)
     process.communicate()
     return at_work
 
 
-def kill_worker(db: str, articles: int, moments: random.Random) -> bool:
-    """Whether there was one; the coordinator goes on to the end by itself."""
-    process = child(db, articles, workers=1, seconds=0.01)
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(moments.uniform(0.0, 2.0))
-    workers = children_of(process.pid)
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-    process.communicate()
-    return bool(workers)
+@contextlib.contextmanager
+def database(server: str | None, file: str) -> Iterator[str]:
+    """A new database: the file, or one on the server that is removed in the end."""
+    if server is None:
+        yield file
+        return
+    import psycopg
+
+    name = f"ide_benchmark_{os.getpid()}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield server.rsplit("/", 1)[0] + f"/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@dataclass(frozen=True)
+class DaskCluster:
+    """A scheduler, and the process that starts a worker anew whenever one dies."""
+
+    address: str
+    nanny: int
+
+    def workers(self) -> list[int]:
+        return children_of(self.nanny)
+
+
+@contextlib.contextmanager
+def dask_cluster(folder: str) -> Iterator[DaskCluster]:
+    """Two worker processes on this machine."""
+    address = Path(folder) / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
+    with contextlib.ExitStack() as stack:
+
+        def start(module: str, *arguments: str) -> int:
+            command = [sys.executable, "-m", f"distributed.cli.{module}", *arguments, "--scheduler-file", str(address)]
+            process = subprocess.Popen([*command, "--no-dashboard"], env=environment, **quiet)
+            stack.callback(process.wait)
+            stack.callback(process.terminate)
+            return process.pid
+
+        start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")
+        nanny = start("dask_worker", "--nworkers", "2", "--nthreads", "1", "--host", "127.0.0.1")
+        while not (address.exists() and address.read_text() and len(children_of(nanny)) == 2):
+            time.sleep(0.1)
+        yield DaskCluster(json.loads(address.read_text())["address"], nanny)
 
 
 def children_of(pid: int) -> list[int]:
@@ -277,27 +329,30 @@ def children_of(pid: int) -> list[int]:
 def every_row(store: Store) -> list[tuple[Any, ...]]:
     """All rows without ids, run ids and times."""
     sql = (
-        "SELECT a.key, a.title, f.label, f.image_sha256, n.panel_index, s.is_current, s.ecd_mean_nm, t.key, t.state, "
-        "p.label, p.x_px, p.area_px, p.ecd_nm, p.accepted, p.contour FROM particles p "
+        "SELECT a.key, f.label, n.panel_index, p.label, a.title, f.image_sha256, s.is_current, s.ecd_mean_nm, t.key, "
+        "t.state, p.x_px, p.area_px, p.ecd_nm, p.accepted, p.contour FROM particles p "
         "JOIN segmentations s ON s.id = p.segmentation_id JOIN panels n ON n.id = s.panel_id "
         "JOIN figures f ON f.id = n.figure_id JOIN articles a ON a.id = f.article_id "
-        "JOIN targets t ON t.article_id = a.id ORDER BY a.key, f.label, n.panel_index, p.label"
+        "JOIN targets t ON t.article_id = a.id"
     )
     counts = "SELECT (SELECT count(*) FROM articles), (SELECT count(*) FROM figures), (SELECT count(*) FROM panels), \
         (SELECT count(*) FROM scalebars), (SELECT count(*) FROM targets), (SELECT count(*) FROM failures)"
-    return store.query(sql)[1] + store.query(counts)[1]
+    return sorted(store.query(sql)[1], key=lambda row: row[:4]) + store.query(counts)[1]
 
 
 # ---------------------------------------------------------------- runs in processes of their own
 
 
-def child(db: str, articles: int, *, workers: int, seconds: float = 0.0) -> subprocess.Popen[str]:
+def child(
+    db: str, articles: int, *, workers: int, seconds: float = 0.0, dask: str | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, __file__, "child", "--db", db, "--articles", str(articles), "--workers", str(workers)]
-    return subprocess.Popen([*command, "--seconds", str(seconds)], stdout=subprocess.PIPE, text=True)
+    command += ["--seconds", str(seconds), *(["--dask", dask] if dask else [])]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def run_child(db: str, articles: int, *, workers: int) -> str:
-    process = child(db, articles, workers=workers)
+def run_child(db: str, articles: int, *, workers: int, dask: str | None = None) -> str:
+    process = child(db, articles, workers=workers, dask=dask)
     out, _ = process.communicate()
     if process.returncode:
         sys.exit(f"the run failed with exit code {process.returncode}")
@@ -305,7 +360,10 @@ def run_child(db: str, articles: int, *, workers: int) -> str:
 
 
 def be_child(arguments: argparse.Namespace) -> None:
-    executor = ProcessExecutor(arguments.workers, threads=1)
+    # Under its own name, by which the workers of a cluster can import it.
+    from mining import Trivial
+
+    executor = DaskExecutor(arguments.dask) if arguments.dask else ProcessExecutor(arguments.workers, threads=1)
     with Store.open(arguments.db) as store, executor:
         print("begun", flush=True)
         work_through(store, f"{os.getpid()}-{time.time()}", arguments.articles, Trivial(arguments.seconds), executor)

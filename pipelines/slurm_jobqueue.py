@@ -4,10 +4,11 @@
     python slurm_jobqueue.py DEFINITION.toml [options of ide mine]
 
 Run it where jobs may be submitted from (in a screen or tmux). Workers come and go between 2 and 64
-as there is work; the same command again goes on where this one stopped. Adapt queue, memory and
-time to your cluster.
+as there is work; Ctrl-C finishes what is in flight, and the same command again goes on from there.
+Adapt queue, memory and time to your cluster.
 """
 
+import signal
 import subprocess
 import sys
 
@@ -20,8 +21,18 @@ if __name__ == "__main__":
         memory="6 GB",
         walltime="08:00:00",
         queue="batch",
-        job_script_prologue=["export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1"],
+        # Workers leave, one after the other, before SLURM ends them: an article that several of them
+        # die on would be taken for the cause.
+        worker_extra_args=["--lifetime", "7h", "--lifetime-stagger", "30m"],
+        job_script_prologue=[
+            "export OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1",
+            "export DASK_LOGGING__DISTRIBUTED=warning",
+        ],
     ) as cluster:
         cluster.adapt(minimum=2, maximum=64)
-        command = ["ide", "mine", *sys.argv[1:], "--dask", cluster.scheduler_address]
-        sys.exit(subprocess.run(command, check=False).returncode)
+        # The terminal sends Ctrl-C to both; the run heeds it, the workers stay until the run has ended.
+        signal.signal(signal.SIGINT, lambda *_: None)
+        run = subprocess.Popen(["ide", "mine", *sys.argv[1:], "--dask", cluster.scheduler_address])
+        signal.signal(signal.SIGTERM, lambda *_: run.terminate())
+        code = run.wait()
+    sys.exit(code)

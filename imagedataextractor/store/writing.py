@@ -21,8 +21,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,14 @@ from imagedataextractor.records import (
     ScaleBar,
     Segmentation,
 )
-from imagedataextractor.store.packing import NUMBERS, PackedArticle, PackedParticles
+from imagedataextractor.store import copying
+from imagedataextractor.store.packing import PackedArticle, PackedParticles
 
 __all__ = ["Writer", "now"]
 
-_PARTICLE_COLUMNS = ("segmentation_id", "label", *NUMBERS, "touches_border", "accepted", "reason", "contour")
-#: Types of these columns for PostgreSQL's binary COPY.
-_PARTICLE_TYPES = ("int4", "int4", *("float8",) * len(NUMBERS), "bool", "bool", "text", "bytea")
+_PARTICLE_COLUMNS = ", ".join(copying.COLUMNS)
+_INSERT_PARTICLES = f"INSERT INTO particles ({_PARTICLE_COLUMNS}) VALUES ({', '.join('?' * len(copying.COLUMNS))})"
+_COPY_PARTICLES = f"COPY particles ({_PARTICLE_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 
 def now() -> str:
@@ -108,7 +110,7 @@ class Writer:
         """The article with everything below it; its id."""
         result = packed.result
         article_id = self._upsert_article(result.article, key, name, run_id)
-        rows: list[tuple[Any, ...]] = []
+        found: list[tuple[int, PackedParticles]] = []
         known = self._known_figures(article_id)
         for figure, packed_panels in zip(result.figures, packed.particles, strict=True):
             failed = any(_is_within(failure, figure.label) for failure in result.failures)
@@ -126,10 +128,10 @@ class Writer:
                 segmentation_id = self._write_segmentation(
                     panel, particles, panel_id, digest, run_id, is_new=is_new, keep=failed
                 )
-                if segmentation_id is not None:
-                    rows += self._particle_rows(segmentation_id, particles)
+                if segmentation_id is not None and len(particles):
+                    found.append((segmentation_id, particles))
         self._write_other_figures(result, article_id, run_id)
-        self._insert_particles(rows)
+        self._insert_particles(found)
         return article_id
 
     def _upsert_article(self, article: Article, key: str, name: str, run_id: str) -> int:
@@ -308,30 +310,15 @@ class Writer:
         self._execute(f"UPDATE {table} SET is_current = ? WHERE panel_id = ? AND is_current", (False, panel_id))
         return True
 
-    def _particle_rows(self, segmentation_id: int, packed: PackedParticles) -> list[tuple[Any, ...]]:
-        """Rows in the order of `_PARTICLE_COLUMNS`."""
-        numbers = packed.numbers.tolist()
-        if self._postgresql:  # SQLite takes NaN for NULL by itself
-            for row, column in np.argwhere(np.isnan(packed.numbers)).tolist():
-                numbers[row][column] = None
-        columns = (packed.labels, numbers, packed.touches_border, packed.accepted, packed.reasons, packed.contours)
-        return [
-            (segmentation_id, label, *values, border, accepted, reason, contour)
-            for label, values, border, accepted, reason, contour in zip(*columns, strict=True)
-        ]
-
-    def _insert_particles(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        if not rows:
+    def _insert_particles(self, found: Sequence[tuple[int, PackedParticles]]) -> None:
+        """Rows of new segmentations, given by their ids."""
+        if not found:
             return
-        names = ", ".join(_PARTICLE_COLUMNS)
-        if not self._postgresql:
-            marks = ", ".join("?" * len(_PARTICLE_COLUMNS))
-            self._cursor.executemany(f"INSERT INTO particles ({names}) VALUES ({marks})", rows)
-            return
-        with self._cursor.copy(f"COPY particles ({names}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.set_types(_PARTICLE_TYPES)
-            for row in rows:
-                copy.write_row(row)
+        if self._postgresql:
+            with self._cursor.copy(_COPY_PARTICLES) as copy:
+                copy.write(b"".join((copying.HEADER, *starmap(copying.binary_rows, found), copying.TRAILER)))
+        else:
+            self._cursor.executemany(_INSERT_PARTICLES, chain.from_iterable(starmap(_particle_rows, found)))
 
     # ------------------------------------------------------------ runs
 
@@ -432,6 +419,14 @@ class Writer:
             sql = sql.replace("?", "%s")
         self._cursor.execute(sql, values)
         return self._cursor.fetchall() if self._cursor.description else ()
+
+
+def _particle_rows(segmentation_id: int, packed: PackedParticles) -> Iterator[tuple[Any, ...]]:
+    """Rows in the order of `copying.COLUMNS`; SQLite takes NaN for NULL."""
+    numbers = packed.numbers.tolist()
+    columns = (packed.labels, numbers, packed.touches_border, packed.accepted, packed.reasons, packed.contours)
+    for label, values, border, accepted, reason, contour in zip(*columns, strict=True):
+        yield (segmentation_id, label, *values, border, accepted, reason, contour)
 
 
 def _upsert_sql(table: str, keys: Iterable[str], columns: Sequence[str]) -> str:

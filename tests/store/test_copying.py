@@ -1,0 +1,76 @@
+"""Rows for PostgreSQL's COPY, read back by the rules of its format and by the server."""
+
+from __future__ import annotations
+
+import dataclasses
+import struct
+
+import numpy as np
+import pytest
+from store_results import make_result
+
+from imagedataextractor.store import Store, pack
+from imagedataextractor.store.copying import COLUMNS, HEADER, TRAILER, binary_rows
+from imagedataextractor.store.packing import NUMBERS, PackedParticles
+
+
+def read_back(data: bytes) -> list[dict[str, object]]:
+    """The rows of a COPY in binary, field by field."""
+    kinds = {"segmentation_id": ">i", "label": ">i", "touches_border": "?", "accepted": "?"}
+    rows, place = [], 0
+    while place < len(data):
+        (count,) = struct.unpack_from(">h", data, place)
+        assert count == len(COLUMNS)
+        place += 2
+        row: dict[str, object] = {}
+        for name in COLUMNS:
+            (length,) = struct.unpack_from(">i", data, place)
+            place += 4
+            value = None if length < 0 else data[place : place + length]
+            place += max(length, 0)
+            kind = kinds.get(name, ">d" if name in NUMBERS else None)
+            row[name] = struct.unpack(kind, value)[0] if kind and value is not None else value
+        rows.append(row)
+    return rows
+
+
+@pytest.fixture
+def packed() -> PackedParticles:
+    """Ten particles; two do without some numbers, one without an outline."""
+    found = pack(make_result(1)).particles[0][0]
+    numbers = found.numbers.copy()
+    numbers[3, 8] = numbers[7, 21] = numbers[7, 8] = np.nan
+    return dataclasses.replace(found, numbers=numbers, contours=[None, *found.contours[1:]])
+
+
+def test_every_value_comes_back(packed):
+    rows = sorted(read_back(binary_rows(17, packed)), key=lambda row: row["label"])
+    assert [row["label"] for row in rows] == packed.labels == list(range(1, 11))
+    assert {row["segmentation_id"] for row in rows} == {17}
+    assert [row["accepted"] for row in rows] == packed.accepted
+    assert [row["touches_border"] for row in rows] == packed.touches_border
+    assert [row["contour"] for row in rows] == packed.contours
+    assert [row["reason"] for row in rows] == [r.encode() if r else None for r in packed.reasons]
+    got = np.array([[row[name] for name in NUMBERS] for row in rows], dtype=float)
+    assert np.array_equal(got, packed.numbers, equal_nan=True)
+    assert np.isnan(got).sum() == 3
+
+
+def test_no_particles_are_no_rows(packed):
+    none = dataclasses.replace(packed, numbers=np.empty((0, len(NUMBERS))), labels=[], contours=[])
+    assert binary_rows(1, none) == b""
+
+
+def test_the_server_reads_the_same(packed, postgresql_url):
+    import psycopg
+
+    with Store.open(postgresql_url):
+        pass
+    with psycopg.connect(postgresql_url) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE copied AS SELECT * FROM particles")
+        with cursor.copy(f"COPY copied ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.write(HEADER + binary_rows(17, packed) + TRAILER)
+        rows = cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM copied ORDER BY label").fetchall()
+    expected = sorted(read_back(binary_rows(17, packed)), key=lambda row: row["label"])
+    assert [row[:-2] for row in rows] == [tuple(row.values())[:-2] for row in expected]
+    assert [row[-2:] for row in rows] == list(zip(packed.reasons, packed.contours, strict=True))
