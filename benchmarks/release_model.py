@@ -30,11 +30,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from kept import keeping
 
+from imagedataextractor.images import sha256_of
 from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.dataset import Example, load_emps
 from imagedataextractor.segmentation.features import calibration_features, particle_features
-from imagedataextractor.segmentation.inference import Maps, cluster_maps, image_maps
+from imagedataextractor.segmentation.inference import Maps, cluster_maps, image_maps, label_resized
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
 from imagedataextractor.segmentation.reliability import (
     Calibration,
@@ -112,6 +114,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--licence-of", metavar="MODEL", help="carry the licence notice of the model it began as")
     parser.add_argument("--training", default="{}", help="JSON to keep in the header: data, split, seed, command, …")
     parser.add_argument("--like", help="take settings and calibration from this model, choose and judge nothing")
+    parser.add_argument(
+        "--keep", type=Path, default=Path("runs/maps"), help="folder of kept maps: a stopped run goes on"
+    )
     parser.add_argument("--out", type=Path)
     return parser.parse_args()
 
@@ -126,7 +131,8 @@ def chosen_settings(network: torch.nn.Module, arguments: argparse.Namespace) -> 
     examples = load_emps(arguments.data, arguments.split)[: arguments.images or None]
     settings: dict[str, Any] = {"samples": arguments.samples, "flips": arguments.flips}
     begun = time.process_time()
-    maps = [image_maps(network, e.image, seed=0, device="cpu", **settings) for e in examples]
+    look = keeping(arguments.keep / sha256_of(arguments.weights)[:8], image_maps)
+    maps = [look(network, e.image, seed=0, device="cpu", **settings) for e in examples]
     print(f"{len(examples)} images, {(time.process_time() - begun) / len(examples):.2f} CPU s an image for the maps")
     clustering = choose_clustering(examples, maps)
     found = [candidates(e, m, clustering) for e, m in zip(examples, maps, strict=True)]
@@ -167,7 +173,12 @@ def chosen_settings(network: torch.nn.Module, arguments: argparse.Namespace) -> 
 def candidates(example: Example, maps: Maps, clustering: ClusterSettings) -> Candidates:
     """Cluster an image's maps and compare with the truth."""
     labels = cluster_maps(maps, clustering)
-    return Candidates(example, labels, particle_features(maps, labels), is_real(example.labels, labels))
+    features = particle_features(maps, labels)
+    labels = label_resized(labels, example.labels.shape[::-1])
+    real = np.zeros(len(features["seed"]), bool)
+    judged = is_real(example.labels, labels)
+    real[: len(judged)] = judged  # the last may have lost all pixels
+    return Candidates(example, labels, features, real)
 
 
 def goodness(values: dict[str, Any]) -> float:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-__all__ = ["ClusterSettings", "cluster"]
+__all__ = ["ClusterSettings", "cluster", "one_region_each"]
 
 FloatMap = npt.NDArray[np.float32]
 
@@ -181,6 +181,19 @@ def _members(
     phi = np.exp(-(s[:, None] * offsets * offsets).sum(0))
     inside = phi > settings.membership
     return near[inside], phi[inside].astype(np.float32)
+
+
+def one_region_each(labels: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """The label map with only the largest connected region of each label."""
+    result = labels.copy()
+    for index, box in enumerate(ndimage.find_objects(labels)):
+        if box is None:
+            continue
+        mask = labels[box] == index + 1
+        parts, count = ndimage.label(mask)
+        if count > 1:
+            result[box][mask & (parts != np.bincount(parts.ravel())[1:].argmax() + 1)] = 0
+    return result
 
 
 def _tidied(labels: npt.NDArray[np.int32], min_pixels: int) -> npt.NDArray[np.int32]:

@@ -17,12 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import to_grey
 from imagedataextractor.records import Segmentation
-from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
+from imagedataextractor.segmentation.clustering import ClusterSettings, cluster, one_region_each
 from imagedataextractor.segmentation.embedding import bandwidth, embed
 from imagedataextractor.segmentation.features import particle_features
 
@@ -32,6 +33,7 @@ __all__ = [
     "choose_device",
     "cluster_maps",
     "image_maps",
+    "label_resized",
     "network_maps",
     "scale_for",
     "segment_with",
@@ -295,7 +297,11 @@ def segment_with(
     size = (grey.shape[1], grey.shape[0])
     information: npt.NDArray[Any] = maps.information
     if scale != 1.0:
-        labels = _label_resized(labels, size)
+        labels = one_region_each(label_resized(labels, size))
+        # A sliver may have the larger share of no pixel.
+        labels, features = _only(
+            labels, features, np.bincount(labels.ravel(), minlength=len(features["seed"]) + 1)[1:] > 0
+        )
         information = cv2.resize(information, size, interpolation=cv2.INTER_LINEAR)
     applied = threshold if mode == "filtered" else None
     filtered = np.zeros(len(features["uncertainty"]), bool) if applied is None else features["uncertainty"] > applied
@@ -397,12 +403,43 @@ def _resized(grey: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]
     return np.asarray(cv2.resize(grey, size, interpolation=how), np.uint8)
 
 
-def _label_resized(labels: npt.NDArray[np.int32], size: tuple[int, int]) -> npt.NDArray[np.int32]:
-    """Nearest-neighbour resize at pixel centres; `size` is (width, height)."""
+def label_resized(labels: npt.NDArray[np.int32], size: tuple[int, int]) -> npt.NDArray[np.int32]:
+    """A label map at another size, (width, height): every mask is interpolated, the largest share has the pixel.
+
+    Taking the nearest pixel instead costs particles of few pixels half a pixel of their outline: on the
+    11 validation images that are magnified, AP50:95 0.535 instead of 0.561.
+    """
     width, height = size
-    rows = np.minimum(((np.arange(height) + 0.5) * labels.shape[0] / height).astype(int), labels.shape[0] - 1)
-    cols = np.minimum(((np.arange(width) + 0.5) * labels.shape[1] / width).astype(int), labels.shape[1] - 1)
-    return np.ascontiguousarray(labels[np.ix_(rows, cols)])
+    zoom_x, zoom_y = width / labels.shape[1], height / labels.shape[0]
+    result = np.zeros((height, width), np.int32)
+    share = np.full((height, width), 0.5, np.float32)
+    for index, box in enumerate(ndimage.find_objects(labels)):
+        if box is None:
+            continue
+        rows, top = _resized_span(box[0], zoom_y, height)
+        columns, left = _resized_span(box[1], zoom_x, width)
+        mask = (labels[top : box[0].stop + 1, left : box[1].stop + 1] == index + 1).astype(np.float32)
+        # From a pixel's centre in the result to the mask's pixels.
+        matrix = np.array(
+            [
+                [1.0 / zoom_x, 0.0, (columns.start + 0.5) / zoom_x - 0.5 - left],
+                [0.0, 1.0 / zoom_y, (rows.start + 0.5) / zoom_y - 0.5 - top],
+            ]
+        )
+        shape = (columns.stop - columns.start, rows.stop - rows.start)
+        here = cv2.warpAffine(
+            mask, matrix, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+        )
+        window, most = result[rows, columns], share[rows, columns]
+        wins = (here > most) | ((here >= 0.5) & (window == 0))
+        window[wins], most[wins] = index + 1, here[wins]
+    return result
+
+
+def _resized_span(span: slice, zoom: float, length: int) -> tuple[slice, int]:
+    """Where a mask that covers `span` may reach after resizing, and where to begin reading it."""
+    begin = max(span.start - 1, 0)
+    return slice(int(begin * zoom), min(int(np.ceil((span.stop + 1) * zoom)), length)), begin
 
 
 def _blanked(grey: npt.NDArray[np.uint8], exclude: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagedataextractor.segmentation.clustering import ClusterSettings, cluster
+from imagedataextractor.segmentation.clustering import ClusterSettings, cluster, one_region_each
 
 
 def perfect_maps(labels):
@@ -110,3 +110,11 @@ def test_a_pixel_outside_every_core_goes_to_the_nearest_particle_within_reach():
     wide = cluster(embedding, bandwidth, seed, ClusterSettings(membership=0.25))
     assert np.array_equal(strict > 0, labels > 0)
     assert np.array_equal(wide > 0, (labels > 0) | rim)
+
+
+def test_of_a_label_in_pieces_the_largest_stays():
+    labels = np.zeros((20, 20), np.int32)
+    labels[2:6, 2:6], labels[10:12, 2:4], labels[10:12, 10:12] = 1, 1, 2
+    kept = one_region_each(labels)
+    assert np.bincount(kept.ravel()).tolist() == [400 - 16 - 4, 16, 4]
+    assert kept[11, 3] == 0
