@@ -22,7 +22,7 @@ import argparse
 import itertools
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,7 +181,7 @@ def candidates(example: Example, maps: Maps, clustering: ClusterSettings) -> Can
     return Candidates(example, labels, features, real)
 
 
-def goodness(values: dict[str, Any]) -> float:
+def goodness(values: Mapping[str, float]) -> float:
     """What settings are chosen by."""
     return float(values["f1_50"] + values["pq"] + values["ap5095"]) / 3.0
 
