@@ -316,6 +316,22 @@ def _flow_chart(rng: Generator, height: int, width: int) -> Rgb:
     return np.asarray(image, np.uint8).copy()
 
 
+def _table(rng: Generator, height: int, width: int) -> Rgb:
+    """Rows of words and numbers between lines."""
+    image = Image.new("RGB", (width, height), (255, 255, 255))
+    pen = ImageDraw.Draw(image)
+    rows, columns = int(rng.integers(3, 12)), int(rng.integers(2, 7))
+    step = height / rows
+    face = font(str(rng.choice(["sans", "serif"])), int(np.clip(min(step * 0.5, width / columns / 6), 8, 24)))
+    for r in range(rows):
+        for c in range(columns):
+            words = str(rng.choice(_WORDS)) if c == 0 or r == 0 else f"{rng.uniform(0, 100):.2f}"
+            pen.text((4 + c * width / columns, (r + 0.25) * step), words, fill=(0, 0, 0), font=face)
+        if r < 2 or r == rows - 1 or rng.random() < 0.2:
+            pen.line([0, r * step, width, r * step], fill=(0, 0, 0), width=1)
+    return np.asarray(image, np.uint8).copy()
+
+
 def _pale_schematic(rng: Generator, height: int, width: int) -> Rgb:
     """A schematic whose whole ground is coloured."""
     picture = _schematic(rng, height, width)
@@ -546,6 +562,7 @@ CONTENTS: dict[str, tuple[PanelKind, Callable[[Generator, int, int], Rgb]]] = {
     "molecules": ("schematic", _molecules),
     "flow_chart": ("schematic", _flow_chart),
     "plot": ("plot", _plot),
+    "table": ("other", _table),
 }
 
 
@@ -571,6 +588,9 @@ def draw_content(
 
 
 def _crop(rng: Generator, picture: npt.NDArray[np.uint8], height: int, width: int) -> Rgb:
+    # What was printed into the corners of the micrograph is none of this figure's.
+    rows, columns = round(0.14 * picture.shape[0]), round(0.1 * picture.shape[1])
+    picture = picture[rows : picture.shape[0] - rows, columns : picture.shape[1] - columns]
     scale = max(height / picture.shape[0], width / picture.shape[1]) * rng.uniform(1.0, 1.6)
     size = (max(width, round(picture.shape[1] * scale)), max(height, round(picture.shape[0] * scale)))
     picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -29,7 +29,9 @@ Generator = np.random.Generator
 
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi")
 #: Kinds drawn on white without an edge of their own.
-DRAWINGS = ("plot", "schematic", "molecules", "flow_chart", "blots")
+DRAWINGS = ("plot", "schematic", "molecules", "flow_chart", "blots", "table")
+#: Font size of panel letters after scaling, at least, px.
+LEAST_LETTER_PX = 14
 _HEADINGS = ("Control", "10 min", "1 h", "Pt/C", "500 °C", "Sample A", "As prepared", "SEM", "TEM", "pH 7")
 
 
@@ -154,7 +156,8 @@ def draw_figure(
         if framed:
             cv2.rectangle(page, *_corners(cell.box, gutter_px // 3, page), (90, 90, 90), 1)
     if extras and rng.random() < 0.3:
-        page, drawn = _scaled(page, drawn, rng.uniform(0.45, 0.9))
+        # No journal prints letters that cannot be read.
+        page, drawn = _scaled(page, drawn, max(rng.uniform(0.45, 0.9), min(1.0, LEAST_LETTER_PX / letters.size_px)))
     if rng.random() < 0.7:
         _, data = cv2.imencode(".jpg", page, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))])
         page = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)

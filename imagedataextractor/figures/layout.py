@@ -48,6 +48,11 @@ FAINT_LEVEL = 252
 EDGE_CHANGE = 1.25
 #: … and across an edge that goes on from a neighbouring pair of images.
 SIBLING_CHANGE = 1.7
+#: Mean grey level of a stretch of two images up to which no edge can be seen where they meet.
+UNSEEN_LEVEL = 45
+#: A blurred white line stands out from the pixels this far on either side, px, by at least so many levels.
+RIDGE_REACH = 3
+RIDGE_LEVELS = 12
 #: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
 FLAT_GRAPHIC = 0.5
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
@@ -312,7 +317,29 @@ def _lines(part: GreyArray, shortest: int, edges: bool) -> list[tuple[float, int
             even = last - first >= 4 and float(np.median(spread[first:last])) < 3.0 < 0.5 * float(spread[beside].min())
             if contrast > 0.15 or even:
                 found.append((2.0 + contrast, first, last))
+    found += _ridges(rows, shortest)
     return found + _edges(rows, shortest) if edges else found
+
+
+def _ridges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
+    """Thin white lines that scaling has blurred: brighter than what lies on both sides, all along."""
+    height = len(rows)
+    if height < 2 * shortest:
+        return []
+    reach = RIDGE_REACH
+    sides = np.maximum(rows[: -2 * reach], rows[2 * reach :])
+    over = rows[reach:-reach] - sides
+    clear = over > RIDGE_LEVELS
+    # Where both images are nearly white themselves, no line can be seen.
+    unseen = (sides > 225) & (over > -RIDGE_LEVELS)
+    share = (clear | unseen).mean(axis=1)
+    seen = clear.mean(axis=1)
+    found = []
+    for first, last in runs((share > 0.94) & (seen > 0.6)):
+        y = first + reach + int(np.argmax(seen[first:last]))
+        if shortest <= y < height - shortest and last - first <= 2 * reach:
+            found.append((1.5 + float(seen[first:last].max()), y - 1, y + 2))
+    return found
 
 
 def _edges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
@@ -322,9 +349,15 @@ def _edges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, in
     step = np.abs(signed)
     # The share of the row where the step is larger than what is usual a few rows away.
     clear = step > 2.0 * np.maximum(cv2.blur(step, (1, 9)), 6.0)
-    share = clear.mean(axis=1)
-    everywhere = np.min([clear[:, p].mean(axis=1) for p in np.array_split(np.arange(width), 6)], axis=0)
-    candidates = np.flatnonzero((share > 0.45) & (everywhere > 0.2))
+    parts = np.array_split(np.arange(width), 6)
+    shares = np.stack([clear[:, p].mean(axis=1) for p in parts])
+    # Where two black images meet there is no edge to be seen; enough of it must be seen elsewhere.
+    level = np.stack([rows[:, p].mean(axis=1) for p in parts])
+    unseen = np.maximum(level[:, :-1], level[:, 1:]) < UNSEEN_LEVEL
+    seen = (~unseen).sum(axis=0)
+    share = np.where(unseen, 0, shares).sum(axis=0) / np.maximum(seen, 1)
+    everywhere = np.where(unseen, 1.0, shares).min(axis=0)
+    candidates = np.flatnonzero((share > 0.45) & (everywhere > 0.2) & (seen >= 3))
     candidates = candidates[(candidates >= shortest) & (candidates < height - shortest - 1)]
     if candidates.size == 0:
         return []

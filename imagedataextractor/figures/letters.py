@@ -2,8 +2,9 @@
 
 Blobs of ink of the right size, alone or with brackets, are candidates: anywhere on the paper, and
 near the corners of images in black or white. The glyph network says what each could be. Among the
-candidates of one size and style, the letters of a figure are those that make a sequence a, b, c …;
-single characters elsewhere (axis ticks, markers, annotations) make none.
+candidates of one size and style, the letters of a figure are those that make a sequence: a, b, c …;
+i, ii, iii … in brackets; or a1, a2, b1 …. Characters elsewhere (axis ticks, markers, annotations)
+make none.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.layout import Layout, bounding_box
+from imagedataextractor.figures.naming import ROMAN
 from imagedataextractor.records import Box
 
 __all__ = ["Letter", "find_letters"]
@@ -48,6 +50,8 @@ _X_HEIGHT = 0.74
 _LOWER = np.array([CLASSES.index(c) for c in string.ascii_lowercase])
 _UPPER = np.array([CLASSES.index(c) for c in string.ascii_uppercase])
 _OPEN, _CLOSE = CLASSES.index("("), CLASSES.index(")")
+#: Characters of a name at most: "viii".
+LONGEST_NAME = 4
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,9 @@ class Letter:
 
 @dataclass(frozen=True)
 class _Candidate:
-    chances: npt.NDArray[np.float32]  # probability of every class
+    chances: npt.NDArray[np.float32]  # probability of every class for every character, brackets aside
     box: Box  # with its brackets
-    glyph: Box
+    glyphs: tuple[Box, ...]
     wrapped: bool
     inside: bool  # printed on an image
 
@@ -105,7 +109,7 @@ def _blobs(mask: npt.NDArray[np.uint8], low: float, high: float) -> list[Box]:
     """Connected blobs of the size of a character; the dots of i and j go with their stems."""
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     w, h, area = stats[:, 2], stats[:, 3], stats[:, 4]
-    tall = (h >= 0.6 * low) & (h <= 1.4 * high) & (w <= 1.6 * np.maximum(h, 1)) & (area >= 0.1 * w * h) & (w >= 1)
+    tall = (h >= 0.6 * low) & (h <= 1.4 * high) & (w <= 1.9 * np.maximum(h, 1)) & (area >= 0.1 * w * h) & (w >= 1)
     tall[0] = False
     chosen = stats[tall][:, :4].tolist()
     dots = stats[(h >= 1) & (h <= 0.35 * high) & (w <= 0.4 * high) & (np.arange(len(h)) > 0) & ~tall][:, :4]
@@ -182,6 +186,7 @@ def _corners(box: Box, high: float) -> list[Box]:
         Box(box.x0, box.y0, box.x0 + width, box.y0 + height),
         Box(box.x1 - width, box.y0, box.x1, box.y0 + height),
         Box(box.x0, box.y1 - height, box.x0 + width, box.y1),
+        Box(box.x1 - width, box.y1 - height, box.x1, box.y1),
     ]
 
 
@@ -225,20 +230,26 @@ def _alone_or_bracketed(blobs: list[Box]) -> list[list[Box]]:
         while at in follows:
             at = follows[at]
             word.append(ordered[at])
-        if len(word) <= 3:
+        if len(word) <= 3 or (len(word) <= LONGEST_NAME + 2 and _narrow(word[0]) and _narrow(word[-1])):
             words.append(word)
-        elif word[0].width < 0.55 * word[0].height and word[2].width < 0.55 * word[2].height:
+        elif _narrow(word[0]) and _narrow(word[2]):
             words.append(word[:3])  # "(f)" with something printed close behind it
     return words
+
+
+def _narrow(blob: Box) -> bool:
+    """Whether a blob can be a bracket."""
+    return blob.width < 0.55 * blob.height
 
 
 def _as_candidate(word: list[Box], chances: npt.NDArray[np.float32], inside: bool) -> _Candidate | None:
     opened = len(word) > 1 and chances[0, _OPEN] > 0.4
     closed = len(word) > 1 and chances[-1, _CLOSE] > 0.4
-    core = list(range(int(opened), len(word) - int(closed)))
-    if len(core) != 1:
+    core = slice(int(opened), len(word) - int(closed))
+    glyphs = tuple(word[core])
+    if not 1 <= len(glyphs) <= (LONGEST_NAME if opened and closed else 2):
         return None
-    return _Candidate(chances[core[0]], bounding_box(word), word[core[0]], bool(opened or closed), inside)
+    return _Candidate(chances[core], bounding_box(word), glyphs, bool(opened or closed), inside)
 
 
 # ---------------------------------------------------------------- the sequence
@@ -253,76 +264,143 @@ _LOWER_HEIGHT = np.array(
 
 @dataclass(frozen=True)
 class _Table:
-    """Candidates of one style against the alphabet: probabilities and font sizes, (candidates, 26)."""
+    """Candidates of one style against the names of its sequence.
+
+    `chance` and `font_px` have the shape (candidates, names). `other_case` is the chance of each letter
+    in the case that the style has not.
+    """
 
     candidates: list[_Candidate]
+    names: tuple[str, ...]
     chance: npt.NDArray[np.float32]
     font_px: npt.NDArray[np.float64]
-    upper: bool
     wrapped: bool
+    other_case: npt.NDArray[np.float32] | None = None
 
 
-def _tabulate(candidates: list[_Candidate], *, upper: bool, wrapped: bool) -> _Table:
-    chances = np.stack([c.chances for c in candidates])
+def _letters(candidates: list[_Candidate], *, upper: bool, wrapped: bool) -> _Table | None:
+    """a, b, c … or A, B, C …"""
+    group = [c for c in candidates if c.wrapped == wrapped and len(c.glyphs) == 1]
+    if not group:
+        return None
+    chances = np.stack([c.chances[0] for c in group])
     low, high = chances[:, _LOWER], chances[:, _UPPER]
-    chance = np.where(_SAME_FORM, low + high, high if upper else low)
-    heights = np.array([[c.glyph.height] for c in candidates], np.float64)
-    font_px = np.repeat(heights, 26, axis=1) if upper else heights / _LOWER_HEIGHT
-    return _Table(candidates, chance.astype(np.float32), font_px, upper, wrapped)
+    chance = np.where(_SAME_FORM, low + high, high if upper else low).astype(np.float32)
+    names = string.ascii_uppercase if upper else string.ascii_lowercase
+    other = np.where(_SAME_FORM, 0.0, low if upper else high).astype(np.float32)
+    return _Table(group, tuple(names), chance, _font_px(group, upper=upper), wrapped, other)
+
+
+def _font_px(group: list[_Candidate], *, upper: bool) -> npt.NDArray[np.float64]:
+    """Size of the font of which each candidate's first character would be each letter."""
+    heights = np.array([[c.glyphs[0].height] for c in group], np.float64)
+    return np.repeat(heights, 26, axis=1) if upper else heights / _LOWER_HEIGHT
+
+
+#: Characters that look like those of which small Roman numerals are made.
+_ROMAN_LIKE = {c: np.array([CLASSES.index(x) for x in like]) for c, like in (("i", "il1Ij"), ("v", "vVy"), ("x", "xX"))}
+
+
+def _roman(candidates: list[_Candidate]) -> _Table | None:
+    """i, ii, iii … in brackets."""
+    group = [c for c in candidates if c.wrapped]
+    if not group:
+        return None
+    chance = np.zeros((len(group), len(ROMAN)), np.float32)
+    font_px = np.zeros(chance.shape)
+    for row, candidate in enumerate(group):
+        height = float(max(g.height for g in candidate.glyphs))
+        for column, name in enumerate(ROMAN):
+            font_px[row, column] = height if "i" in name else height / _X_HEIGHT
+            if len(name) == len(candidate.glyphs):
+                each = [float(p[_ROMAN_LIKE[c]].sum()) for p, c in zip(candidate.chances, name, strict=True)]
+                chance[row, column] = np.prod(each) ** (1 / len(each))
+    return _Table(group, ROMAN, chance, font_px, wrapped=True)
+
+
+_DIGITS = np.array([CLASSES.index(c) for c in "123456789"])
+
+
+def _numbered(candidates: list[_Candidate], *, upper: bool, wrapped: bool) -> _Table | None:
+    """a1, a2, b1 …: only the names that are seen, in order."""
+    group = [c for c in candidates if c.wrapped == wrapped and len(c.glyphs) == 2]
+    if not group:
+        return None
+    chances = np.stack([c.chances for c in group])
+    low, high = chances[:, 0][:, _LOWER], chances[:, 0][:, _UPPER]
+    letter = np.where(_SAME_FORM, low + high, high if upper else low)
+    digit = chances[:, 1][:, _DIGITS].copy()
+    digit[:, 0] += chances[:, 1][:, [CLASSES.index(c) for c in "lIi"]].sum(axis=1)
+    both = np.sqrt(letter[:, :, None] * digit[:, None, :]).reshape(len(group), -1)
+    seen = np.flatnonzero(both.max(axis=0) > SURE)
+    alphabet = string.ascii_uppercase if upper else string.ascii_lowercase
+    names = tuple(f"{alphabet[k // 9]}{k % 9 + 1}" for k in seen)
+    return _Table(group, names, both[:, seen], _font_px(group, upper=upper)[:, seen // 9], wrapped)
 
 
 def _best_sequence(candidates: list[_Candidate], layout: Layout, expected: Sequence[str]) -> list[Letter]:
     """The most convincing run of letters over all styles and sizes."""
     best: tuple[float, list[Letter]] = (0.0, [])
     low, high = _font_range(layout)
+    tables = [_roman(candidates)]
     for upper in (False, True):
         for wrapped in (False, True):
-            group = [c for c in candidates if c.wrapped == wrapped]
-            if not group:
-                continue
-            table = _tabulate(group, upper=upper, wrapped=wrapped)
-            for font_px in _font_sizes(table, low, high, expected):
-                letters = _sequence(table, font_px, layout, expected)
-                value = _worth(letters, wrapped, expected, font_px / high)
-                if value > best[0]:
-                    best = (value, letters)
+            tables.append(_letters(candidates, upper=upper, wrapped=wrapped))
+            tables.append(_numbered(candidates, upper=upper, wrapped=wrapped))
+    for table in tables:
+        if table is None or not table.names:
+            continue
+        for font_px in _font_sizes(table, low, high, expected):
+            letters = _sequence(table, font_px, layout, expected)
+            value = _worth(letters, table, expected, font_px / high)
+            if value > best[0]:
+                best = (value, letters)
     return best[1]
 
 
 def _font_sizes(table: _Table, low: float, high: float, expected: Sequence[str]) -> list[float]:
-    """Sizes worth trying: those at which the first letters of an alphabet, or of the caption, are seen."""
-    places = [string.ascii_lowercase.find(e.lower()) for e in expected if len(e) == 1]
-    first = sorted({*range(4), *(p for p in places if p >= 0)})
+    """Sizes worth trying: those at which the first names of a sequence, or of the caption, are seen."""
+    wanted = {e.lower() for e in expected}
+    first = [k for k, name in enumerate(table.names) if k < 4 or name.lower() in wanted]
     seen = table.font_px[:, first][table.chance[:, first] > 0.4]
     return sorted({round(float(s), 0) for s in seen if low <= s <= high})
 
 
 def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[str]) -> list[Letter]:
-    """For every letter its best candidate of this size, as far as the alphabet goes on."""
+    """For every name its best candidate of this size, as far as the sequence goes on."""
     tolerance = max(1.6, 0.17 * font_px)
-    chance = np.where(np.abs(table.font_px - font_px) <= tolerance, table.chance, 0.0)
+    of_size = np.abs(table.font_px - font_px) <= tolerance
+    chance = np.where(of_size, table.chance, 0.0)
     wanted = {e.lower() for e in expected}
     chosen: list[tuple[int, float, _Candidate]] = []
-    for index in range(26):
-        least = 0.2 if string.ascii_lowercase[index] in wanted else 0.3
-        fitting = np.flatnonzero(chance[:, index] > least)
+    names = list(table.names)
+    for index, name in enumerate(table.names):
+        least = 0.2 if name.lower() in wanted else 0.3
+        column = chance[:, index]
+        fitting = np.flatnonzero(column > least)
+        if fitting.size == 0 and table.other_case is not None and len(chosen) >= 3:
+            # One capital among small letters, if it is beyond doubt: authors do that.
+            column = np.where(
+                np.abs(table.font_px.min(axis=1) - font_px) <= 1.5 * tolerance, table.other_case[:, index], 0
+            )
+            fitting = np.flatnonzero(column > SURE)
+            names[index] = name.swapcase() if fitting.size else name
         if fitting.size == 0:
             span = index - chosen[0][0] + 1 if chosen else 0
             if span - len(chosen) > MOST_MISSING * span:
                 break
             continue
         before = [c for _, _, c in chosen]
-        values = [float(chance[i, index]) * _fits_page(table.candidates[i], before, layout) for i in fitting]
+        values = [float(column[i]) * _fits_page(table.candidates[i], before, layout) for i in fitting]
         best = int(fitting[int(np.argmax(values))])
-        chosen.append((index, float(chance[best, index]), table.candidates[best]))
-    while chosen and string.ascii_lowercase[chosen[-1][0]] not in wanted:
+        chosen.append((index, float(column[best]), table.candidates[best]))
+    while chosen and table.names[chosen[-1][0]].lower() not in wanted:
         # The tail of an alphabet is where chance finds matches.
         alone = len(chosen) > 1 and chosen[-1][0] - chosen[-2][0] > 2
         if chosen[-1][1] >= SURE and not alone:
             break
         chosen.pop()
-    alphabet = string.ascii_uppercase if table.upper else string.ascii_lowercase
-    return [Letter(alphabet[i], p, c.box, font_px, c.inside) for i, p, c in chosen]
+    return [Letter(names[i], min(1.0, p), c.box, font_px, c.inside) for i, p, c in chosen]
 
 
 def _fits_page(candidate: _Candidate, before: list[_Candidate], layout: Layout) -> float:
@@ -345,22 +423,29 @@ def _corner_distance(letter: Box, block: Box) -> float:
     return max(abs(letter.x0 - block.x0), abs(letter.y0 - block.y0))
 
 
-def _worth(letters: list[Letter], wrapped: bool, expected: Sequence[str], size: float) -> float:
+def _worth(letters: list[Letter], table: _Table, expected: Sequence[str], size: float) -> float:
     """How convincing a sequence is; 0 where it should not be believed."""
     if not letters:
         return 0.0
     texts = [x.text.lower() for x in letters]
+    numbered = len(table.names[0]) == 2
+    # Where a1 and a2 are printed, the caption may speak of a alone.
+    meant = {t: {t, t[0]} if numbered else {t} for t in texts}
     wanted = {e.lower() for e in expected}
     mean = float(np.mean([x.score for x in letters]))
-    starts = texts[0] == "a"
-    told = len(wanted & set(texts))
-    if mean < 0.5 or (not wanted and mean < 0.7):
+    starts = texts[0] == ("i" if table.names is ROMAN else "a1" if numbered else "a")
+    told = len(wanted & set().union(*meant.values()))
+    several = table.names is ROMAN or numbered
+    if mean < 0.5 or (not wanted and mean < 0.7) or (several and len(letters) < 2):
         return 0.0
-    if not starts and told < max(1, len(texts) - 1) and not (wrapped and len(texts) > 1 and mean > SURE):
+    if table.names is ROMAN and not {"i", "ii"} <= set(texts):
         return 0.0
-    if len(letters) == 1 and not (told or (starts and wrapped)):
+    sure = table.wrapped and len(texts) > 1 and mean > SURE and not several
+    if not starts and told < max(1, len(texts) - 1) and not sure:
         return 0.0
-    value = sum(x.score**2 for x in letters) + (0.5 if wrapped else 0.0) + size
+    if len(letters) == 1 and not (told or (starts and table.wrapped)):
+        return 0.0
+    value = sum(x.score**2 for x in letters) + (0.5 if table.wrapped else 0.0) + size
     if wanted:
-        value += 1.5 * told - 1.0 * len(set(texts) - wanted)
+        value += 1.5 * told - 1.0 * sum(not names & wanted for names in meant.values())
     return value

@@ -9,7 +9,19 @@ from collections.abc import Sequence
 
 from imagedataextractor.records import Box, CaptionFacts, PanelKind
 
-__all__ = ["complete_letters", "is_measurable", "kind_prior", "reading_order", "subcaption_of", "technique_of"]
+__all__ = [
+    "ROMAN",
+    "alphabet_of",
+    "complete_letters",
+    "is_measurable",
+    "kind_prior",
+    "reading_order",
+    "subcaption_of",
+    "technique_of",
+]
+
+#: Small Roman numerals, as far as figures go.
+ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi")
 
 #: Techniques that make electron micrographs, the most telling first.
 EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
@@ -50,19 +62,35 @@ def complete_letters(
     if not known:
         return _from_caption(read, boxes, expected)
     upper = sum(t.isupper() for t in known) > len(known) / 2
-    alphabet = string.ascii_uppercase if upper else string.ascii_lowercase
+    alphabet = [name.upper() if upper else name for name in alphabet_of(known)]
     wanted = {e.lower() for e in expected}
-    places = [alphabet.find(t) if t and len(t) == 1 else -1 for t in read]
+    lower = [name.lower() for name in alphabet]
+    places = [lower.index(t.lower()) if t and t.lower() in lower else -1 for t in read]
     best: list[str | None] = list(read)
     for order in (reading_order(boxes), _by_columns(boxes)):
         if _rising([places[i] for i in order if places[i] >= 0]):
             filled = _fill(order, places)
             for i, place in filled.items():
+                if place >= len(alphabet):
+                    continue
                 letter = alphabet[place]
                 if not wanted or letter.lower() in wanted:
                     best[i] = letter
             break
     return best
+
+
+def alphabet_of(names: Sequence[str]) -> tuple[str, ...]:
+    """The sequence that panel names come from, in small letters: numerals, numbered letters, or letters.
+
+    Of numbered letters (a1, a2, b1) only the names given, in order: how many there are of each is not known.
+    """
+    small = {n.lower() for n in names}
+    if small <= set(ROMAN) and any(len(n) > 1 for n in small):
+        return ROMAN
+    if any(len(n) > 1 for n in small):
+        return tuple(sorted(small))
+    return tuple(string.ascii_lowercase)
 
 
 def _from_caption(read: Sequence[str | None], boxes: Sequence[Box], expected: Sequence[str]) -> list[str | None]:
@@ -90,7 +118,7 @@ def _fill(order: Sequence[int], places: Sequence[int]) -> dict[int, int]:
             filled.update({w: before + 1 + k for k, w in enumerate(waiting)})
         before, waiting = places[i], []
     if before >= 0 and len(waiting) <= before + 1:  # the end of the alphabet is open: believe a few
-        filled.update({w: before + 1 + k for k, w in enumerate(waiting) if before + 1 + k < 26})
+        filled.update({w: before + 1 + k for k, w in enumerate(waiting)})
     return filled
 
 

@@ -16,6 +16,8 @@ __all__ = ["Region", "cut_page"]
 
 #: Narrowest strip of paper that counts as a gutter, px of the reduced copy.
 GUTTER_PX = 3
+#: Distance below its panel at which a letter is still that panel's, in heights of the letter.
+BELOW_GAP = 4.0
 #: A drawing without axes makes a panel of its own only if its box is at least this share of the page …
 MASS_AREA = 0.03
 #: … and its shorter side at least this share of the page's size (the root of its area).
@@ -37,6 +39,7 @@ class _Page:
     ink: npt.NDArray[np.bool_]
     letters: Sequence[Box]
     complete: bool
+    ties: dict[int, Box]
     usual_area: float
     usual_gutter: float
 
@@ -67,12 +70,40 @@ def cut_page(layout: Layout, letters: Sequence[Box] = (), *, complete: bool = Fa
     cores = _joined(cores + _masses(layout, cores, letters), share=0.6)
     areas = [c.box.area for c in cores if c.kind != "mass"]
     page = _Page(
-        layout, ink, letters, complete, float(np.median(areas)) if areas else 0.0, _usual_gutter(layout.blocks)
+        layout,
+        ink,
+        letters,
+        complete,
+        _ties(cores, letters),
+        float(np.median(areas)) if areas else 0.0,
+        _usual_gutter(layout.blocks),
     )
     whole = ink_box(ink, Box(0, 0, width, height))
     if whole is None:
         return []
+    for tie in page.ties.values():
+        ink[tie.slices] = True
     return _cut(page, whole, cores, list(range(len(letters))))
+
+
+def _ties(cores: Sequence[Core], letters: Sequence[Box]) -> dict[int, Box]:
+    """Strips that hold each letter to the panel above it, where the figure's letters are printed below the panels.
+
+    Such letters stand under the middle of their panels and nearer to them than to what follows.
+    """
+    ties: dict[int, Box] = {}
+    for i, letter in enumerate(letters):
+        middle = (letter.x0 + letter.x1) / 2
+        over = [c.box for c in cores if c.box.x0 < middle < c.box.x1 and c.box.y1 <= letter.y0 + 2]
+        under = [c.box for c in cores if c.box.x0 < letter.x1 and letter.x0 < c.box.x1 and c.box.y0 >= letter.y1 - 2]
+        if not over:
+            continue
+        panel = max(over, key=lambda b: b.y1)
+        gap = letter.y0 - panel.y1
+        centred = abs(middle - (panel.x0 + panel.x1) / 2) < 0.22 * panel.width
+        if centred and gap < BELOW_GAP * letter.height and all(b.y0 - letter.y1 >= 0.6 * gap for b in under):
+            ties[i] = Box(letter.x0, panel.y1 - 1, letter.x1, letter.y1)
+    return ties if len(ties) > 0.5 * len(letters) else {}
 
 
 def _usual_gutter(blocks: Sequence[Core]) -> float:
@@ -116,17 +147,41 @@ def _masses(layout: Layout, cores: Sequence[Core], letters: Sequence[Box]) -> li
     for letter in letters:
         ink[letter.slices] = 0
     reach = max(5, round(0.025 * layout.size) | 1)
-    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    height, width = layout.shape
+    return [Core("mass", box) for box in _gathered(ink, Box(0, 0, width, height), reach, layout, cores, letters)]
+
+
+def _gathered(
+    ink: npt.NDArray[np.uint8], zone: Box, reach: int, layout: Layout, cores: Sequence[Core], letters: Sequence[Box]
+) -> list[Box]:
+    """Boxes of the ink in `zone` that is within `reach` of each other, as far as they are large enough."""
+    joined = cv2.morphologyEx(ink[zone.slices], cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     _, _, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    found = []
+    found: list[Box] = []
     for x, y, w, h, _ in stats[1:].tolist():
-        box = Box(x, y, x + w, y + h)
+        box = Box(x, y, x + w, y + h).shifted(zone.x0, zone.y0)
         # The gutters between images, where they are no paper, hold nothing beside the images.
         free = 1.0 - sum(box.intersection(c.box).area for c in cores) / box.area
         large = box.area >= MASS_AREA * layout.grey.size and min(w, h) >= MASS_SIDE * layout.size
-        if large and free > 0.4:
-            found.append(Core("mass", box))
+        if not (large and free > 0.4):
+            continue
+        # Drawings across a narrow gutter are reached too: they come apart at a shorter reach, and stay large.
+        parts = _gathered(ink, box, reach // 2 | 1, layout, cores, letters) if reach > 5 else []
+        inked = int(ink[box.slices].sum())
+        held = sum(int(ink[p.slices].sum()) for p in parts)
+        apart = all(a is b or a.intersection(b).area == 0 for a in parts for b in parts)
+        if _spans_panels(box, cores, letters):
+            found += parts if apart else []
+        else:
+            found += parts if len(parts) > 1 and apart and held > 0.9 * inked else [box]
     return found
+
+
+def _spans_panels(box: Box, cores: Sequence[Core], letters: Sequence[Box]) -> bool:
+    """Whether a mass of ink reaches around several things of which each makes a panel."""
+    held = sum(c.box.intersection(box).area > 0.6 * c.box.area for c in cores)
+    named = sum(x.intersection(box).area > 0.5 * x.area for x in letters)
+    return held > 1 or named > 1
 
 
 def _cut(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
@@ -288,7 +343,7 @@ def _without_letter(page: _Page, box: Box, letters: Sequence[int]) -> Box:
         return box
     ink = page.ink[box.slices].copy()
     for i in letters:
-        letter = page.letters[i].intersection(box).shifted(-box.x0, -box.y0)
+        letter = page.ties.get(i, page.letters[i]).intersection(box).shifted(-box.x0, -box.y0)
         ink[letter.slices] = False
     tight = ink_box(ink, Box(0, 0, box.width, box.height))
     return box if tight is None else bounding_box([tight.shifted(box.x0, box.y0)])

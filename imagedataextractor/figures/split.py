@@ -15,6 +15,7 @@ from imagedataextractor.figures.kinds import classify
 from imagedataextractor.figures.layout import Layout, analyse, luma
 from imagedataextractor.figures.letters import Letter, find_letters
 from imagedataextractor.figures.naming import (
+    alphabet_of,
     complete_letters,
     is_measurable,
     kind_prior,
@@ -72,7 +73,7 @@ def split_figure(
     Examples
     --------
     >>> import numpy as np
-    >>> page = np.layout.to_full((200, 420), 255, np.uint8)
+    >>> page = np.full((200, 420), 255, np.uint8)
     >>> page[:, :200] = np.random.default_rng(0).integers(40, 200, (200, 200))
     >>> page[:, 220:] = np.random.default_rng(1).integers(40, 200, (200, 200))
     >>> [panel.box.x0 for panel in split_figure(page)]
@@ -119,10 +120,12 @@ def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: 
 def _in_order(pieces: list[_Piece]) -> list[_Piece]:
     """By letter, as authors count; a panel without one follows the panel before it on the page."""
     ordered = [pieces[i] for i in reading_order([p.box for p in pieces])]
-    keys: list[tuple[str, int]] = []
-    last = ""
+    alphabet = alphabet_of([p.label for p in pieces if p.label])
+    keys: list[tuple[int, int]] = []
+    last = -1
     for place, piece in enumerate(ordered):
-        last = piece.label.lower() if piece.label else last
+        name = (piece.label or "").lower()
+        last = alphabet.index(name) if name in alphabet else last
         keys.append((last, place))
     return [ordered[i] for i in sorted(range(len(ordered)), key=lambda i: keys[i])]
 

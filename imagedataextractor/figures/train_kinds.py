@@ -25,7 +25,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from imagedataextractor.artificial.annotations import draw_letter
-from imagedataextractor.artificial.contents import CONTENTS, draw_content
+from imagedataextractor.artificial.contents import CONTENTS, annotate, draw_content
 from imagedataextractor.figures.kinds import FEATURES, KINDS, describe
 from imagedataextractor.images import load_image, to_rgb
 
@@ -36,14 +36,22 @@ Floats = npt.NDArray[np.float32]
 
 #: How often each kind of content is drawn, relative to the others.
 SHARES = {
-    "micrograph": 3.0,
+    "micrograph": 4.0,
     "lattice": 0.8,
-    "false_colour": 0.7,
+    "false_colour": 0.8,
     "diffraction": 1.0,
     "eds": 1.2,
-    "photo": 1.6,
-    "schematic": 1.4,
+    "photo": 1.2,
+    "optical": 0.8,
+    "force_map": 0.4,
+    "blots": 0.5,
+    "rendering": 0.6,
+    "schematic": 1.0,
+    "pale_schematic": 0.4,
+    "molecules": 0.4,
+    "flow_chart": 0.4,
     "plot": 2.2,
+    "table": 0.4,
 }
 #: Weight of a labelled real panel's variants against a drawn panel.
 REAL_WEIGHT = 3.0
@@ -89,7 +97,9 @@ def drawn_panels(
             kind, picture = CONTENTS[name][0], _real_crop(rng, micrographs)
         else:
             kind, picture = draw_content(rng, name, height, width)
-        if kind != "plot" and rng.random() < 0.3:
+        if kind == "em":
+            picture = annotate(rng, picture)
+        if kind not in ("plot", "other") and rng.random() < 0.3:
             picture = _decorated(rng, picture)
         picture = variants(rng, picture, 1)[0]
         rows.append(describe(picture))
@@ -203,6 +213,7 @@ def command(
 ) -> None:
     """Train the classifier of panels and print how it does on articles it has not seen."""
     rng = np.random.default_rng(seed)
+    torch.set_num_threads(1)  # sums in another order would give other weights
     if cache is not None and cache.exists():
         stored = np.load(cache)
         x, y = stored["x"], stored["y"]
