@@ -125,6 +125,7 @@ def _rims(mask: Mask, width: int) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np
 
 def _hull_area(mask: Mask) -> float:
     """Area of the convex hull of the pixel squares, px²."""
-    y, x = np.nonzero(mask)
+    within = cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    y, x = np.nonzero(mask > within)  # the outline alone has the same hull
     corners = np.concatenate([np.stack([x + dx, y + dy], 1) for dx in (0, 1) for dy in (0, 1)])
     return float(cv2.contourArea(cv2.convexHull(corners.astype(np.int32))))
