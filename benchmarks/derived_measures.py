@@ -55,11 +55,10 @@ def main() -> None:
 
     model = Segmenter.load(arguments.model, arguments.device)
     samples = arguments.samples or model.samples
-    threshold = model.threshold if arguments.threshold is None else arguments.threshold
     print("| mode | measure | images | mean [95 % interval] | median |", f"|{' --- |' * 5}", sep="\n")
     for mode in arguments.modes:
         found = predict(model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed)
-        found = filtered(found, threshold if mode == "filtered" else float("inf"))
+        found = filtered(found, model, arguments.threshold) if mode == "filtered" else found
         summary = summarise(score_predictions(found, profile=radial_profile(arguments.bins)))
         rows = {
             "sizes, Rice bins": "cos_area",

@@ -3,11 +3,11 @@ r"""Does the uncertainty earn its name? Ranking, the sweep over t_u, and calibra
     python benchmarks/uncertainty_sweep.py --model default --data ../shared/emps-train --split val \
         --plot sweep.png
 
-Prints how well the uncertainty of a particle (its mean mutual information) tells false particles from
-real ones (AUROC, with a 95 % interval over images), the scores at each threshold t_u (figure 6 of
-Yildirim & Cole 2021), the threshold that is best by F1@50, and how reliable the probability of being
-real is that is made of uncertainty, seed value and size, each fifth of the images judged by a
-calibration fitted on the other four; and the model's own score, if it has a calibration.
+Looks at the candidates that the mode "filtered" decides on. Prints how well the uncertainty of a
+particle (its mean mutual information) tells false ones from real ones (AUROC, with a 95 % interval over
+images); the scores at each threshold t_u (figure 6 of Yildirim & Cole 2021) and, where the model has a
+calibration, at each least P(real); how reliable a probability is that is made of uncertainty and size
+alone, each fifth of the images judged by a calibration fitted on the other four; and the model's own.
 """
 
 from __future__ import annotations
@@ -38,6 +38,9 @@ from imagedataextractor.segmentation.reliability import (
 
 Floats = npt.NDArray[np.float64]
 
+#: Of P(real), what the filter could ask for.
+LEAST = (0.0, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.55, 0.6, 0.7, 0.8, 0.9)
+
 
 def thresholds_for(uncertainty: Floats, steps: int) -> list[float]:
     """Thresholds at even steps of the share of particles they keep, from half of them to all."""
@@ -65,6 +68,14 @@ def auroc_interval(
         found.append(auroc(np.concatenate([values[i] for i in chosen]), np.concatenate([real[i] for i in chosen])))
     low, high = np.nanpercentile(found, (2.5, 97.5))
     return float(low), float(high)
+
+
+def print_sweep(name: str, values: Sequence[float], rows: Sequence[dict[str, float]], kept: Sequence[float]) -> None:
+    keys = ("f1_50", "prec50", "rec50", "ap50", "ap5095", "pq", "paper_ap50", "paper_ap75", "paper_miou")
+    keys += ("count_err_median", "ecd_err_median")
+    print(f"| {name} | kept | {' | '.join(keys)} |", f"|{' --- |' * (len(keys) + 2)}", sep="\n")
+    for value, row, share in zip(values, rows, kept, strict=True):
+        print(f"| {value:.5f} | {share:.2f} | {' | '.join(f'{row[key]:.3f}' for key in keys)} |")
 
 
 def report_reliability(label: str, p: Floats, real: npt.NDArray[np.bool_]) -> None:
@@ -114,7 +125,7 @@ def main() -> None:
 
     model = Segmenter.load(arguments.model, arguments.device)
     samples = arguments.samples or model.samples
-    found = predict(model, arguments.data, arguments.split, arguments.keep, "bayesian", samples, arguments.seed)
+    found = predict(model, arguments.data, arguments.split, arguments.keep, "filtered", samples, arguments.seed)
     real = [is_real(p.true, p.labels) for p in found]
     uncertainty = [p.uncertainty for p in found]
     every, flat = np.concatenate(real), np.concatenate(uncertainty)
@@ -129,14 +140,18 @@ def main() -> None:
     sweep = threshold_sweep(
         [Prediction(p.true, p.labels, p.uncertainty) for p in found], thresholds_for(flat, arguments.steps)
     )
-    keys = ("f1_50", "prec50", "rec50", "ap50", "ap5095", "pq", "paper_ap50", "paper_ap75", "paper_miou")
-    keys += ("count_err_median", "ecd_err_median")
-    print(f"| t_u / nats | kept | {' | '.join(keys)} |", f"|{' --- |' * (len(keys) + 2)}", sep="\n")
-    for row in sweep:
-        cells = " | ".join(f"{row[key]:.3f}" for key in keys)
-        print(f"| {row['threshold']:.5f} | {(flat < row['threshold']).mean():.2f} | {cells} |")
     best = choose_threshold(sweep)
-    print(f"best by F1@50: t_u = {best:.5f}")
+    print_sweep(
+        "t_u / nats", [row["threshold"] for row in sweep], sweep, [(flat < r["threshold"]).mean() for r in sweep]
+    )
+    print(f"best by F1@50: t_u = {best:.5f}; the model's own is {model.threshold:g}")
+    if model.info.calibration is not None:
+        doubt = [Prediction(p.true, p.labels, 1.0 - p.score) for p in found]
+        # A particle of exactly the least probability stays.
+        by_score = threshold_sweep(doubt, [1.0 - least + 1e-9 for least in LEAST])
+        score = np.concatenate([p.score for p in found])
+        print_sweep("least P(real)", LEAST, by_score, [(score >= least).mean() for least in LEAST])
+        print(f"the model's own is {model.min_score:g}, together with t_u")
 
     p = np.concatenate(held_out_probability([features_of(f) for f in found], real))
     report_reliability("P(real) of uncertainty and size, each fifth of the images held out", p, every)
