@@ -59,14 +59,22 @@ def frame_of(grey: npt.NDArray[np.uint8], box: Box, *, bright: bool) -> npt.NDAr
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     frame = cv2.warpAffine(reduced, transform, (FRAME, FRAME), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     values = frame.astype(np.float32)
-    inner = values[MARGIN : FRAME - MARGIN, MARGIN : FRAME - MARGIN]
-    rim = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    paper = float(np.median(rim))
-    ink = float(np.percentile(inner, 97 if bright else 3))
+    rim = np.sort(np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]]))
+    paper = 0.5 * float(rim[rim.size // 2 - 1] + rim[rim.size // 2])
+    inner = np.sort(values[MARGIN : FRAME - MARGIN, MARGIN : FRAME - MARGIN], axis=None)
+    ink = _quantile(inner, 0.97 if bright else 0.03)
     span = ink - paper
     if (span > 0) != bright or abs(span) < 1.0:
         return np.zeros((FRAME, FRAME), np.float32)
     return np.asarray(np.clip((values - paper) / span, -0.5, 1.5), np.float32)
+
+
+def _quantile(ordered: npt.NDArray[np.float32], share: float) -> float:
+    """Of sorted values, between neighbours by proportion; NumPy's own takes ten times as long for a few hundred."""
+    place = share * (ordered.size - 1)
+    low = int(place)
+    step = float(ordered[min(low + 1, ordered.size - 1)] - ordered[low])
+    return float(ordered[low]) + (place - low) * step
 
 
 def read_glyphs(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -46,6 +46,10 @@ MOST_LINES = 14
 CORNER_SIDE_COVERED = 0.7
 #: Pixels along an edge that are averaged before its step is judged, against noise.
 ALONG_PX = 7
+#: Pixels from the side of an inset at which the picture is compared: clear of a frame line, and as far again.
+NEAR_PX, FAR_PX = 4, 12
+#: How much more the picture changes across the side of an inset than it does beside it.
+BREAK = 1.25
 #: Least height of a step, grey levels.
 STEP_LEVELS = 14.0
 
@@ -67,8 +71,7 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Inset]:
     small = shrink(panel, SEARCH_SIDE)
     grey = luma(small)
     plots = [Inset(b, drawn=True) for b in _drawn_plots(small)]
-    pictures = [Inset(b) for b in _rectangles(grey) if not _is_label(grey[b.slices]) and _differs(grey, b)]
-    found = _apart(plots + pictures)
+    found = _apart(plots + [Inset(b) for b in _laid_over(grey)] + [Inset(b, drawn=True) for b in _coloured(small)])
     scale = panel.shape[0] / small.shape[0]
     height, width = panel.shape[:2]
     whole = Box(0, 0, width, height)
@@ -77,6 +80,46 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Inset]:
         for i in found
     ]
     return sorted(scaled, key=lambda i: -i.box.area)
+
+
+def _laid_over(grey: Grey) -> list[Box]:
+    """Rectangles that show another picture than what is around them."""
+    found = []
+    for box in _rectangles(grey):
+        if not _is_label(grey[box.slices]) and _differs(grey, box) and _breaks_off(grey, box):
+            found.append(box)
+    return found
+
+
+def _coloured(panel: npt.NDArray[np.uint8]) -> list[Box]:
+    """Coloured rectangles over a grey micrograph, which may be as dark as it: spectra, maps."""
+    if panel.ndim == 2:
+        return []
+    spread = np.asarray(panel.max(axis=2) - panel.min(axis=2), np.uint8)
+    if float((spread > 40).mean()) > 0.6:  # a false-colour micrograph
+        return []
+    return [b for b in _laid_over(spread) if float((spread[b.slices] > 40).mean()) > 0.5]
+
+
+def _breaks_off(grey: Grey, box: Box) -> bool:
+    """Whether the picture changes across the rectangle's sides; a frame drawn onto it has the same on both sides."""
+    levels = cv2.blur(grey, (3, 3)).astype(np.float32)
+    across: list[float] = []
+    beside: list[float] = []
+    for rows, first, last, places in (
+        (levels, box.y0, box.y1, (box.x0, box.x1)),
+        (levels.T, box.x0, box.x1, (box.y0, box.y1)),
+    ):
+        for at in places:
+            if not FAR_PX <= at < rows.shape[1] - FAR_PX:
+                continue
+            side = rows[first:last]
+            near = (side[:, at - NEAR_PX], side[:, at + NEAR_PX])
+            across.append(float(np.abs(near[0] - near[1]).mean()))
+            outer = float(np.abs(near[0] - side[:, at - FAR_PX]).mean())
+            inner = float(np.abs(near[1] - side[:, at + FAR_PX - 1]).mean())
+            beside.append(0.5 * (outer + inner))
+    return not across or float(np.mean(across)) > BREAK * (float(np.mean(beside)) + 1.0)
 
 
 def _apart(insets: list[Inset]) -> list[Inset]:

@@ -29,7 +29,14 @@ EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
 NOT_PARTICLES = re.compile(
     r"\blattice|\bfring|\bfractur|\bcross[- ]section|"
     r"\b(?:nano|micro)?fib(?:re|er|ril)|\b(?:thin[- ])?films?\b|\bmembrane|\bFFT\b|\bwrinkl|\batomic|\batom\b|"
-    r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\bnanosheets? only\b",
+    r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\br?GO\b|"
+    r"\bnanosheets? only\b",
+    re.IGNORECASE,
+)
+#: Words for pictures in which even particles that are named are not what is seen.
+NEVER_PARTICLES = re.compile(
+    r"\bsimulat|\bfiltered\b|\binverse (?:fast )?F(?:FT|ourier)|\bzone axis|\bdislocation|\bspectr(?:um|a)\b|"
+    r"\bSAED\b|\batomic (?:columns?|arrangement|resolution)",
     re.IGNORECASE,
 )
 PARTICLES = re.compile(
@@ -202,6 +209,8 @@ def _em_technique(named: Sequence[str], words: str, fringes: float) -> str | Non
 def is_measurable(kind: PanelKind, technique: str | None, words: str, fringes: float = 0.0) -> bool:
     """Whether a panel shows particles to be measured, as far as technique, words and fringes tell."""
     if kind != "em" or technique == "HRTEM" or fringes >= CLEAR_FRINGES:
+        return False
+    if NEVER_PARTICLES.search(words):
         return False
     return not NOT_PARTICLES.search(words) or bool(PARTICLES.search(words))
 
