@@ -50,7 +50,9 @@ while kill -0 "$run" 2> /dev/null; do    # the trap interrupts a wait
     wait "$run" && code=0 || code=$?
 done
 trap - TERM INT
-kill "$scheduler"    # its workers leave with it
+# The scheduler and its workers leave together, of themselves if they can.
+python3 -c 'import distributed, sys; distributed.Client(sys.argv[1], timeout=20).shutdown()' "$url" ||
+    kill "$scheduler" "$workers" 2> /dev/null || true
 wait "$scheduler" "$workers" 2> /dev/null || true
 rm -f "$address"
 exit "$code"
