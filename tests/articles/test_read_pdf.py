@@ -9,6 +9,8 @@ from typing import Any
 
 import matplotlib
 import numpy as np
+import pypdfium2 as pdfium
+import pypdfium2.raw as pdfium_c
 import pytest
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure as Canvas
@@ -223,6 +225,81 @@ def test_other_layouts(tmp_path: Path, draw: Callable[[Paper], None], area: tupl
     figures = made(tmp_path, draw, lambda paper: paper.paragraph(60, 80, 50, 95)).figures
     assert len(figures) == 1
     assert place(figures[0])[1].iou(Box(*area)) > 0.85
+
+
+def captions_above_each(paper: Paper) -> None:
+    paper.text(50, 80, "Figure 1. TEM images of gold.", 7)
+    paper.image(50, 90, 285, 250, 1)
+    paper.text(50, 280, "Figure 2. SEM images of silver.", 7)
+    paper.image(50, 290, 285, 450, 2)
+    paper.paragraph(310, 80, 40, 46)
+
+
+def plots_level_with_each_other(paper: Paper) -> None:
+    paper.plot(70, 90, 270, 250)
+    paper.plot(330, 90, 540, 250)
+    paper.text(50, 290, "Figure 3. Calibration of the two detectors, measured twice.", 7)
+    paper.paragraph(50, 330, 30, 46)
+    paper.paragraph(310, 330, 30, 46)
+
+
+def scheme_beside_a_figure(paper: Paper) -> None:
+    paper.text(50, 80, "Scheme 1. Synthesis of the particles.", 7)
+    paper.plot(60, 95, 280, 200)
+    paper.image(310, 80, 545, 230, 1)
+    paper.text(310, 245, "Figure 4. SEM images.", 7)
+    paper.paragraph(50, 240, 30, 46)
+    paper.paragraph(310, 270, 30, 46)
+
+
+def caption_in_two_columns(paper: Paper) -> None:
+    paper.image(50, 80, 290, 300, 1)
+    paper.image(300, 80, 545, 300, 2)
+    for row, words in enumerate(["Figure 5. TEM images of the silica", "(a) as made and (b) after heating"]):
+        paper.text(50, 318 + 9 * row, words, 7)
+    for row, words in enumerate(["in air at a temperature of 500 K", "for an hour. Scale bars, 50 nm."]):
+        paper.text(310, 318 + 9 * row, words, 7)
+    paper.paragraph(50, 360, 30, 46)
+    paper.paragraph(310, 360, 30, 46)
+
+
+def test_several_layouts_in_one_article(tmp_path: Path) -> None:
+    pages = (captions_above_each, plots_level_with_each_other, scheme_beside_a_figure, caption_in_two_columns)
+    figures = {figure.label: figure for figure in made(tmp_path, *pages).figures}
+    areas = {
+        "Figure 1": (1, 50, 90, 285, 250),
+        "Figure 2": (1, 50, 290, 285, 450),
+        "Figure 3": (2, 60, 88, 540, 262),
+        "Scheme 1": (3, 50, 94, 281, 211),
+        "Figure 4": (3, 310, 80, 545, 230),
+        "Figure 5": (4, 50, 80, 545, 300),
+    }
+    assert set(figures) == set(areas)
+    for label, (number, *area) in areas.items():
+        page, box = place(figures[label])
+        assert page == number
+        assert box.iou(Box(*area)) > 0.85, label
+    assert figures["Figure 5"].caption.endswith("Scale bars, 50 nm.")
+
+
+@pytest.mark.parametrize("marked", [True, False], ids=["by the page", "by its content"])
+@pytest.mark.parametrize("turn", [90, 270])
+def test_a_page_that_lies_on_its_side(tmp_path: Path, turn: int, marked: bool) -> None:
+    made(tmp_path, caption_in_two_columns, lambda paper: paper.paragraph(60, 80, 40, 95))
+    upright, turned = pdfium.PdfDocument(tmp_path / "made.pdf"), pdfium.PdfDocument.new()
+    page = turned.new_page(HEIGHT, WIDTH)
+    content = pdfium_c.FPDF_NewFormObjectFromXObject(pdfium_c.FPDF_NewXObjectFromPage(turned.raw, upright.raw, 0))
+    matrix = (0, 1, -1, 0, HEIGHT, 0) if turn == 90 else (0, -1, 1, 0, 0, WIDTH)
+    pdfium_c.FPDFPageObj_SetMatrix(content, pdfium_c.FS_MATRIX(*matrix))
+    pdfium_c.FPDFPage_InsertObject(page.raw, content)
+    page.set_rotation(turn if marked else 0)
+    page.gen_content()
+    turned.import_pages(upright, [1])
+    turned.save(tmp_path / "turned.pdf")
+    (figure,) = read_article(tmp_path / "turned.pdf", work_dir=tmp_path / "out").figures
+    assert place(figure)[1].iou(Box(50, 80, 545, 300)) > 0.85
+    with Image.open(figure.graphics[0]) as picture:
+        assert picture.width > 2 * picture.height  # upright, as it is read
 
 
 def test_bad_pdfs_give_one_clear_line(tmp_path: Path) -> None:

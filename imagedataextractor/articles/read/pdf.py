@@ -11,6 +11,7 @@ Lengths are in points (1/72 inch) unless a name says otherwise; y grows downward
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import re
 import statistics
@@ -47,6 +48,8 @@ _MIN_SIDE = 30.0
 #: of one figure may leave between them, points.
 _SOLID = 0.35
 _PICTURE_GAP = 50.0
+#: Share of their common height from which two things stand level, and letters from which one is a table.
+_LEVEL, _MAX_LETTERS = 0.7, 120
 #: Part of a page's height, at its top and its foot, where running heads stand.
 _HEAD = 0.1
 #: Resolution of the cut-out figures, pixels an inch: that of the embedded pictures within these bounds.
@@ -58,6 +61,8 @@ _LABEL = re.compile(
     r"\s*(?P<number>[A-Z]{0,2}\.?\d{1,3}))(?P<stop>\s*[.:|\u2013\u2014\u00b7\u2022]\s*|\s+|$)(?=\S|$)",
     re.IGNORECASE,
 )
+#: What opens a caption of something else.
+_TITLE = re.compile(rf"{_LABEL.pattern}|table\s*\d", re.IGNORECASE)
 #: What follows a label in a sentence that speaks of the figure.
 _SENTENCE = re.compile(
     r"(?:shows?|presents?|displays?|illustrates?|depicts?|and|is|are|in|reveals?|demonstrates?|gives?|exhibits?|"
@@ -113,6 +118,35 @@ class _Line:
     bold: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Sheet:
+    """How the coordinates of a file become those of a page turned so that its text is upright.
+
+    ``turn`` is clockwise, in degrees: 0, 90, 180 or 270.
+    """
+
+    left: float
+    bottom: float
+    right: float
+    top: float
+    turn: int = 0
+
+    @property
+    def size(self) -> tuple[float, float]:
+        width, height = self.right - self.left, self.top - self.bottom
+        return (width, height) if self.turn % 180 == 0 else (height, width)
+
+    def placed(self, x0: float, y0: float, x1: float, y1: float) -> _Rect:
+        """A rectangle of the file, whose y grows upwards, on the page."""
+        if self.turn == 90:
+            return _Rect(y0 - self.bottom, x0 - self.left, y1 - self.bottom, x1 - self.left)
+        if self.turn == 180:
+            return _Rect(self.right - x1, y0 - self.bottom, self.right - x0, y1 - self.bottom)
+        if self.turn == 270:
+            return _Rect(self.top - y1, self.right - x1, self.top - y0, self.right - x0)
+        return _Rect(x0 - self.left, self.top - y1, x1 - self.left, self.top - y0)
+
+
 @dataclass
 class _Page:
     number: int
@@ -120,8 +154,7 @@ class _Page:
     height: float
     lines: list[_Line]
     ink: npt.NDArray[np.bool_]
-    left: float
-    top: float
+    sheet: _Sheet
 
 
 @dataclass
@@ -168,7 +201,8 @@ def read_pdf(data: bytes, path: Path, work_dir: Path | None = None) -> Document:
         _remove_repeated_ink(pages)
         body = _body_style(pages)
         captions = _captions(pages, body)
-        figures = [_figure(document, caption, captions, body, work_dir) for caption in captions]
+        boxes = {id(c): box for page in pages for c, box in _placed_figures(page, captions, body)}
+        figures = [_figure(document, caption, boxes[id(caption)], work_dir) for caption in captions]
         text = [" ".join(line.text for line in page.lines) for page in pages]
         return _about(document, text, pages, tuple(figures))
     except pdfium.PdfiumError as error:
@@ -184,18 +218,33 @@ def _read_page(document: Any, number: int) -> _Page:
     page = document[number]
     page.set_rotation(0)
     left, bottom, right, top = page.get_bbox()
-    width, height = right - left, top - bottom
+    sheet = _Sheet(left, bottom, right, top, _turn_of(page))
+    width, height = sheet.size
     if not (0 < width < 20_000 and 0 < height < 20_000):
-        return _Page(number, 1, 1, [], np.zeros((1, 1), bool), 0, 0)
+        return _Page(number, 1, 1, [], np.zeros((1, 1), bool), _Sheet(0, 0, 1, 1))
+    page.set_rotation(sheet.turn)
     scale = min(_LAYOUT_SCALE, math.sqrt(4_000_000 / (width * height)))
     bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False)
     ink = bitmap.to_numpy()[:, :, 0] < _INK if bitmap.to_numpy().ndim == 3 else bitmap.to_numpy() < _INK
     ink = _resized(ink, round(height), round(width))
     textpage = page.get_textpage()
-    lines = list(_lines(textpage, left, top))
+    lines = list(_lines(textpage, sheet))
     textpage.close()
     page.close()
-    return _Page(number, width, height, lines, ink, left, top)
+    return _Page(number, width, height, lines, ink, sheet)
+
+
+def _turn_of(page: Any) -> int:
+    """The turn that sets most of a page's text upright, whatever the page says of itself."""
+    textpage = page.get_textpage()
+    count = textpage.count_chars()
+    angles = Counter(
+        round(math.degrees(pdfium_c.FPDFText_GetCharAngle(textpage.raw, index)) / 90) % 4
+        for index in range(0, min(count, 60_000), max(1, count // 500))
+        if pdfium_c.FPDFText_GetUnicode(textpage.raw, index) > 32
+    )
+    textpage.close()
+    return int(-90 * angles.most_common(1)[0][0]) % 360 if angles else 0
 
 
 def _resized(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
@@ -208,7 +257,7 @@ def _resized(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArra
     return resized
 
 
-def _lines(textpage: Any, left: float, top: float) -> Iterator[_Line]:
+def _lines(textpage: Any, sheet: _Sheet) -> Iterator[_Line]:
     """Lines of a page in the order of the document, from its characters and their boxes."""
     count = min(textpage.count_chars(), 60_000)
     name = ctypes.create_string_buffer(128)
@@ -227,7 +276,7 @@ def _lines(textpage: Any, left: float, top: float) -> Iterator[_Line]:
         if character.strip():
             x0, y0, x1, y1 = textpage.get_charbox(index, loose=True)
             if x1 > x0 and y1 > y0:
-                box = _Rect(x0 - left, top - y1, x1 - left, top - y0)
+                box = sheet.placed(x0, y0, x1, y1)
             pdfium_c.FPDFText_GetFontInfo(raw, index, name, 128, ctypes.byref(flags))
         characters.append((character, box, name.value.decode("latin-1")))
     if characters:
@@ -360,7 +409,12 @@ def _collected(page: _Page, index: int, match: re.Match[str], score: float) -> _
             if _is_script(line, last, first.size):
                 lines.append(line)
                 continue
-            break
+            if not _goes_on_beside(line, lines, box):
+                break
+            step = None
+            lines.append(line)
+            box = box.union(line.box)
+            continue
         heading = _LABEL.match(line.text.lstrip())
         if heading and re.search(r"[.:|]", heading["stop"]):
             break
@@ -376,6 +430,14 @@ def _collected(page: _Page, index: int, match: re.Match[str], score: float) -> _
     label = label.capitalize() if label.isupper() else label
     number = int(re.sub(r"\D", "", match["number"]) or 0)
     return _Caption(page, label, text[start:].strip(), box, lines, score, number, emphasised)
+
+
+def _goes_on_beside(line: _Line, lines: Sequence[_Line], box: _Rect) -> bool:
+    """Whether a caption that is not at its end goes on at its top, in the next column."""
+    first = lines[0]
+    alike = line.font == first.font and abs(line.size - first.size) < 0.5
+    level = abs(line.box.y0 - first.box.y0) < 0.5 * first.size and line.box.x0 > box.x1
+    return alike and level and not re.search(r"[.!?]\s*$", lines[-1].text) and not _TITLE.match(line.text.lstrip())
 
 
 def _is_script(line: _Line, last: _Line, size: float) -> bool:
@@ -436,10 +498,7 @@ def _remove_running_heads(pages: Sequence[_Page]) -> None:
         page.lines = [line for line in page.lines if places.get(id(line)) not in often]
 
 
-def _figure(
-    document: Any, caption: _Caption, captions: Sequence[_Caption], body: tuple[str, float], work_dir: Path | None
-) -> DocumentFigure:
-    box = _figure_box(caption, captions, body)
+def _figure(document: Any, caption: _Caption, box: _Rect | None, work_dir: Path | None) -> DocumentFigure:
     graphics: tuple[tuple[str, ...], ...] = ()
     rendered: tuple[Path, ...] = ()
     if box is not None:
@@ -455,19 +514,76 @@ def _figure(
     )
 
 
-def _figure_box(caption: _Caption, captions: Sequence[_Caption], body: tuple[str, float]) -> _Rect | None:
-    """Where a caption's figure lies on its page; None where there is no ink that it could be."""
+#: Captions of a page up to which every way of giving them their figures is tried.
+_MAX_TRIED = 5
+
+
+def _placed_figures(
+    page: _Page, captions: Sequence[_Caption], body: tuple[str, float]
+) -> list[tuple[_Caption, _Rect | None]]:
+    """Where the figures of a page lie, one a caption; None where there is no ink that it could be.
+
+    A figure stands above its caption, or below it, or beside; no two captions share one. Of all ways to
+    give each caption its figure, the one is taken that leaves fewest without, and then the one with the
+    most figures above their captions.
+    """
+    own = [caption for caption in captions if caption.page is page]
+    if not own:
+        return []
+    text = [line.box for line in _running_text(page, body)]
+    choices = [_above_and_below(caption, own, text) for caption in own]
+    ways = itertools.product((0, 1), repeat=len(own)) if len(own) <= _MAX_TRIED else ((0,) * len(own), (1,) * len(own))
+    best = max(ways, key=lambda way: (_well_placed([c[k] for c, k in zip(choices, way, strict=True)]), -sum(way)))
+    placed: list[tuple[_Caption, _Rect | None]] = []
+    for caption, choice, which in zip(own, choices, best, strict=True):
+        box = choice[which]
+        if box is None or any(_overlap(box, other) for _, other in placed if other is not None):
+            beside = _beside(_ink_of_figures(caption, own, text), caption, _barriers(caption, own, text))
+            box = beside or box
+        placed.append((caption, box))
+    return placed
+
+
+def _well_placed(boxes: Sequence[_Rect | None]) -> int:
+    """How many figures have a place that none before them has."""
+    found: list[_Rect] = []
+    for box in boxes:
+        if box is not None and not any(_overlap(box, other) for other in found):
+            found.append(box)
+    return len(found)
+
+
+def _overlap(one: _Rect, other: _Rect) -> bool:
+    """Whether two figures share much of the smaller one's area."""
+    width = one.overlap_x(other)
+    height = min(one.y1, other.y1) - max(one.y0, other.y0)
+    smaller = min(one.width * one.height, other.width * other.height)
+    return width > 0 and height > 0 and width * height > 0.3 * smaller
+
+
+def _above_and_below(
+    caption: _Caption, captions: Sequence[_Caption], text: Sequence[_Rect]
+) -> tuple[_Rect | None, _Rect | None]:
+    """The figure's place if it is looked for above the caption first, and if below it first."""
     page = caption.page
-    others = [c for c in captions if c.page is page and c is not caption]
-    text = [line.box for line in _running_text(page, body)] + [line.box for c in others for line in c.lines]
-    ink = _without(page.ink, [*text, *(line.box for line in caption.lines)])
-    ink = _without_frames(ink, [caption, *others])
-    barriers = [*text, *(c.box for c in others)]
-    for region in (_above(caption, barriers, page), _below(caption, barriers, page)):
-        box = _ink_box(ink, region, caption, others)
-        if box is not None:
-            return box
-    return _beside(ink, caption, barriers)
+    others = [other for other in captions if other is not caption]
+    ink = _ink_of_figures(caption, captions, text)
+    barriers = _barriers(caption, captions, text)
+    above = _ink_box(ink, _above(caption, barriers, page), caption, others)
+    below = _ink_box(ink, _below(caption, barriers, page), caption, others)
+    return above or below, below or above
+
+
+def _barriers(caption: _Caption, captions: Sequence[_Caption], text: Sequence[_Rect]) -> list[_Rect]:
+    others = [other for other in captions if other is not caption]
+    return [*text, *(line.box for other in others for line in other.lines), *(other.box for other in others)]
+
+
+def _ink_of_figures(caption: _Caption, captions: Sequence[_Caption], text: Sequence[_Rect]) -> npt.NDArray[np.bool_]:
+    """The ink of a page without its text and the captions' frames."""
+    lines = [line.box for each in captions for line in each.lines]
+    others = [other for other in captions if other is not caption]
+    return _without_frames(_without(caption.page.ink, [*text, *lines]), [caption, *others])
 
 
 def _running_text(page: _Page, body: tuple[str, float]) -> list[_Line]:
@@ -561,13 +677,40 @@ def _ink_box(ink: npt.NDArray[np.bool_], region: _Rect, caption: _Caption, other
         if solid and not any(_is_nearer(other, caption, thing) for other in others):
             pictures.append(thing)
     box = _cluster(things, caption, region)
-    return None if box is None else _with_pictures(box, pictures)
+    if box is None:
+        return None
+    # What goes on beyond the region is no neighbour that stands level.
+    whole = [t for t in things if t.y0 > y0 + 1 and t.y1 < y1 - 1]
+    free = [t for t in whole if not any(_is_nearer(other, caption, t) for other in others)]
+    return _with_level(_with_pictures(box, pictures), free, caption.page)
 
 
 def _is_nearer(other: _Caption, caption: _Caption, thing: _Rect) -> bool:
-    """Whether another caption stands under a thing, and not much further away than ours."""
-    under = other.box.overlap_x(thing) > 0.2 * min(other.box.width, thing.width)
-    return under and -3 <= other.box.y0 - thing.y1 <= caption.box.y0 - thing.y1 + _MIN_SIDE
+    """Whether another caption stands under or over a thing, and not much further away than ours."""
+    in_line = other.box.overlap_x(thing) > 0.2 * min(other.box.width, thing.width)
+    return in_line and -3 <= _gap(other, thing) <= max(_gap(caption, thing), 0.0) + _MIN_SIDE
+
+
+def _gap(caption: _Caption, thing: _Rect) -> float:
+    """Height between a caption and a thing above or below it; negative where they overlap in height."""
+    return max(caption.box.y0 - thing.y1, thing.y0 - caption.box.y1)
+
+
+def _with_level(box: _Rect, things: Sequence[_Rect], page: _Page) -> _Rect:
+    """A figure's extent with what stands level with it in the other column, where a short caption does not reach."""
+    for thing in things:
+        shared = min(thing.y1, box.y1) - max(thing.y0, box.y0)
+        level = shared > _LEVEL * (max(thing.y1, box.y1) - min(thing.y0, box.y0))
+        apart = thing.x0 > box.x1 or thing.x1 < box.x0
+        if level and apart and thing.width >= _MIN_SIDE and _letters_in(thing, page) < _MAX_LETTERS:
+            box = box.union(thing)
+    return box
+
+
+def _letters_in(thing: _Rect, page: _Page) -> int:
+    """Letters that stand in a thing: a plot has few, a table many."""
+    inside = [line for line in page.lines if thing.y0 < (line.box.y0 + line.box.y1) / 2 < thing.y1]
+    return sum(len(line.text.strip()) for line in inside if line.box.overlap_x(thing) > 0.5 * line.box.width)
 
 
 def _with_pictures(box: _Rect, pictures: Sequence[_Rect]) -> _Rect:
@@ -648,7 +791,7 @@ def _rendered(document: Any, page: _Page, box: _Rect, path: Path) -> Path:
     if path.is_file():
         return path
     opened = document[page.number]
-    opened.set_rotation(0)
+    opened.set_rotation(page.sheet.turn)
     scale = _native_scale(opened, page, box)
     margin = 1.5
     crop = (
@@ -678,7 +821,7 @@ def _native_scale(opened: Any, page: _Page, box: _Rect) -> float:
             pixels = item.get_px_size()
         except pdfium.PdfiumError:
             continue
-        placed = _Rect(x0 - page.left, page.top - y1, x1 - page.left, page.top - y0)
+        placed = page.sheet.placed(x0, y0, x1, y1)
         inside = placed.overlap_x(box) > 0.5 * placed.width and min(placed.y1, box.y1) > max(placed.y0, box.y0)
         if inside and placed.width > 5 and placed.height > 5:
             densities.append(max(pixels[0] / placed.width, pixels[1] / placed.height))
