@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import logging
 import os
@@ -448,7 +449,8 @@ def mine(
     StoreError
         The database cannot be written; what was committed stays, the next run goes on from there.
     IdeError
-        The disk budget is spent and downloads are kept; or workers die whatever they work on.
+        The disk budget is spent and downloads are kept; the disk of the downloads is full; or workers
+        die whatever they work on.
     """
     run = _Run(work, executor, store, run_id, counts or Counts(), options or MineOptions(), progress)
     stop = StopRequest() if stop is None else stop  # not `or`: one that is not yet asked for is false
@@ -529,6 +531,8 @@ class _Ahead:
         if unit.target.kind != "doi":
             return None
         error = future.exception()
+        if _is_disk_full(error):
+            raise IdeError(f"{error}: free some space, then run the same command again") from error
         if isinstance(error, QuotaError):
             self._counts.resume_at = max(self._counts.resume_at, error.resets_at or 0.0)
         if isinstance(error, IdeError):
@@ -540,6 +544,15 @@ class _Ahead:
         if folder is not None and self._budget is not None:
             self._budget.add(unit.target.key, folder)
         return None
+
+
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Then all that follow would fail as well, and not of themselves."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
 
 
 class _Run:

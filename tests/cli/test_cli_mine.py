@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import cv2
 import numpy as np
@@ -96,6 +97,20 @@ def test_two_bulk_runs_on_one_database(ide, pictures, tmp_path):
         assert "another `ide mine` is at work on it" in err
         lock.release()
         assert store.lock("mine").acquire()
+
+
+def test_the_second_bulk_run_waits_if_told_to(ide, tmp_path):
+    db = tmp_path / "p.db"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
+    with Store.open(str(db)) as store:
+        lock = store.lock("mine")
+        assert lock.acquire()
+        threading.Timer(0.5, lock.release).start()
+        code, _, err = ide("mine", tmp_path / "in", "--db", db, "--inline", "--wait")
+        assert "waiting for another `ide mine` to end" in err
+        assert code == 1
+        assert store.query("SELECT state FROM targets")[1] == [("failed",)]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 import threading
 from concurrent.futures import Future
 from pathlib import Path
@@ -242,8 +243,6 @@ def test_a_missing_model_stops_the_run_instead_of_failing_every_article(store):
 
 
 def test_a_database_that_cannot_be_written_stops_the_run(store, tmp_path):
-    import sqlite3
-
     with Store.open(str(tmp_path / "particles.db"), timeout_s=0.1) as impatient:
         other = sqlite3.connect(tmp_path / "particles.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -253,6 +252,19 @@ def test_a_database_that_cannot_be_written_stops_the_run(store, tmp_path):
         other.execute("ROLLBACK")
         other.close()
     assert run_over(store, 10).done == 10
+
+
+def test_a_reader_that_holds_the_database_holds_nothing_up(store, tmp_path):
+    run_over(store, 2)
+    reader = sqlite3.connect(tmp_path / "particles.db", isolation_level=None)
+    reader.execute("BEGIN")
+    count = "SELECT count(*) FROM targets"
+    assert reader.execute(count).fetchone() == (2,)
+    assert run_over(store, 10).done == 8
+    assert reader.execute(count).fetchone() == (2,)  # its own moment
+    reader.execute("ROLLBACK")
+    assert reader.execute(count).fetchone() == (10,)
+    reader.close()
 
 
 # ---------------------------------------------------------------- stopping

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.command import downgrade
 from alembic.migration import MigrationContext
+from small_disk import enlarge, small_disk
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
@@ -204,21 +205,13 @@ def test_read_only_cannot_write(url, run):
 
 
 @pytest.fixture
-def small_disk(tmp_path):
-    """A disk of 2 MiB; tests that need it are skipped where one cannot be mounted."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode != 0:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+def two_megabytes(tmp_path):
+    with small_disk(tmp_path / "disk", "2m") as folder:
+        yield folder
 
 
-def test_a_full_disk_loses_nothing_that_was_committed(small_disk, run):
-    file = small_disk / "p.db"
+def test_a_full_disk_loses_nothing_that_was_committed(two_megabytes, run):
+    file = two_megabytes / "p.db"
     written = 0
 
     def fill() -> None:
@@ -233,7 +226,7 @@ def test_a_full_disk_loses_nothing_that_was_committed(small_disk, run):
         fill()
     assert "disk is full" in one_line(error)
     assert written > 0
-    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    enlarge(two_megabytes, "64m")
     with Store.open(str(file)) as store:
         assert store.query("SELECT count(*) FROM articles")[1] == [(written,)]
         assert store.query("SELECT count(*) FROM particles")[1] == [(written * 800,)]
@@ -241,19 +234,19 @@ def test_a_full_disk_loses_nothing_that_was_committed(small_disk, run):
         assert store.query("SELECT count(*) FROM articles")[1] == [(written + 1,)]
 
 
-def test_a_read_only_disk_is_read_but_not_written(small_disk, run):
-    file = small_disk / "p.db"
+def test_a_read_only_disk_is_read_but_not_written(two_megabytes, run):
+    file = two_megabytes / "p.db"
     with Store.open(str(file)) as store:
         store.start_run(run)
         store.write_article(make_result(), run.id)
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", str(two_megabytes)], check=True)
     with Store.open(str(file), read_only=True) as store:
         assert store.query("SELECT count(*) FROM particles")[1] == [(40,)]
     with pytest.raises(StoreError) as error, Store.open(str(file)) as store:
         store.start_run(make_run("run-2"))
     assert "written" in one_line(error)
     with pytest.raises(StoreError) as error:
-        Store.open(str(small_disk / "new.db"))
+        Store.open(str(two_megabytes / "new.db"))
     one_line(error)
 
 
