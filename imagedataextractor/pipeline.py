@@ -268,9 +268,10 @@ def _process_figure(
     height, width = image.shape[:2]
     result = FigureResult(figure, label, str(path), sha256_of(path), width, height, tuple(results))
     if watch is not None:
-        for panel_result in results:
-            if panel_result.segmentation is not None:
-                watch(article, result, panel_result, image[panel_result.panel.box.slices])
+        for measured in filter(lambda panel: panel.segmentation is not None, results):
+            # A picture that cannot be drawn must not cost what was measured.
+            look = partial(watch, article, result, measured, image[measured.panel.box.slices])
+            failures += _guarded("report", _panel_name(where, measured.panel), look)[1]
     return result, failures
 
 
