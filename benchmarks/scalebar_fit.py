@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from scalebar import Row, load_rows, load_texts
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.scalebar import match, reading, text
 from imagedataextractor.scalebar.bars import Bar, find_bars
+from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior, photo_width_mm
 from imagedataextractor.scalebar.match import Logistic, Pair
 
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
@@ -29,6 +31,9 @@ FOLDS = 5
 MISSED_WEIGHT = 0.06
 #: L2 penalty on standardised weights.
 PENALTY = 1.0
+
+#: Photographs this near to the middle one, in natural logarithms, are of the common width.
+NEAR = 0.3
 
 Scene = tuple[Row, list[text.Reading], list[list[Bar]], list[np.ndarray]]
 LoneScene = tuple[Row, list[Bar], np.ndarray]
@@ -172,6 +177,31 @@ def judged(scene: Scene, ranking: Logistic) -> list[tuple[list[float], bool, flo
     return found
 
 
+def fit_pictures(some: list[Scene], texts: dict[str, Any], images: Path) -> tuple[FieldPrior, MagnificationPrior]:
+    """How wide micrographs are, and the photographs that their printed magnifications speak of."""
+    fields, widths = [], []
+    for row, _, _, _ in some:
+        if row.nm_per_px is None:
+            continue
+        width = load_image(images / row.filename).shape[1]
+        fields.append(np.log10(row.nm_per_px * width))
+        magnification = text.read_magnification(texts[row.filename])
+        if magnification is not None:
+            widths.append(np.log(photo_width_mm(magnification, row.nm_per_px, width)))
+    # Most stand close together; the spread is that of those, the rest may be anywhere.
+    middle = float(np.median(widths))
+    near = np.array([w for w in widths if abs(w - middle) < NEAR])
+    print(f"magnifications: {len(widths)} printed, {len(near)} near {np.exp(middle):.0f} mm")
+    return (
+        FieldPrior(float(np.mean(fields)), float(np.std(fields))),
+        MagnificationPrior(float(np.exp(near.mean())), float(near.std()), len(near) / len(widths)),
+    )
+
+
+def rounded(prior: FieldPrior | MagnificationPrior) -> dict[str, float]:
+    return {name: round(value, 4) for name, value in asdict(prior).items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared"))
@@ -194,6 +224,7 @@ def main() -> None:
     x, y, w = out_of_fold(lone, fit_bars, judged_bars)
     models["bar_confidence"] = fit_logistic(x, y, w, PENALTY)
     print(f"bars alone, out of fold: {len(y)} images, best bar right {y.mean():.3f}")
+    field, magnification = fit_pictures(everything, texts, args.data / "emps-train" / "images")
     names = {
         "ranking": match.PAIR_FEATURES,
         "confidence": match.CONFIDENCE_FEATURES,
@@ -214,6 +245,8 @@ def main() -> None:
         "fitted_by": "benchmarks/scalebar_fit.py",
         "fitted_on": f"{len(rows)} labelled EMPS images, part {args.part}",
         **{name: entry(model, names[name]) for name, model in models.items()},
+        "field": rounded(field),
+        "magnification": rounded(magnification),
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -182,7 +182,11 @@ class _RapidOcr:
             quads = [] if found.boxes is None else [np.asarray(q, np.float32) for q in found.boxes]
             lines = []
             for quad in quads[:MAX_LINES]:
-                text, score = self._recognise(_straighten(view.pixels, quad))
+                flat = _straighten(view.pixels, quad)
+                reading = self._recognise(flat)
+                if reading[0] and _is_upright(quad):  # upright text runs downwards or upwards
+                    reading = max(reading, self._recognise(np.ascontiguousarray(flat[::-1, ::-1])), key=_score)
+                text, score = reading
                 if text:
                     (x0, y0), (x1, y1) = quad.min(axis=0), quad.max(axis=0)
                     lines.append(TextBox(text, score, view.to_image(x0, y0, x1, y1)))
@@ -206,10 +210,9 @@ class _RapidOcr:
 def _straighten(pixels: Image, quad: npt.NDArray[np.float32]) -> Image:
     """The pixels inside a quadrilateral (corners clockwise from top left), laid flat.
 
-    A quadrilateral clearly higher than wide holds vertical text, which is turned to be read.
+    A quadrilateral clearly higher than wide holds upright text, which is turned to be read.
     """
-    width = round(max(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[2] - quad[3])))
-    height = round(max(np.linalg.norm(quad[0] - quad[3]), np.linalg.norm(quad[1] - quad[2])))
+    width, height = _sides(quad)
     if width < 1 or height < 1:
         return pixels[:0, :0]
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
@@ -220,7 +223,24 @@ def _straighten(pixels: Image, quad: npt.NDArray[np.float32]) -> Image:
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.ascontiguousarray(np.rot90(flat) if height >= 1.5 * width else flat).astype(np.uint8)
+    return np.ascontiguousarray(np.rot90(flat) if _is_upright(quad) else flat).astype(np.uint8)
+
+
+def _sides(quad: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Width and height of a quadrilateral, px."""
+    width = round(float(max(np.linalg.norm(quad[0] - quad[1]), np.linalg.norm(quad[2] - quad[3]))))
+    height = round(float(max(np.linalg.norm(quad[0] - quad[3]), np.linalg.norm(quad[1] - quad[2]))))
+    return width, height
+
+
+def _is_upright(quad: npt.NDArray[np.float32]) -> bool:
+    """Whether a quadrilateral is so much higher than wide that it holds upright text."""
+    width, height = _sides(quad)
+    return height >= 1.5 * width
+
+
+def _score(reading: tuple[str, float]) -> float:
+    return reading[1]
 
 
 class _Tesseract:

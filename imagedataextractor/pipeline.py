@@ -44,7 +44,7 @@ from imagedataextractor.records import (
     ScaleBar,
     Segmentation,
 )
-from imagedataextractor.scalebar import read_scale_bar, reconcile, user_scale, with_length
+from imagedataextractor.scalebar import read_scale_bar, reconcile, user_scale, with_length, with_particle_sizes
 from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.settings import Settings
 from imagedataextractor.targets import Target
@@ -254,7 +254,7 @@ def _process_figure(
         failures += failed
         bars.append(bar if bar is not None else ScaleBar(reason="failed"))
     if stages.manual.nm_per_px is None:
-        bars = reconcile(bars, panels, figure.facts.scale_statements)
+        bars = reconcile(bars, panels, figure.facts.scale_statements, stages.settings.scalebar)
     results: list[PanelResult] = []
     for panel, bar in zip(panels, bars, strict=True):
         if panel.kind != "em":
@@ -317,6 +317,8 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         seed=chosen.seed,
         exclude=hidden if hidden.any() else None,
     )
+    areas_px = np.bincount(found.label_map.ravel())[1:]
+    bar = with_particle_sizes(bar, np.sqrt(4 * areas_px[areas_px > 0] / np.pi).tolist())
     written = [box.shifted(*shift) for box in (panel.label_box, bar.text_box, bar.bar_box) if box is not None]
     particles = measure_particles(
         found.label_map,

@@ -233,7 +233,8 @@ class ScaleBar:
     ``x0``, ``x1`` are the bar's outer ends and ``y`` its middle line, in pixels of the panel
     (sub-pixel; an edge between pixel 4 and 5 is 5.0). ``source`` is "bar" (bar and printed text),
     "caption" (bar measured, length from the caption), "figure" (a sibling panel's scale, where the
-    caption says it holds) or "user".
+    caption says it holds) or "user". Of an upright bar ``x0`` and ``x1`` are the edges of its line, and
+    ``bar_box`` shows it whole. ``magnification`` is the one that the panel prints, where it does.
     """
 
     value: float | None = None
@@ -249,6 +250,7 @@ class ScaleBar:
     reason: str | None = None
     text_box: Box | None = None
     bar_box: Box | None = None
+    magnification: float | None = None
 
 
 # ---------------------------------------------------------------- segmentation

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import socket
 import subprocess
@@ -12,8 +13,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.errors import UsageError
+from imagedataextractor.images import load_image
 from imagedataextractor.ocr import MAX_LINES, load_engine
 from imagedataextractor.records import Box
+from imagedataextractor.scalebar.text import find_readings
 
 
 def page(text: str, *, light: int = 230, dark: int = 20, size: int = 22, at=(150, 240)) -> np.ndarray:
@@ -53,6 +56,32 @@ def test_a_region_enlarged_answers_in_coordinates_of_the_whole_image(engine):
     assert 295 <= line.box.x0 <= 302
     assert 330 <= line.box.x1 <= 345
     assert line.box.y0 >= 275
+
+
+@pytest.mark.parametrize("turn", [90, 270], ids=["upwards", "downwards"])
+def test_upright_text_is_read_whichever_way_it_runs(turn):
+    line = Image.fromarray(page("200 nm")[236:274, 140:236]).rotate(turn, expand=True)
+    image = Image.new("L", (300, 300), 20)
+    image.paste(line, (200, 100))
+    (found,) = load_engine().read(np.asarray(image))
+    assert found.text.replace(" ", "") == "200nm"
+    assert found.box.height > 1.5 * found.box.width
+
+
+# Labelled micrographs: text on the picture, on a white box, on two makers' data bars.
+REAL = ["00655d9628.png", "22c776b059.png", "410284d28b.png", "1b3c6536a3.png"]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_both_engines_read_real_micrographs(shared, engine, name):
+    """The length printed at the foot of the picture is among what the engine reads there."""
+    with open(shared / "scalebars" / "emps-train.csv", encoding="utf-8") as handle:
+        row = next(r for r in csv.DictReader(handle) if r["filename"] == name)
+    image = load_image(shared / "emps-train" / "images" / name)
+    height, width = image.shape[:2]
+    lines = engine.read(image, region=Box(0, int(0.75 * height), width, height), enlarge=2.0)
+    lengths = [(r.value, r.unit) for r in find_readings(lines)]
+    assert (float(row["value"]), row["unit"]) in lengths
 
 
 def test_text_outside_the_region_is_not_read(engine):

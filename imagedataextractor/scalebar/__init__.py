@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_length
+from imagedataextractor.scalebar.evidence import with_particle_sizes
 from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars
 
-__all__ = ["read_scale_bar", "read_scale_bars", "reconcile", "user_scale", "with_length"]
+__all__ = ["read_scale_bar", "read_scale_bars", "reconcile", "user_scale", "with_length", "with_particle_sizes"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from imagedataextractor.errors import UsageError
 from imagedataextractor.records import Panel, ScaleBar, ScaleStatement
+from imagedataextractor.scalebar.evidence import photo_width_mm
 from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
@@ -25,6 +26,13 @@ SAME_SCALE = 0.03
 CAPTION_AGREES = 1.5
 #: Log-odds that a sibling with the same text and the same length in pixels adds.
 SIBLING_AGREES = 1.0
+#: Magnification x field width is the same for whole frames of one instrument, within this share: the
+#: widths of two panels are known to a few pixels.
+SAME_PHOTO = 0.05
+#: From this factor on it speaks of two instruments, or of a wrong scale.
+OTHER_PHOTO = 1.25
+#: Log-odds that a sibling adds whose magnification goes with both scales, and that one takes whose does not.
+MAGNIFICATION_AGREES, MAGNIFICATION_DIFFERS = 1.5, -1.0
 #: A sibling's scale is less certain than its own: the panels may have been scaled apart.
 SIBLING_DISCOUNT = 0.9
 #: Chance that a length which a caption states is the one of the only bar in its panel.
@@ -108,7 +116,9 @@ def reconcile(
     list of ScaleBar
         In the same order. A bar and a caption that agree make each other surer; where they conflict
         there is no scale; a bar without readable text takes its length from the caption; a panel
-        without a bar takes its sibling's scale where the caption states one length for both.
+        without a bar takes its sibling's scale where the caption states one length for both. Printed
+        magnifications that go with the scales of two panels make both surer; panels of one printed
+        magnification and of one size whose scales differ conflict.
     """
     settings = settings or ScaleBarSettings()
     if len(bars) != len(panels):
@@ -118,6 +128,7 @@ def reconcile(
         for bar, panel in zip(bars, panels, strict=True)
     ]
     heard = [_with_siblings(i, heard, settings) for i in range(len(heard))]
+    heard = [_with_magnifications(i, heard, panels, settings) for i in range(len(heard))]
     return [_from_sibling(i, heard, panels, statements) for i in range(len(heard))]
 
 
@@ -190,6 +201,80 @@ def _with_siblings(index: int, bars: Sequence[ScaleBar], settings: ScaleBarSetti
         if same_text and abs(other.length_px - bar.length_px) <= SAME_SCALE * bar.length_px:
             return _trusted(replace(bar, confidence=_more(bar.confidence, SIBLING_AGREES)), settings)
     return bar
+
+
+@dataclass(frozen=True)
+class _Photo:
+    """What a panel's printed magnification and its scale say of the photograph: its width, mm."""
+
+    magnification: float
+    panel_width_px: int
+    width_mm: float
+
+    def same_print(self, other: _Photo) -> bool:
+        """Whether the two panels print one magnification and are of one size, so that their scales must agree."""
+        return (
+            abs(self.magnification / other.magnification - 1) <= SAME
+            and abs(self.panel_width_px / other.panel_width_px - 1) <= SAME_SCALE
+        )
+
+    def ratio(self, other: _Photo) -> float:
+        return max(self.width_mm, other.width_mm) / min(self.width_mm, other.width_mm)
+
+
+def _photo(bar: ScaleBar, panel: Panel) -> _Photo | None:
+    magnification = bar.magnification
+    if magnification is None and panel.info_bar is not None:
+        magnification = panel.info_bar.magnification
+    if not magnification or bar.source != "bar" or bar.value is None or bar.unit is None or not bar.length_px:
+        return None
+    scale = bar.value * NM_PER_UNIT[bar.unit] / bar.length_px
+    return _Photo(magnification, panel.box.width, photo_width_mm(magnification, scale, panel.box.width))
+
+
+def _with_magnifications(
+    index: int, bars: Sequence[ScaleBar], panels: Sequence[Panel], settings: ScaleBarSettings
+) -> ScaleBar:
+    """A bar after the printed magnifications of its trusted siblings are heard."""
+    bar, own = bars[index], _photo(bars[index], panels[index])
+    if own is None or (bar.reason or "").startswith("conflict"):
+        return bar
+    agree, differ = 0, 0
+    denied_by: ScaleBar | None = None
+    for i, (other, its_panel) in enumerate(zip(bars, panels, strict=True)):
+        photo = _photo(other, its_panel)
+        if i == index or photo is None or other.nm_per_px is None:
+            continue
+        if own.ratio(photo) <= 1 + SAME_PHOTO:
+            agree += 1
+        elif own.ratio(photo) >= OTHER_PHOTO:
+            differ += 1
+            denied_by = other if own.same_print(photo) else denied_by
+    if denied_by is not None and differ >= agree + 1 and bar.nm_per_px is not None:
+        return replace(
+            bar,
+            nm_per_px=None,
+            reason=f"conflict: {bar.value:g} {bar.unit} over {bar.length_px:.0f} px here, "
+            f"{denied_by.value:g} {denied_by.unit} over {denied_by.length_px:.0f} px in a panel of the same "
+            f"magnification x{own.magnification:,.0f}",
+        )
+    if agree:
+        return _trusted(replace(bar, confidence=_more(bar.confidence, MAGNIFICATION_AGREES)), settings)
+    if differ:
+        return _doubted(replace(bar, confidence=_more(bar.confidence, MAGNIFICATION_DIFFERS)), settings)
+    return bar
+
+
+def _doubted(bar: ScaleBar, settings: ScaleBarSettings) -> ScaleBar:
+    """The bar without its scale, where its confidence has fallen below the threshold."""
+    if bar.confidence >= settings.threshold or bar.nm_per_px is None:
+        return bar
+    return replace(
+        bar,
+        nm_per_px=None,
+        reason=f"confidence {bar.confidence:.2f} is below {settings.threshold:.2f}: "
+        "the printed magnification does not go with that of a sibling panel",
+    )
 
 
 def _from_sibling(

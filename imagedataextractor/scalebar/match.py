@@ -17,8 +17,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.records import Box
 from imagedataextractor.resources import resource_path
 from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior
 from imagedataextractor.scalebar.text import Reading
 
 __all__ = [
@@ -42,6 +44,11 @@ __all__ = [
 
 Grey = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float64]
+
+#: Grey levels by which the ground of a label box differs from pixel to pixel, at most.
+BOX_LEVEL = 24
+#: Distance, px, within which a strip ends with the text's box.
+BOX_EDGE_PX = 2.5
 
 PAIR_FEATURES = (
     "same_polarity",
@@ -73,9 +80,10 @@ PAIR_FEATURES = (
     "ruler",
     "whole_ruler",
     "aspect",
-    "inner",
+    "lesser",
     "ragged",
     "box_strip",
+    "box_edge",
 )
 
 CONFIDENCE_FEATURES = (
@@ -119,11 +127,16 @@ BAR_CONFIDENCE_FEATURES = ("logit", "lead", "cut")
 
 @dataclass(frozen=True)
 class Ink:
-    """What a text is drawn with: its grey level, its ground's, and whether it is brighter (+1) or darker (-1)."""
+    """What a text is drawn with: its grey level, its ground's, and whether it is brighter (+1) or darker (-1).
+
+    `x0` and `x1` are where the even ground around it ends, left and right: those of its label box, if it has one.
+    """
 
     level: float
     ground: float
     polarity: int
+    x0: float = -np.inf
+    x1: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -159,6 +172,8 @@ class Models:
     confidence: Logistic
     bar: Logistic
     bar_confidence: Logistic
+    field: FieldPrior
+    magnification: MagnificationPrior
 
 
 @functools.cache
@@ -179,11 +194,13 @@ def load_models() -> Models:
         model("confidence", CONFIDENCE_FEATURES),
         model("bar", BAR_FEATURES),
         model("bar_confidence", BAR_CONFIDENCE_FEATURES),
+        FieldPrior(**content["field"]),
+        MagnificationPrior(**content["magnification"]),
     )
 
 
 def text_ink(grey: Grey, reading: Reading) -> Ink:
-    """The grey level and polarity of the letters in a reading's box.
+    """The grey level and polarity of the letters in a reading's box, and how far their ground reaches.
 
     Otsu's threshold splits the box; the letters are the class that is rarer along the box's rim.
     """
@@ -200,7 +217,19 @@ def text_ink(grey: Grey, reading: Reading) -> Ink:
         return Ink(255.0, 0.0, 1)
     # The core of the strokes, not their blurred edges.
     level = float(np.percentile(letters, 75 if letters_bright else 25))
-    return Ink(level, float(np.median(ground)), 1 if letters_bright else -1)
+    x0, x1 = _ground_ends(grey, reading.box, float(np.median(ground)))
+    return Ink(level, float(np.median(ground)), 1 if letters_bright else -1, x0, x1)
+
+
+def _ground_ends(grey: Grey, box: Box, level: float) -> tuple[float, float]:
+    """Columns left and right of a text at which its ground's level ends, on most of the text's rows."""
+    rows = grey[box.y0 : box.y1]
+    like = np.mean(np.abs(rows.astype(np.int16) - level) <= BOX_LEVEL, axis=0) >= 0.8
+    left, right = np.flatnonzero(~like[: box.x0]), np.flatnonzero(~like[box.x1 :])
+    return (
+        float(left[-1] + 1) if len(left) else 0.0,
+        float(box.x1 + right[0]) if len(right) else float(grey.shape[1]),
+    )
 
 
 def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
@@ -236,6 +265,8 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
     near_ground = abs(bar.level - ink.ground) < 0.15 * abs(ink.level - ink.ground) + 6
     like_ground = float(bar.form == "solid" and bar.polarity != ink.polarity and near_ground)
     ragged = max(0.0, 0.75 - bar.edge_share)
+    # What ends where the text's box ends, left and right, is the box's own edge.
+    box_edge = not level_with and max(abs(bar.x0 - ink.x0), abs(bar.x1 - ink.x1)) <= BOX_EDGE_PX
     return [
         float(bar.polarity == ink.polarity),
         abs(bar.level - ink.level) / 255.0,
@@ -266,9 +297,10 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.form == "ruler"),
         float(bar.form == "ruler" and bar.strokes == 11),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
-        float(bar.inner),
+        float(bar.lesser),
         ragged,
         ragged * like_ground,
+        float(box_edge),
     ]
 
 

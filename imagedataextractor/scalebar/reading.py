@@ -12,11 +12,13 @@ from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine, TextBox
 from imagedataextractor.records import Box, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar import bars as bar_search
-from imagedataextractor.scalebar import match, text
+from imagedataextractor.scalebar import evidence, match, text
 from imagedataextractor.scalebar.agreement import fill_from_caption
 from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.frames import in_inset
 from imagedataextractor.scalebar.match import Pair
 from imagedataextractor.scalebar.text import Reading
+from imagedataextractor.scalebar.turned import Place, turned_views
 from imagedataextractor.settings import ScaleBarSettings
 
 __all__ = [
@@ -42,20 +44,28 @@ MIN_ZOOM, MAX_ZOOM = 0.3, 2.5
 REACH = 3.5
 #: Texts for which a bar is sought, at most: bounds the time on a picture full of lengths.
 MAX_READINGS = 8
-#: Share of the picture, from the bottom, that is read again enlarged: where bars mostly are.
-BOTTOM_SHARE = 0.26
+#: Share of the picture, from the bottom, that is read first: 170 of the 171 bars of the labelled images
+#: called "train" lie in it. A quarter of the reference size is also a whole number of the detector's cells.
+BOTTOM_SHARE = 0.25
+#: Zoom, as a share of the usual one, at which the rest is looked over once the bottom shows a clear length.
+GLANCE = 0.5
 #: Bars without a text around which is read again, at most, and their least log-odds.
 MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
 #: Texts that are read again because they are not sure, at most.
 MAX_VOTES = 3
 #: Zooms of the second looks; what most of them read is kept.
 VOTE_ZOOMS = (1.5, 2.0, 3.0, 4.0)
+#: So many looks that all read one length make its score at least this, however unsure each of them was.
+UNANIMOUS = (4, 0.6)
 #: Log-odds of a pair from which no other plane of the picture is searched.
 CLEAR_LOGIT = 2.0
 #: Log-odds, at most, of a ruler that is not whole: how many intervals its number stands for is not known.
 INCOMPLETE_RULER_LOGIT = -1.0
 #: A text of which less than this share of the second looks agreed, and the log-odds it is then given, at most.
 SPLIT_VOTE, SPLIT_VOTE_LOGIT = 0.42, -0.5
+#: Confidence of all level bars below which turned ones are looked for, around so many sure texts at most,
+#: and the log-odds that the rarity of turned bars takes.
+TURN_BELOW, MAX_TURNED, TURNED_DOUBT = 0.5, 2, 2.0
 #: Two bars in one panel disagree beyond this share.
 RIVAL = 0.06
 #: Difference between a pixel's strongest and weakest channel from which it is coloured, and the share
@@ -70,6 +80,7 @@ class Candidate:
     pairs: tuple[Pair, ...]
     features: tuple[float, ...]
     confidence: float
+    place: Place
 
     @property
     def best(self) -> Pair:
@@ -138,8 +149,10 @@ def scale_bars_of(
 ) -> list[ScaleBar]:
     """All scale bars of an image whose texts are known, the surest first."""
     settings = settings or ScaleBarSettings()
+    magnification = text.read_magnification(texts)
     bars = [_as_scale_bar(c, settings) for c in candidates(image, texts, exclude)]
-    bars = _without_rivals(bars)
+    bars = [_unless_contradicted(replace(bar, magnification=magnification), image.shape[1]) for bar in bars]
+    bars = _without_rivals(bars, image)
     if not any(bar.nm_per_px is not None for bar in bars):
         lone = _lone_bar(image, exclude, settings)
         if lone is not None:
@@ -149,15 +162,44 @@ def scale_bars_of(
     return bars
 
 
-def _without_rivals(bars: list[ScaleBar]) -> list[ScaleBar]:
-    """Bars of which two trusted ones give different scales lose both: one is an inset's, and which is not known."""
-    trusted = [bar for bar in bars if bar.nm_per_px is not None]
-    scales = [bar.nm_per_px for bar in trusted if bar.nm_per_px is not None]
-    if not scales or max(scales) <= (1 + RIVAL) * min(scales):
+def _unless_contradicted(bar: ScaleBar, width_px: int) -> ScaleBar:
+    """The bar, without its scale where no electron micrograph could have it."""
+    if bar.nm_per_px is None:
+        return bar
+    reason = evidence.contradiction(bar.nm_per_px, width_px, bar.magnification)
+    return bar if reason is None else replace(bar, nm_per_px=None, reason=reason)
+
+
+def _without_rivals(bars: list[ScaleBar], image: Image) -> list[ScaleBar]:
+    """Trusted bars that give different scales lose them: one is an inset's.
+
+    Where the inset's frame shows which, the panel's own bars keep theirs.
+    """
+    if _agree(bars):
         return bars
+    trusted = [bar for bar in bars if bar.nm_per_px is not None]
     shown = " and ".join(f"{b.value:g} {b.unit} over {b.length_px:.0f} px" for b in trusted)
     reason = f"conflict: several scale bars disagree ({shown})"
+    grey = to_grey(image)
+    framed = [bar for bar in trusted if _in_inset(grey, bar)]
+    own = [bar for bar in trusted if bar not in framed]
+    if own and _agree(own):
+        bars = [replace(b, nm_per_px=None, reason="the bar of an inset") if b in framed else b for b in bars]
+        return sorted(bars, key=lambda bar: bar.nm_per_px is None)
     return [replace(bar, nm_per_px=None, reason=reason) if bar.nm_per_px is not None else bar for bar in bars]
+
+
+def _agree(bars: Sequence[ScaleBar]) -> bool:
+    scales = [bar.nm_per_px for bar in bars if bar.nm_per_px is not None]
+    return not scales or max(scales) <= (1 + RIVAL) * min(scales)
+
+
+def _in_inset(grey: Grey, bar: ScaleBar) -> bool:
+    if bar.text_box is None or bar.bar_box is None:
+        return False
+    a, b = bar.text_box, bar.bar_box
+    marks = Box(min(a.x0, b.x0), min(a.y0, b.y0), max(a.x1, b.x1), max(a.y1, b.y1))
+    return in_inset(grey, marks, a.height)
 
 
 # ---------------------------------------------------------------- texts
@@ -166,15 +208,24 @@ def _without_rivals(bars: list[ScaleBar]) -> list[ScaleBar]:
 def gather_texts(image: Image, engine: OcrEngine, texts: Sequence[TextBox] | None = None) -> list[TextBox]:
     """The texts of a panel, looked at as closely as it takes to find a length.
 
-    First the whole panel; where that shows no clear length, the bottom strip enlarged; then what lies
-    around the bars that are seen. Lengths that stay doubtful are read again at several sizes, and the
-    reading of most takes their place.
+    First the bottom, where bars mostly are. Where that shows a clear length the rest is only glanced
+    over for others; where not, the rest is read as well, then the bottom enlarged, then what lies around
+    the bars that are seen. Lengths that stay doubtful are read again at several sizes, and the reading
+    of most takes their place.
     """
     height, width = image.shape[:2]
     zoom = float(np.clip(REFERENCE_PX / max(1, min(height, width)), MIN_ZOOM, MAX_ZOOM))
-    found = list(texts) if texts is not None else engine.read(image, enlarge=zoom)
+    strip = Box(0, int(height * (1 - BOTTOM_SHARE)), width, height)
+    if texts is not None:
+        found = list(texts)
+    else:
+        # A line that the strip's upper edge cuts is read whole with the rest.
+        found = [t for t in engine.read(image, region=strip, enlarge=zoom) if t.box.y0 > strip.y0 + 1 / zoom]
+        rest = Box(0, 0, width, min(height, strip.y0 + int(0.5 * strip.height)))
+        if _clear(found):
+            return found + _at_a_glance(image, engine, rest, zoom)
+        found += engine.read(image, region=rest, enlarge=zoom)
     if not _clear(found):
-        strip = Box(0, int(height * (1 - BOTTOM_SHARE)), width, height)
         found += engine.read(image, region=strip, enlarge=2.0 * zoom)
     if not _clear(found):
         looks = [(bar, logit) for bar, logit in lone_bars(image) if logit > LONE_LOOK_LOGIT]
@@ -185,6 +236,16 @@ def gather_texts(image: Image, engine: OcrEngine, texts: Sequence[TextBox] | Non
             if _clear(found):
                 break
     return _settled(image, engine, found, zoom)
+
+
+def _at_a_glance(image: Image, engine: OcrEngine, region: Box, zoom: float) -> list[TextBox]:
+    """The lengths of a part of the picture in which none is expected: what looks like one, small, is read properly."""
+    glanced = text.find_readings(engine.read(image, region=region, enlarge=GLANCE * zoom))
+    found: list[TextBox] = []
+    for box in (reading.box for reading in glanced[:MAX_READINGS]):
+        around = Box(box.x0 - 2 * box.height, box.y0 - box.height, box.x1 + 2 * box.height, box.y1 + box.height)
+        found += engine.read(image, region=around, enlarge=zoom)
+    return found
 
 
 def _clear(texts: Sequence[TextBox]) -> bool:
@@ -219,6 +280,8 @@ def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float)
                 cast += 1
         value, unit = max(votes, key=lambda key: votes[key])
         share = votes[value, unit] / cast
+        if len(votes) == 1 and cast >= UNANIMOUS[0]:
+            share = max(share, UNANIMOUS[1])
         texts = [t for t in texts if t.box.intersection(box).area <= 0.5 * min(t.box.area, box.area)]
         texts.append(TextBox(f"{value:g} {unit}", share, box))
     return texts
@@ -233,30 +296,83 @@ def _weight(reading: Reading) -> float:
 
 def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
     """For each length read in the picture its likeliest bar, the surest first."""
-    models = match.load_models()
+    magnification = text.read_magnification(texts)
     planes = _planes(image)
     readings = [r for r in text.find_readings(texts) if not _inside(r.box, exclude)][:MAX_READINGS]
-    found = []
-    for reading in readings:
-        pairs: list[Pair] = []
-        for plane in planes:
-            if pairs and pairs[0].logit > CLEAR_LOGIT:
-                break
-            bars = [bar for bar in bars_near(plane, reading) if not _inside(bar.box, exclude)]
-            pairs += match.rank(reading, match.text_ink(plane, reading), bars, models.ranking)
-        if not pairs:
-            continue
-        pairs.sort(key=lambda pair: -pair.logit)
-        features = match.confidence_features(pairs, readings)
-        logit = float(models.confidence.logit(np.array([features]))[0])
-        best = pairs[0].bar
-        if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
-            logit = min(logit, INCOMPLETE_RULER_LOGIT)
-        if reading.score * reading.clean < SPLIT_VOTE:
-            logit = min(logit, SPLIT_VOTE_LOGIT)
-        found.append(Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit)))))
+
+    def judged(pairs: list[Pair], place: Place | None = None, doubt: float = 0.0) -> Candidate:
+        return _judged(pairs, readings, image.shape[1], magnification, place, doubt)
+
+    found = [judged(pairs) for r in readings if (pairs := _level_pairs(planes, r, exclude))]
+    if not any(c.confidence >= TURN_BELOW for c in found):
+        for reading in [r for r in readings if _is_sure(r)][:MAX_TURNED]:
+            pairs, place = _turned_pairs(planes[0], reading, exclude)
+            if pairs:
+                found.append(judged(pairs, place, TURNED_DOUBT))
     found.sort(key=lambda c: -c.confidence)
     return found
+
+
+def _level_pairs(planes: Sequence[Grey], reading: Reading, exclude: Sequence[Box]) -> list[Pair]:
+    """A text with the level bars around it, the likeliest first."""
+    pairs: list[Pair] = []
+    for plane in planes:
+        if pairs and pairs[0].logit > CLEAR_LOGIT:
+            break
+        bars = [bar for bar in bars_near(plane, reading) if not _inside(bar.box, exclude)]
+        pairs += match.rank(reading, match.text_ink(plane, reading), bars, match.load_models().ranking)
+    return sorted(pairs, key=lambda pair: -pair.logit)
+
+
+def _turned_pairs(grey: Grey, reading: Reading, exclude: Sequence[Box]) -> tuple[list[Pair], Place | None]:
+    """A text with the bars of the turned view in which the likeliest stands, and where that lies in the picture."""
+    ink = match.text_ink(grey, reading)
+    ink = replace(ink, x0=-np.inf, x1=np.inf)  # where its ground ends is not known in a turned view
+    best: tuple[list[Pair], Place | None] = [], None
+    for view in turned_views(grey, reading):
+        bars = [b for b in bars_near(view.grey, view.reading) if _is_clear(b)]
+        bars = [b for b in bars if not _inside(view.place(b).box, exclude)]
+        pairs = match.rank(view.reading, ink, bars, match.load_models().ranking)
+        if pairs and pairs[0].logit > max(0.0, best[0][0].logit if best[0] else 0.0):
+            best = [Pair(reading, pair.bar, pair.logit) for pair in pairs], view.place(pairs[0].bar)
+    return best
+
+
+def _is_clear(bar: Bar) -> bool:
+    """Whether a bar of a turned picture is beyond doubt a drawn one: there is more to be mistaken for one."""
+    whole = bar.form == "solid" and not bar.cut and not bar.lesser and bar.length >= 6 * bar.thickness
+    return whole and bar.clarity >= 0.9 and bar.edge_share >= 0.85 and bar.contrast >= max(30, 4 * bar.flatness)
+
+
+def _judged(
+    pairs: list[Pair],
+    readings: Sequence[Reading],
+    width_px: int,
+    magnification: float | None,
+    place: Place | None,
+    doubt: float,
+) -> Candidate:
+    """The likeliest of a text's bars, with the confidence that its scale is right; `doubt` in log-odds."""
+    models = match.load_models()
+    reading, best = pairs[0].reading, pairs[0].bar
+    features = match.confidence_features(pairs, readings)
+    logit = float(models.confidence.logit(np.array([features]))[0]) - doubt
+    logit += _log_odds_of_picture(reading.nm / best.length, width_px, magnification)
+    if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
+        logit = min(logit, INCOMPLETE_RULER_LOGIT)
+    if reading.score * reading.clean < SPLIT_VOTE:
+        logit = min(logit, SPLIT_VOTE_LOGIT)
+    place = place or Place(best.x0, best.x1, best.y, best.box)
+    return Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit))), place)
+
+
+def _log_odds_of_picture(nm_per_px: float, width_px: int, magnification: float | None) -> float:
+    """What the width of the picture, and the magnification printed in it, say for a scale."""
+    models = match.load_models()
+    odds = models.field.log_odds(nm_per_px * width_px)
+    if magnification is not None:
+        odds += models.magnification.log_odds(evidence.photo_width_mm(magnification, nm_per_px, width_px))
+    return odds
 
 
 def _planes(image: Image) -> list[Grey]:
@@ -315,20 +431,20 @@ def _inside(box: Box, others: Sequence[Box]) -> bool:
 
 
 def _as_scale_bar(candidate: Candidate, settings: ScaleBarSettings) -> ScaleBar:
-    reading, bar = candidate.best.reading, candidate.best.bar
+    reading, bar, place = candidate.best.reading, candidate.best.bar, candidate.place
     trusted = candidate.confidence >= settings.threshold
     return ScaleBar(
         value=reading.value,
         unit=reading.unit,
         length_px=bar.length,
-        x0=bar.x0,
-        x1=bar.x1,
-        y=bar.y,
+        x0=place.x0,
+        x1=place.x1,
+        y=place.y,
         nm_per_px=reading.nm / bar.length if trusted else None,
         confidence=candidate.confidence,
         text=reading.text,
         source="bar",
         reason=None if trusted else f"confidence {candidate.confidence:.2f} is below {settings.threshold:.2f}",
         text_box=reading.box,
-        bar_box=bar.box,
+        bar_box=place.box,
     )

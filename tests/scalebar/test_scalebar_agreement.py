@@ -7,15 +7,18 @@ import math
 import pytest
 
 from imagedataextractor.errors import UsageError
-from imagedataextractor.records import Box, Panel, ScaleBar, ScaleStatement
+from imagedataextractor.records import Box, InfoBar, Panel, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar import reconcile, user_scale, with_length
 
 
-def panel(index: int, label: str | None, *, kind="em", parent: int | None = None) -> Panel:
-    return Panel(index=index, box=Box(0, 0, 400, 300), label=label, kind=kind, kind_score=0.9, parent=parent)
+def panel(index: int, label: str | None, *, kind="em", parent: int | None = None, width=400, printed=None) -> Panel:
+    info = None if printed is None else InfoBar(Box(0, 280, width, 300), magnification=printed)
+    return Panel(
+        index=index, box=Box(0, 0, width, 300), label=label, kind=kind, kind_score=0.9, parent=parent, info_bar=info
+    )
 
 
-def bar(value=200.0, unit="nm", length=100.0, confidence=0.9) -> ScaleBar:
+def bar(value=200.0, unit="nm", length=100.0, confidence=0.9, magnification=None) -> ScaleBar:
     nm = value * {"nm": 1.0, "um": 1000.0}[unit]
     trusted = confidence >= 0.6
     return ScaleBar(
@@ -30,6 +33,7 @@ def bar(value=200.0, unit="nm", length=100.0, confidence=0.9) -> ScaleBar:
         text=f"{value:g} {unit}",
         source="bar",
         reason=None if trusted else "confidence too low",
+        magnification=magnification,
     )
 
 
@@ -145,3 +149,59 @@ def test_senseless_numbers_are_refused(value):
 def test_an_unknown_unit_is_refused():
     with pytest.raises(UsageError, match="pm, Å, nm, um, mm"):
         with_length(bar(), 2, "inch")
+
+
+# ---------------------------------------------------------------- printed magnifications
+
+
+def test_magnifications_that_go_with_both_scales_make_both_surer():
+    near, far = bar(confidence=0.8, magnification=50_000), bar(value=1, unit="um", confidence=0.8, magnification=10_000)
+    heard = reconcile([near, far], [panel(0, "a"), panel(1, "b")])
+    assert [b.nm_per_px for b in heard] == [2.0, 10.0]
+    assert all(b.confidence > 0.8 for b in heard)
+
+
+def test_they_rescue_a_doubtful_reading():
+    sure, doubtful = bar(magnification=50_000), bar(value=1, unit="um", confidence=0.4, magnification=10_000)
+    assert reconcile([sure, doubtful], [panel(0, "a"), panel(1, "b")])[1].nm_per_px == 10.0
+
+
+def test_the_frames_width_counts_where_panels_are_shown_at_different_sizes():
+    small = bar(length=50, confidence=0.8, magnification=50_000)
+    heard = reconcile([bar(magnification=50_000), small], [panel(0, "a"), panel(1, "b", width=200)])
+    assert heard[1].nm_per_px == 4.0
+    assert heard[1].confidence > 0.8
+
+
+def test_two_scales_at_one_printed_magnification_conflict():
+    lost_decimal = bar(value=20, magnification=50_000)
+    heard = reconcile([bar(magnification=50_000), lost_decimal], [panel(0, "a"), panel(1, "b")])
+    assert [b.nm_per_px for b in heard] == [None, None]
+    assert all("x50,000" in b.reason for b in heard)
+    assert "20 nm" in heard[0].reason
+
+
+def test_the_one_against_the_many_loses():
+    bars = [bar(magnification=50_000), bar(magnification=50_000), bar(value=20, magnification=50_000)]
+    heard = reconcile(bars, [panel(i, "abc"[i]) for i in range(3)])
+    assert [b.nm_per_px for b in heard] == [2.0, 2.0, None]
+
+
+def test_two_instruments_in_one_figure_cost_confidence_only():
+    screen = bar(value=1, unit="um", confidence=0.9, magnification=25_000)
+    heard = reconcile([bar(confidence=0.9, magnification=50_000), screen], [panel(0, "a"), panel(1, "b")])
+    assert [b.nm_per_px for b in heard] == [2.0, 10.0]
+    assert all(b.confidence < 0.9 for b in heard)
+
+
+def test_what_the_data_bar_prints_counts_too():
+    panels = [panel(0, "a", printed=50_000), panel(1, "b", printed=50_000)]
+    heard = reconcile([bar(), bar(length=150)], panels)
+    assert [b.nm_per_px for b in heard] == [None, None]
+
+
+def test_the_users_scale_stands_against_any_magnification():
+    own = user_scale(7.0)
+    heard = reconcile([own, bar(magnification=50_000)], [panel(0, "a", printed=50_000), panel(1, "b")])
+    assert heard[0] == own
+    assert heard[1].nm_per_px == 2.0

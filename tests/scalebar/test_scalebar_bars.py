@@ -76,9 +76,31 @@ def test_a_bar_at_the_bottom_edge_is_found_and_marked():
     assert not bar.cut
 
 
-def test_the_inside_of_an_outlined_bar_is_marked():
+def test_of_an_outlined_bar_the_outline_counts():
     image = as_image(paint(paint(ground(), [(98, 148, 202, 162)], 0), [(100, 150, 200, 160)], 255))
-    assert nearest([b for b in find_bars(image) if b.polarity > 0], 100, 200).inner
+    assert nearest([b for b in find_bars(image) if b.polarity > 0], 100, 200).lesser
+    assert not nearest([b for b in find_bars(image) if b.polarity < 0], 98, 202).lesser
+
+
+def test_of_a_black_bar_with_a_bright_rim_the_bar_counts():
+    image = as_image(paint(paint(ground(), [(98, 148, 202, 162)], 255), [(100, 150, 200, 160)], 0))
+    assert not nearest([b for b in find_bars(image) if b.polarity < 0], 100, 200).lesser
+    assert nearest([b for b in find_bars(image) if b.polarity > 0], 98, 202).lesser
+
+
+@pytest.mark.parametrize("beyond", [205, 225])
+def test_a_bright_particle_at_the_end_is_not_bar(beyond):
+    particle = paint(ground(level=90, noise=4), [(128, 140, 152, 175)], beyond)
+    image = as_image(paint(particle, [(40, 155, 140.5, 160)], 255))
+    bar = nearest(find_bars(image), 40, 140.5)
+    assert (bar.x0, bar.x1) == pytest.approx((40, 140.5), abs=0.5)
+
+
+def test_a_bar_near_the_pictures_edge_ends_where_it_ends():
+    image = as_image(paint(ground(level=200, noise=2), [(2.5, 196, 90, 200)], 0))
+    bar = nearest(find_bars(image), 2.5, 90)
+    assert (bar.x0, bar.x1) == pytest.approx((2.5, 90), abs=0.4)
+    assert not bar.cut
 
 
 def test_a_line_that_its_text_breaks_is_joined():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from scalebar_drawing import NoOcr, micrograph
 
 from imagedataextractor.artificial.annotations import draw_info_bar, draw_scale_bar
 from imagedataextractor.cli.scalebar import command
@@ -17,37 +18,13 @@ from imagedataextractor.images import load_image
 from imagedataextractor.ocr import TextBox, load_engine
 from imagedataextractor.records import Box, ScaleStatement
 from imagedataextractor.scalebar import read_scale_bar, read_scale_bars
+from imagedataextractor.scalebar.reading import MAX_LONE_LOOKS, MAX_READINGS, MAX_VOTES, VOTE_ZOOMS
 from imagedataextractor.settings import ScaleBarSettings
 
 
 @pytest.fixture(scope="module")
 def engine():
     return load_engine("rapidocr")
-
-
-class NoOcr:
-    """An engine that reads what it is told to: the bar search alone is tested."""
-
-    name = "none"
-
-    def __init__(self, *lines: TextBox) -> None:
-        self.lines = list(lines)
-
-    def read(self, image, *, region=None, enlarge=1.0):
-        return list(self.lines)
-
-    def read_line(self, image):
-        return "", 0.0
-
-
-def micrograph(seed: int = 3, shape=(420, 520), level: float = 110) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    yy, xx = np.mgrid[: shape[0], : shape[1]]
-    image = rng.normal(level, 8, shape)
-    for _ in range(25):
-        x, y, r = rng.uniform(0, shape[1]), rng.uniform(0, shape[0] * 0.7), rng.uniform(10, 30)
-        image[(xx - x) ** 2 + (yy - y) ** 2 < r**2] += 50
-    return np.clip(image, 0, 255).astype(np.uint8)
 
 
 # Rows of the hand-read labels, one a form of bar: plain, boxed, I-beam, broken by text, ruler, arrow,
@@ -184,6 +161,32 @@ def test_a_bar_as_long_as_the_picture_is_no_scale_bar():
     assert bar.nm_per_px is None
 
 
+def test_a_sixteen_bit_picture_is_read_as_its_eight_bit_twin(tmp_path):
+    image = micrograph()
+    image[380:386, 300:400] = 255
+    Image.fromarray(image.astype(np.uint16) * 200).save(tmp_path / "deep.tif")
+    text = TextBox("200 nm", 0.99, Box(315, 352, 385, 374))
+    bar = read_scale_bar(load_image(tmp_path / "deep.tif"), engine=NoOcr(text))
+    assert bar.nm_per_px == pytest.approx(2.0, rel=0.01)
+
+
+def test_a_bar_that_runs_out_of_the_picture_is_not_trusted_more_than_a_whole_one():
+    image = micrograph()
+    image[380:386, 300:400] = 255
+    text = TextBox("200 nm", 0.99, Box(315, 352, 385, 374))
+    whole = read_scale_bar(image, engine=NoOcr(text))
+    cut = read_scale_bar(np.ascontiguousarray(image[:, :390]), engine=NoOcr(text))
+    assert cut.confidence < whole.confidence
+
+
+def test_one_look_at_the_foot_and_a_glance_at_the_rest_are_enough_where_the_text_is_clear():
+    image = micrograph()
+    image[380:386, 300:400] = 255
+    engine = NoOcr(TextBox("200 nm", 0.99, Box(315, 352, 385, 374)))
+    read_scale_bar(image, engine=engine)
+    assert engine.looks <= 3
+
+
 def test_hundreds_of_texts_are_read_in_bounded_work():
     image = micrograph()
     image[380:386, 300:400] = 255
@@ -191,8 +194,10 @@ def test_hundreds_of_texts_are_read_in_bounded_work():
     places = [(int(x), int(y)) for x, y in zip(rng.integers(0, 450, 600), rng.integers(0, 300, 600), strict=True)]
     texts = [TextBox(f"{i} nm", 0.9, Box(x, y, x + 40, y + 12)) for i, (x, y) in enumerate(places)]
     texts.append(TextBox("200 nm", 0.99, Box(315, 352, 385, 374)))
-    bars = read_scale_bars(image, engine=NoOcr(), texts=texts)
-    assert len(bars) <= 9
+    engine = NoOcr(*texts)
+    bars = read_scale_bars(image, engine=engine)
+    assert len(bars) <= 2 * MAX_READINGS
+    assert engine.looks <= 2 + MAX_READINGS + MAX_LONE_LOOKS + MAX_VOTES * len(VOTE_ZOOMS)
 
 
 # ---------------------------------------------------------------- the command

@@ -1,0 +1,145 @@
+"""What a scale says about the picture, and how likely that is: its width, its magnification, its particles.
+
+Each function answers with log-odds, to be added to those of the reading itself: the logarithm of how
+much more often a right scale gives such a picture than a wrong one does (a naive Bayes step). The
+numbers of the distributions lie in data/scalebar/model.json, fitted on the labelled images called
+"train" by benchmarks/scalebar_fit.py. What no micrograph can be is a conflict and has words for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from imagedataextractor.records import ScaleBar
+
+__all__ = [
+    "FIELD_NM",
+    "PARTICLE_NM",
+    "FieldPrior",
+    "MagnificationPrior",
+    "contradiction",
+    "photo_width_mm",
+    "with_particle_sizes",
+]
+
+#: Decades by which a wrong scale is off, as a standard deviation: a lost decimal is one, a unit three,
+#: another bar a third.
+WRONG_DECADES = 1.0
+#: Log-odds that each takes and gives, at most: they are independent of the reading only in part, and the
+#: labelled images hold few of the lowest and the highest magnifications.
+FIELD_ODDS = (-1.5, 0.5)
+MAGNIFICATION_ODDS = (-3.0, 2.0)
+#: Width of a picture that an electron microscope takes, nm: a few lattice planes … the whole stage.
+FIELD_NM = (1.0, 3e7)
+#: Size of what is taken for a particle, nm: an atom … a millimetre.
+PARTICLE_NM = (0.3, 1e6)
+#: Width, mm, of the print (or screen, or film) that a printed magnification speaks of: a stamp … a wall.
+PHOTO_MM = (5.0, 2000.0)
+
+
+@dataclass(frozen=True)
+class FieldPrior:
+    """The width of a micrograph's field: its decimal logarithm (nm) is normal with `mean` and `spread`."""
+
+    mean: float
+    spread: float
+
+    def log_odds(self, field_nm: float) -> float:
+        """For a scale that makes the picture `field_nm` wide."""
+        wide = self.spread**2 + WRONG_DECADES**2
+        away = (math.log10(field_nm) - self.mean) ** 2
+        odds = 0.5 * math.log(wide / self.spread**2) - 0.5 * away * (1 / self.spread**2 - 1 / wide)
+        return min(max(odds, FIELD_ODDS[0]), FIELD_ODDS[1])
+
+
+@dataclass(frozen=True)
+class MagnificationPrior:
+    """The width of the photograph that printed magnifications speak of.
+
+    Instruments refer their magnification to a print, mostly of 127 x 95 mm, whatever the size at which
+    the picture is shown. So magnification x field width is near `width_mm` for a `share` of whole
+    frames (normal in its natural logarithm, with `spread`), and anywhere else in `PHOTO_MM` for the
+    others: screens, films, and pictures of which a part was cut out.
+    """
+
+    width_mm: float
+    spread: float
+    share: float
+
+    def log_odds(self, width_mm: float) -> float:
+        """For a scale by which the photograph is `width_mm` wide."""
+        if not PHOTO_MM[0] <= width_mm <= PHOTO_MM[1]:
+            return MAGNIFICATION_ODDS[0]
+        everywhere = 1.0 / math.log(PHOTO_MM[1] / PHOTO_MM[0])
+        z = math.log(width_mm / self.width_mm) / self.spread
+        peak = math.exp(-0.5 * z * z) / (self.spread * math.sqrt(2 * math.pi))
+        # A wrong scale may fall anywhere, within those bounds or out of them.
+        wrong = 0.5 * everywhere
+        odds = math.log((self.share * peak + (1 - self.share) * everywhere) / wrong)
+        return min(max(odds, MAGNIFICATION_ODDS[0]), MAGNIFICATION_ODDS[1])
+
+
+def photo_width_mm(magnification: float, nm_per_px: float, width_px: float) -> float:
+    """The width, mm, of a photograph of the picture at its printed magnification."""
+    return magnification * nm_per_px * width_px * 1e-6
+
+
+def contradiction(nm_per_px: float, width_px: float, magnification: float | None) -> str | None:
+    """Why a scale cannot be that of an electron micrograph, or None where it can.
+
+    Parameters
+    ----------
+    nm_per_px : float
+    width_px : float
+        Width of the picture.
+    magnification : float or None
+        As printed in it.
+    """
+    field = nm_per_px * width_px
+    if not FIELD_NM[0] <= field <= FIELD_NM[1]:
+        return f"conflict: by the scale bar the picture is {_length(field)} wide"
+    if magnification is None:
+        return None
+    width = photo_width_mm(magnification, nm_per_px, width_px)
+    if PHOTO_MM[0] <= width <= PHOTO_MM[1]:
+        return None
+    return (
+        f"conflict: by the scale bar the picture is {_length(field)} wide, "
+        f"which does not go with the printed magnification x{magnification:,.0f}"
+    )
+
+
+def with_particle_sizes(bar: ScaleBar, diameters_px: Sequence[float]) -> ScaleBar:
+    """The scale, unless the particles would then be smaller than an atom or larger than a millimetre.
+
+    Parameters
+    ----------
+    bar : ScaleBar
+        A scale given by hand is never taken away.
+    diameters_px : sequence of float
+        Of the particles found in the panel, px.
+
+    Returns
+    -------
+    ScaleBar
+        ``nm_per_px`` None and the conflict as ``reason`` where half of them or more are such.
+    """
+    if bar.nm_per_px is None or bar.source == "user" or not len(diameters_px):
+        return bar
+    middle = float(np.median(diameters_px)) * bar.nm_per_px
+    if PARTICLE_NM[0] <= middle <= PARTICLE_NM[1]:
+        return bar
+    return replace(
+        bar, nm_per_px=None, reason=f"conflict: by the scale bar the median particle measures {_length(middle)}"
+    )
+
+
+def _length(nm: float) -> str:
+    for unit, size in (("m", 1e9), ("mm", 1e6), ("µm", 1e3), ("nm", 1.0)):
+        if nm >= size:
+            return f"{nm / size:.3g} {unit}"
+    return f"{nm:.2g} nm"
