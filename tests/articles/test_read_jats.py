@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from imagedataextractor.articles.read import find_articles, is_article_file, read_article
+from imagedataextractor.articles.read import find_articles, is_article_file, read_article, stated_doi
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 
@@ -343,3 +343,26 @@ def test_of_one_article_in_several_formats_the_richest_is_taken(tmp_path: Path) 
     assert found == ["x/PMC1.xml", "y/PMC2.pdf", "y/other.html"]
     with pytest.raises(InputError):
         find_articles(tmp_path / "none")
+
+
+def test_an_xml_and_a_pdf_of_one_doi_are_one_article(tmp_path: Path, shared: Path) -> None:
+    samples = shared / "samples"
+    shutil.copy(samples / "jats/PMC7067258/PMC7067258.xml", tmp_path / "full text.xml")
+    shutil.copy(samples / "pdf/PMC7067258.pdf", tmp_path / "c9sc04175c.pdf")
+    shutil.copy(samples / "pdf/PMC7052380.pdf", tmp_path / "another.pdf")
+    (tmp_path / "broken.pdf").write_bytes(b"%PDF-1.7 and nothing more")
+    assert [path.name for path in find_articles(tmp_path)] == ["another.pdf", "broken.pdf", "full text.xml"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<article><front><article-id pub-id-type='doi'>10.1234/AB.5</article-id></front></article>",
+        "<full-text-retrieval-response><coredata><prism:doi>10.1234/ab.5</prism:doi></coredata></full-text-retrieval-response>",
+        '<html><head><meta content="doi:10.1234/ab.5" name="citation_doi"></head></html>',
+    ],
+)
+def test_doi_that_a_document_states(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "article.xml"
+    path.write_text(text)
+    assert stated_doi(path) == "10.1234/ab.5"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagedataextractor.articles.captions import parse_caption
@@ -18,7 +18,7 @@ from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_else
 from imagedataextractor.articles.read.graphics import GraphicsFolder, file_name
 from imagedataextractor.articles.read.html import read_html
 from imagedataextractor.articles.read.jats import is_jats, read_jats
-from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
+from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml, plain_doi
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 
@@ -31,6 +31,8 @@ _ARTICLE_ROOTS = frozenset(
     {"article", "response", "pmc-articleset", "full-text-retrieval-response", "OAI-PMH", "html", "doc"}
 )
 _HEAD_BYTES = 8192
+#: Beginning of a document in which its own DOI stands.
+_DOI_BYTES = 500_000
 
 
 def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path | None = None) -> Article:
@@ -185,8 +187,8 @@ def is_article_file(path: Path) -> bool:
 def find_articles(folder: Path) -> list[Path]:
     """Article files in a folder and below, sorted; one a publication.
 
-    Where a publication lies there in several formats (``PMC1.xml`` and ``PMC1.pdf`` in one folder),
-    only the richest is taken: XML before HTML before PDF.
+    Where a publication lies in one folder in several formats (``PMC1.xml`` and ``PMC1.pdf``, or an XML and
+    a PDF of the same DOI), only the richest is taken: XML before HTML before PDF.
 
     Raises
     ------
@@ -206,4 +208,41 @@ def articles_among(files: Iterable[Path]) -> list[Path]:
         rank = _SUFFIXES.index(path.suffix.lower())
         if key not in chosen or rank < _SUFFIXES.index(chosen[key].suffix.lower()):
             chosen[key] = path
-    return list(chosen.values())
+    formats = {_SUFFIXES.index(path.suffix.lower()) for path in chosen.values()}
+    return _richest_by_doi(list(chosen.values())) if len(formats) > 1 else list(chosen.values())
+
+
+def _richest_by_doi(files: Sequence[Path]) -> list[Path]:
+    """The files without those whose DOI a file of a richer format in the same folder has, too."""
+    dois = {path: stated_doi(path) for path in files}
+    ranks: dict[tuple[Path, str], int] = {}
+    for path, doi in dois.items():
+        if doi is not None:
+            key, rank = (path.parent, doi), _SUFFIXES.index(path.suffix.lower())
+            ranks[key] = min(rank, ranks.get(key, rank))
+    return [
+        path
+        for path, doi in dois.items()
+        if doi is None or _SUFFIXES.index(path.suffix.lower()) == ranks[path.parent, doi]
+    ]
+
+
+_STATED_DOI = re.compile(
+    rb"pub-id-type\s*=\s*[\"']doi[\"'][^>]*>([^<]*)<|<(?:prism:|xocs:|ce:)?doi>([^<]*)<|"
+    rb"<meta\b([^>]*\bcitation_doi\b[^>]*)>",
+    re.IGNORECASE,
+)
+
+
+def stated_doi(path: Path) -> str | None:
+    """The DOI that an article file states at its beginning, without reading all of it; None where there is none."""
+    if path.suffix.lower() == ".pdf":
+        from imagedataextractor.articles.read.pdf import pdf_doi
+
+        return pdf_doi(path)
+    try:
+        with path.open("rb") as stream:
+            match = _STATED_DOI.search(stream.read(_DOI_BYTES))
+    except OSError:
+        return None
+    return plain_doi((match[1] or match[2] or match[3]).decode("utf-8", "replace")) if match else None

@@ -16,7 +16,7 @@ import math
 import re
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.errors import InputError
 
-__all__ = ["read_pdf"]
+__all__ = ["pdf_doi", "read_pdf"]
 
 #: Pages read at most; no article has more, and a book would take minutes.
 MAX_PAGES = 200
@@ -835,7 +835,7 @@ def _native_scale(opened: Any, page: _Page, box: _Rect) -> float:
 def _about(document: Any, text: Sequence[str], pages: Sequence[_Page], figures: tuple[DocumentFigure, ...]) -> Document:
     told = document.get_metadata_dict()
     start = " ".join(text[:2])
-    doi = plain_doi(told.get("Subject", "")) or plain_doi(told.get("Title", "")) or plain_doi(_unbroken(start))
+    doi = _doi_of(told, start)
     title = told.get("Title", "").strip()
     if len(title) < 12 or re.search(
         r"\.(?:indd|docx?|tex|dvi|pdf|qxd|3d)\b|untitled|microsoft word|^\S+$|10\.\d{4}", title, re.I
@@ -857,6 +857,26 @@ def _about(document: Any, text: Sequence[str], pages: Sequence[_Page], figures: 
         licence=licence if licence and licence.startswith("CC") else None,
         figures=figures,
     )
+
+
+def _doi_of(told: Mapping[str, str], start: str) -> str | None:
+    """The DOI that a file's properties or else its first pages tell."""
+    return plain_doi(told.get("Subject", "")) or plain_doi(told.get("Title", "")) or plain_doi(_unbroken(start))
+
+
+def pdf_doi(path: Path) -> str | None:
+    """The DOI in a PDF's properties or on its first page; None where there is none, or it cannot be read."""
+    try:
+        document = pdfium.PdfDocument(path)
+    except (pdfium.PdfiumError, OSError):
+        return None
+    try:
+        start = document[0].get_textpage().get_text_bounded() if len(document) else ""
+        return _doi_of(document.get_metadata_dict(), " ".join(start.split()))
+    except pdfium.PdfiumError:
+        return None
+    finally:
+        document.close()
 
 
 def _unbroken(text: str) -> str:
