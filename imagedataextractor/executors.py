@@ -8,6 +8,7 @@ only the call it was working on, with `WorkerLostError`.
 from __future__ import annotations
 
 import contextlib
+import logging
 import multiprocessing
 import os
 import pickle
@@ -23,6 +24,8 @@ from typing import Any, ParamSpec, TypeVar
 from imagedataextractor.errors import ServiceError, UsageError
 
 __all__ = ["DaskExecutor", "InlineExecutor", "ProcessExecutor", "WorkExecutor", "WorkerLostError"]
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -355,14 +358,19 @@ class DaskExecutor(WorkExecutor):
             raise ServiceError(
                 f"{address}: no Dask scheduler answers there; start one with `dask scheduler`"
             ) from error
-        self._counted_at = 0.0
+        self._counted_at = float("-inf")
         self._slots = 0
+        self._waits = False
 
     @property
     def slots(self) -> int:
         if time.monotonic() - self._counted_at > 2.0:  # workers come and go
             self._slots = self._count_slots()
             self._counted_at = time.monotonic()
+            if not self._slots and not self._waits:
+                with_them = f" with {', '.join(self._resources)}" if self._resources else ""
+                log.warning("%s: no Dask worker%s is there; waiting for one", self._address, with_them)
+            self._waits = not self._slots
         return max(1, self._slots)
 
     def _count_slots(self) -> int:

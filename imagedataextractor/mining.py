@@ -126,7 +126,8 @@ class Survey:
             (self.new, "new"),
         ]
         width = len(f"{self.total:,}")
-        return [f"{self.total:,} targets"] + [f"  {count:>{width},} {what}" for count, what in parts if count]
+        head = f"{self.total:,} target" + ("" if self.total == 1 else "s")
+        return [head] + [f"  {count:>{width},} {what}" for count, what in parts if count]
 
 
 class Plan:

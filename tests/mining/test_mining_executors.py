@@ -17,7 +17,7 @@ from store_results import all_rows
 
 from imagedataextractor.errors import IdeError, ServiceError
 from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkerLostError
-from imagedataextractor.mining import Plan, mine
+from imagedataextractor.mining import MineOptions, Plan, mine
 from imagedataextractor.store import Store
 
 
@@ -119,7 +119,8 @@ def test_a_poison_article_is_set_aside_after_three_tries_with_its_reason(store, 
 
 def test_workers_that_die_whatever_they_do_stop_the_run_and_no_article_is_blamed(store):
     with ProcessExecutor(1) as executor, pytest.raises(IdeError, match=r"whatever they work on .*exit code 9"):
-        mine(Plan(targets(1000), store, store.digest_of("run-1")), Dying(), executor, store, "run-1")
+        plan = Plan(targets(1000), store, store.digest_of("run-1"))
+        mine(plan, Dying(), executor, store, "run-1", options=MineOptions(max_attempts=1))
     assert store.query("SELECT count(*) FROM targets")[1] == [(0,)]
 
 
@@ -189,6 +190,15 @@ def test_dask_workers_that_die_are_survived_and_poison_is_set_aside(store, dask_
         work = MadeUp(poison=frozenset({7}))
         counts = mine(Plan(targets(7), store, store.digest_of("run-1")), work, executor, store, "run-1")
         assert (counts.done, counts.set_aside) == (0, 1)
+
+
+def test_a_cluster_without_the_workers_that_are_asked_for_is_told_of_once(dask_cluster, caplog):
+    with DaskExecutor(dask_cluster, {"GPU": 1}) as executor:
+        for _ in range(2):
+            executor._counted_at = float("-inf")
+            assert executor.slots == 1
+    (record,) = caplog.records
+    assert "no Dask worker with GPU is there; waiting for one" in record.getMessage()
 
 
 def test_no_scheduler_is_one_clear_line():

@@ -62,8 +62,9 @@ def wait_for(condition, seconds: float = 120.0) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_killed_coordinator_loses_nothing_and_repeats_nothing(db, expected, workers):
+@pytest.mark.parametrize(("kind", "workers"), [("sqlite", 2), ("postgresql", 0)])
+def test_a_killed_coordinator_loses_nothing_and_repeats_nothing(request, expected, kind, workers):
+    db = request.getfixturevalue("db" if kind == "sqlite" else "postgresql_url")
     if not Path("/proc").is_dir():
         pytest.skip("finding the workers needs /proc")
     moments = random.Random(workers)
