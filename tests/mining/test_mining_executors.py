@@ -118,8 +118,8 @@ def test_a_poison_article_is_set_aside_after_three_tries_with_its_reason(store, 
 
 
 def test_workers_that_die_whatever_they_do_stop_the_run_and_no_article_is_blamed(store):
+    plan = Plan(targets(1000), store, store.digest_of("run-1"))
     with ProcessExecutor(1) as executor, pytest.raises(IdeError, match=r"whatever they work on .*exit code 9"):
-        plan = Plan(targets(1000), store, store.digest_of("run-1"))
         mine(plan, Dying(), executor, store, "run-1", options=MineOptions(max_attempts=1))
     assert store.query("SELECT count(*) FROM targets")[1] == [(0,)]
 
