@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import http.server
+import socket
 import threading
 import time
 from email.utils import formatdate
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_server import Reply, Server
@@ -267,6 +269,40 @@ def test_addresses_that_a_document_may_not_lead_to(client: Client, cache: Path, 
             client.download(service, url, cache / "x", kind="any")
     finally:
         listener.server_close()
+
+
+def test_redirect_into_the_own_network_is_not_followed(client: Client, service: Service, server: Server) -> None:
+    inner = Server()
+    try:
+        server.on("/europepmc/x", Reply(status=302, headers={"Location": f"{inner.url}/secret"}))
+        with pytest.raises(ServiceError, match="own network"):
+            client.get(service, service.url("x"))
+        assert inner.requests == []
+    finally:
+        inner.close()
+
+
+def test_name_that_leads_into_the_own_network(
+    client: Client, cache: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name on the public network whose address is the machine's own: connected to, but nothing is sent."""
+    resolve = socket.getaddrinfo
+
+    def rebound(host: str, *arguments: Any, **options: Any) -> Any:
+        return resolve("127.0.0.1" if host == "figures.publisher.example" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebound)
+    url = server.url.replace("127.0.0.1", "figures.publisher.example")
+    with pytest.raises(ServiceError, match="own network"):
+        client.download(Service("a document's link", ""), f"{url}/x.jpg", cache / "x", kind="any")
+    assert server.requests == []
+
+
+def test_login_page_behind_a_redirect_is_no_picture(client: Client, service: Service, server: Server) -> None:
+    server.on("/europepmc/x", Reply(status=302, headers={"Location": "/login"}))
+    server.on("/login", Reply("<!doctype html><html><title>Log in</title></html>"))
+    with pytest.raises(ServiceError, match="not an image but an HTML page"):
+        client.get(service, service.url("x"), kind="image")
 
 
 def test_huge_answer_is_refused(

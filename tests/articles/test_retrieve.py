@@ -22,6 +22,7 @@ from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.retrieve import _prune, clean_doi, retrieve, retrieve_with
 from imagedataextractor.articles.retrieve import arxiv as arxiv_source
 from imagedataextractor.articles.retrieve import elsevier as elsevier_source
+from imagedataextractor.articles.retrieve import europepmc as europepmc_source
 from imagedataextractor.articles.retrieve import unpaywall as unpaywall_source
 from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.retrieve.source import Fetched, Source
@@ -293,6 +294,33 @@ def test_elsevier_takes_the_largest_pictures(server: Server, services: Services,
         assert request.headers["x-els-apikey"] == keys.elsevier_api_key
         assert request.headers["x-els-insttoken"] == keys.elsevier_insttoken
     assert not any(request.path.endswith(".sml") for request in server.requests)
+
+
+def test_pictures_that_a_document_keeps_in_the_own_network_are_not_asked_for(
+    server: Server, services: Services, keys: Keys, cache: Path
+) -> None:
+    inner = Server()
+    try:
+        text = elsevier_xml(server, ["gr1"]).replace("https://api.elsevier.com", inner.url)
+        server.on("/elsevier/content/article/doi/10.1016/j.x.2019", Reply(text))
+        _, missing, _ = from_source(elsevier_source.SOURCE, "10.1016/j.x.2019", services, keys, cache)
+        assert len(missing) == 1
+        assert inner.requests == []
+    finally:
+        inner.close()
+
+
+def test_zip_that_unpacks_to_more_than_figures_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(europepmc_source, "_MAX_MEMBER_BYTES", 100_000)
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("fig1.jpg", jpeg())
+        archive.writestr("fig2.jpg", b"\xff\xd8\xff" + b"\0" * 5_000_000 + b"\xff\xd9")
+    europepmc_source.unpack_figures(stream.getvalue(), tmp_path, ["fig1", "fig2"])
+    assert [path.name for path in tmp_path.iterdir()] == ["fig1.jpg"]
+    monkeypatch.setattr(europepmc_source, "_MAX_ZIP_BYTES", 1_000_000)
+    with pytest.raises(ServiceError, match="too large"):
+        europepmc_source.unpack_figures(stream.getvalue(), tmp_path, ["fig1", "fig2"])
 
 
 def test_elsevier_asks_for_the_list_of_objects(server: Server, services: Services, keys: Keys, cache: Path) -> None:
