@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
 import time
 from datetime import UTC, datetime
@@ -20,6 +22,8 @@ __all__ = ["Log", "Shown", "make_progress"]
 
 #: Seconds between two lines: where the line is drawn over itself, and where each one stays.
 _ON_TERMINAL_S, _PLAIN_S = 0.2, 30.0
+#: Width of a terminal that does not say how wide it is; enough for a whole line.
+_COLUMNS = 200
 #: The rate is that of the last so many seconds, so that the estimate follows changes.
 _RATE_S = 120.0
 
@@ -64,48 +68,75 @@ class Log:
             self._file.close()
 
 
-class Shown:
-    """Progress on a stream: total, stages, rate, time left, failures so far."""
+class Shown(logging.Handler):
+    """Progress on a stream: total, stages, rate, time left, failures so far; warnings of the program as well."""
 
     def __init__(self, log: Log, stream: IO[str], *, terminal: bool) -> None:
+        super().__init__(logging.WARNING)
         self._log = log
         self._stream = stream
         self._terminal = terminal
         self._width = 0
-        self._last = float("-inf")
+        self._drawn = self._logged = float("-inf")
+        self._latest: Counts | None = None
         self._past: list[tuple[float, int]] = []
 
     def __enter__(self) -> Self:
+        logging.getLogger("imagedataextractor").addHandler(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._terminal and self._width:
+        logging.getLogger("imagedataextractor").removeHandler(self)
+        if self._terminal and self._latest is not None:
+            self._draw(self._latest, time.monotonic())
             self._write("\n")
 
     def update(self, counts: Counts) -> None:
         now = time.monotonic()
-        if now - self._last < (_ON_TERMINAL_S if self._terminal else _PLAIN_S):
-            return
+        self._latest = counts
+        if now - self._drawn >= (_ON_TERMINAL_S if self._terminal else _PLAIN_S):
+            self._draw(counts, now)
+        if now - self._logged >= _PLAIN_S:
+            self._logged = now
+            self._log.write("progress", done=counts.done, failed=counts.failed, particles=counts.particles)
+
+    def _draw(self, counts: Counts, now: float) -> None:
         if not self._past or counts.written != self._past[-1][1]:
             self._past.append((now, counts.written))
         while len(self._past) > 2 and now - self._past[0][0] > _RATE_S:
             self._past.pop(0)
         line = describe(counts, self._rate(now))
-        self._last = now
+        self._drawn = now
         if self._terminal:
+            line = line[: self._columns() - 1]  # a line that is broken cannot be drawn over
             self._write("\r" + line.ljust(self._width))
             self._width = len(line)
         else:
             self._write(f"ide: {line}\n")
-            self._log.write("progress", done=counts.done, failed=counts.failed, particles=counts.particles)
+
+    def _columns(self) -> int:
+        try:
+            return os.get_terminal_size(self._stream.fileno()).columns or _COLUMNS
+        except (AttributeError, OSError, ValueError):
+            return _COLUMNS
 
     def failed(self, failure: Failure) -> None:
         self._log.write(
             "failure", stage=failure.stage, target=failure.target, error=failure.error_class, message=failure.message
         )
-        line = f"ide: {failure.message}"
+        self._say(failure.message)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """A warning of the program's own, as that a worker was lost."""
+        message = record.getMessage()
+        self._log.write("warning", message=message)
+        self._say(message)
+
+    def _say(self, text: str) -> None:
+        """A line that stays, above the one that is drawn over."""
+        line = f"ide: {text}"
         self._write(f"\r{line.ljust(self._width)}\n" if self._terminal else f"{line}\n")
 
     def _rate(self, now: float) -> float | None:

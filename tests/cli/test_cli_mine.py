@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import logging
+import os
+import pty
+import struct
+import termios
 import threading
 
 import cv2
@@ -161,6 +167,42 @@ def test_progress_on_a_terminal_is_one_line_and_failures_stand_above_it():
     assert stream.text.startswith("\r4/10 (40 %), 4 extracted, 4 written, 1,234 particles, 1 failed")
     assert "ide: x: not there" in stream.text
     assert stream.text.count("\n") == 2
+
+
+def read_terminal(main: int) -> str:
+    told = b""
+    try:
+        while piece := os.read(main, 65536):
+            told += piece
+    except OSError:  # the other side is closed, and all is read
+        pass
+    os.close(main)
+    return told.decode()
+
+
+def test_progress_fits_the_terminal_and_ends_with_the_end():
+    main, side = pty.openpty()
+    fcntl.ioctl(side, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 60, 0, 0))
+    with os.fdopen(side, "w") as stream, Shown(Log(None, "r"), stream, terminal=True) as shown:
+        for done in (1, 9_999, 10_000):
+            shown.update(Counts(total=10_000, done=done, extracted=done, retrieved=done, particles=99_999_999))
+        logging.getLogger("imagedataextractor.mining").warning("worker lost on %s", "x")
+    told = read_terminal(main)
+    lines = [part for part in told.replace("\r\n", "\n").replace("\n", "\r").split("\r") if part]
+    assert max(map(len, lines)) < 60
+    assert lines[0].startswith("1/10,000 (0 %), 1 retrieved")
+    assert lines[1].strip() == "ide: worker lost on x"
+    assert lines[-1].startswith("10,000/10,000 (100 %)")
+
+
+def test_warnings_and_progress_are_in_the_log(tmp_path, monkeypatch):
+    monkeypatch.setattr("imagedataextractor.cli._mining._PLAIN_S", 0.0)
+    with Log(tmp_path / "log", "r") as log, Shown(log, Stream(), terminal=True) as shown:
+        logging.getLogger("imagedataextractor.mining").warning("worker lost")
+        shown.update(Counts(total=10, done=3))
+    events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    assert [(event["run"], event["event"]) for event in events] == [("r", "warning"), ("r", "progress")]
+    assert (events[0]["message"], events[1]["done"]) == ("worker lost", 3)
 
 
 def test_progress_elsewhere_is_plain_lines():
