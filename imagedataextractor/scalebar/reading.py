@@ -66,6 +66,8 @@ SPLIT_VOTE, SPLIT_VOTE_LOGIT = 0.42, -0.5
 #: Confidence of all level bars below which turned ones are looked for, around so many sure texts at most,
 #: and the log-odds that the rarity of turned bars takes.
 TURN_BELOW, MAX_TURNED, TURNED_DOUBT = 0.5, 2, 2.0
+#: Width, px, of what is left of an inset's frame around its box: straight, flat, and no bar.
+FRAME_PX = 5
 #: Two bars in one panel disagree beyond this share.
 RIVAL = 0.06
 #: Difference between a pixel's strongest and weakest channel from which it is coloured, and the share
@@ -149,6 +151,7 @@ def scale_bars_of(
 ) -> list[ScaleBar]:
     """All scale bars of an image whose texts are known, the surest first."""
     settings = settings or ScaleBarSettings()
+    exclude = [_grown(box, FRAME_PX) for box in exclude]
     magnification = text.read_magnification(texts)
     bars = [_as_scale_bar(c, settings) for c in candidates(image, texts, exclude)]
     bars = [_unless_contradicted(replace(bar, magnification=magnification), image.shape[1]) for bar in bars]
@@ -424,6 +427,10 @@ def bars_near(grey: Grey, reading: Reading) -> list[Bar]:
     solid = [bar.shifted(0, y0) for bar in bar_search.find_bars(band)]
     rulers = [bar.shifted(0, y0) for bar in bar_search.find_rulers(band)]
     return [*solid, *bar_search.join_across(solid, reading.box), *rulers]
+
+
+def _grown(box: Box, margin: int) -> Box:
+    return Box(box.x0 - margin, box.y0 - margin, box.x1 + margin, box.y1 + margin)
 
 
 def _inside(box: Box, others: Sequence[Box]) -> bool:

@@ -7,7 +7,7 @@ import pytest
 from scalebar_drawing import NoOcr, micrograph, tilted_bar
 
 from imagedataextractor.ocr import TextBox
-from imagedataextractor.records import Box
+from imagedataextractor.records import Box, ScaleStatement
 from imagedataextractor.scalebar import read_scale_bar, read_scale_bars
 from imagedataextractor.scalebar.frames import in_inset
 
@@ -72,6 +72,18 @@ def test_without_a_frame_two_scales_are_a_conflict():
     bars = read_scale_bars(with_inset(frame=None), engine=NoOcr(PANELS, INSETS))
     assert all(bar.nm_per_px is None for bar in bars)
     assert "disagree" in bars[0].reason
+
+
+def test_the_frame_of_an_inset_is_no_bar():
+    image = micrograph()
+    image[60:160, 300:440] = 0
+    image[57:60, 297:443] = image[160:163, 297:443] = 255  # the frame lies just outside of the inset's box
+    image[57:163, 297:300] = image[57:163, 440:443] = 255
+    image[395:399, 400:440] = 255
+    told = [ScaleStatement(50.0, (), "scale bar 50 nm", 0, 15)]
+    bar = read_scale_bar(image, engine=NoOcr(), statements=told, exclude=[Box(300, 60, 440, 160)])
+    assert (bar.x0, bar.x1) == pytest.approx((400, 440), abs=0.5)
+    assert bar.nm_per_px == pytest.approx(50 / 40, rel=0.02)
 
 
 def test_labels_and_data_bars_are_no_insets():
