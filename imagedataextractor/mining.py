@@ -453,14 +453,15 @@ def mine(
         The disk budget is spent and downloads are kept; the disk of the downloads is full; or workers
         die whatever they work on.
     """
-    run = _Run(work, executor, store, run_id, counts or Counts(), options or MineOptions(), progress)
+    counts = counts or Counts()
+    run = _Run(work, executor, store, run_id, counts, options or MineOptions(), budget, progress)
     stop = StopRequest() if stop is None else stop  # not `or`: one that is not yet asked for is false
-    with contextlib.ExitStack() as stack:
-        source: Iterator[Unit] = iter(plan)
-        if retriever is not None:
-            ahead = stack.enter_context(_Ahead(source, retriever, budget, run.counts))
-            return run.go(ahead, budget, stop)
-        return run.go(_Direct(source), budget, stop)
+    if retriever is None:
+        run.go(_Direct(iter(plan)), stop)
+    else:
+        with _Ahead(iter(plan), retriever, budget, counts) as ahead:
+            run.go(ahead, stop)
+    return counts
 
 
 class _Direct:
@@ -567,6 +568,7 @@ class _Run:
         run_id: str,
         counts: Counts,
         options: MineOptions,
+        budget: DiskBudget | None,
         progress: Progress | None,
     ) -> None:
         self._work = work
@@ -575,6 +577,7 @@ class _Run:
         self._run_id = run_id
         self.counts = counts
         self._options = options
+        self._budget = budget
         self._progress = progress
         # What is at work or to be tried again, with the tries it has had; None is the probe.
         self._in_flight: dict[Future[Any], tuple[Unit | None, int]] = {}
@@ -584,26 +587,25 @@ class _Run:
         self._pending: list[tuple[Unit, Outcome]] = []
         self._pending_since = 0.0
 
-    def go(self, source: _Direct | _Ahead, budget: DiskBudget | None, stop: StopRequest) -> Counts:
+    def go(self, source: _Direct | _Ahead, stop: StopRequest) -> None:
         with stop.on_signals():
             try:
                 while not self._is_over(source, stop):
                     self._hand_out(source, stop)
                     self._take_results()
-                    self._write_when_due(budget)
+                    self._write_when_due()
                     if self._progress is not None:
                         self._progress.update(self.counts)
-                self._write(budget)
+                self._write()
             except (KeyboardInterrupt, StoreError):
                 self._executor.kill()
                 raise
             except Exception:
                 self._executor.kill()
-                self._write(budget)  # what was done before is not lost with the rest
+                self._write()  # what was done before is not lost with the rest
                 raise
         if self._progress is not None:
             self._progress.update(self.counts)
-        return self.counts
 
     def _is_over(self, source: _Direct | _Ahead, stop: StopRequest) -> bool:
         nothing_left = bool(stop) or (source.exhausted and not self._again)
@@ -696,7 +698,7 @@ class _Run:
             self._pending_since = time.monotonic()
         self._pending.append((unit, outcome))
 
-    def _write_when_due(self, budget: DiskBudget | None) -> None:
+    def _write_when_due(self) -> None:
         if not self._pending:
             return
         options = self._options
@@ -706,23 +708,23 @@ class _Run:
             or particles >= options.batch_particles
             or time.monotonic() - self._pending_since >= options.batch_s
         ):
-            self._write(budget)
+            self._write()
 
-    def _write(self, budget: DiskBudget | None) -> None:
+    def _write(self) -> None:
         """Commit what is pending, in one transaction."""
         if not self._pending:
             return
         batch, self._pending = self._pending, []
         try:
-            self._write_batch(batch, budget)
+            self._write_batch(batch)
         except StoreError:
             raise
         except Exception:  # one result that cannot be written must not take the others with it
             log.debug("a batch of %d could not be written as one", len(batch), exc_info=True)
             for unit, outcome in batch:
-                self._write_alone(unit, outcome, budget)
+                self._write_alone(unit, outcome)
 
-    def _write_batch(self, batch: list[tuple[Unit, Outcome]], budget: DiskBudget | None) -> None:
+    def _write_batch(self, batch: list[tuple[Unit, Outcome]]) -> None:
         after = dataclasses.replace(self.counts)
         for _, outcome in batch:
             _add(after, outcome)
@@ -737,17 +739,17 @@ class _Run:
             )
         for unit, outcome in batch:
             self._count(outcome)
-            if budget is not None:
-                budget.done(unit.target.key)
+            if self._budget is not None:
+                self._budget.done(unit.target.key)
 
-    def _write_alone(self, unit: Unit, outcome: Outcome, budget: DiskBudget | None) -> None:
+    def _write_alone(self, unit: Unit, outcome: Outcome) -> None:
         try:
-            self._write_batch([(unit, outcome)], budget)
+            self._write_batch([(unit, outcome)])
         except StoreError:
             raise
         except Exception as error:
             told = Outcome(failure=_fault("store", unit.target.key, error))
-            self._write_batch([(unit, told)], budget)
+            self._write_batch([(unit, told)])
 
     def _write_one(self, unit: Unit, outcome: Outcome) -> None:
         if outcome.packed is not None:
