@@ -49,8 +49,20 @@ def synthetic_scenes() -> list[Example]:
         "degradation": 0.4,
     }
     drawn = {
-        "lattice of 14 px": {"kind": "sem", "family": "sphere", "arrangement": "packed", "median_diameter_px": 14.0},
-        "field of 10 px": {"kind": "tem", "family": "sphere", "arrangement": "touching", "median_diameter_px": 10.0},
+        "lattice of 14 px": {
+            "kind": "sem",
+            "family": "sphere",
+            "arrangement": "packed",
+            "median_diameter_px": 14.0,
+            "degradation": 1.0,
+        },
+        "field of 10 px": {
+            "kind": "tem",
+            "family": "sphere",
+            "arrangement": "touching",
+            "median_diameter_px": 10.0,
+            "degradation": 1.0,
+        },
         "overlap in transmission": {
             "kind": "tem",
             "family": "sphere",
@@ -62,7 +74,9 @@ def synthetic_scenes() -> list[Example]:
     }
     scenes = []
     for number, (name, how) in enumerate(drawn.items()):
-        micrograph = draw_micrograph(np.random.default_rng((7, number)), **plain, spread=0.1, **how)
+        micrograph = draw_micrograph(
+            np.random.default_rng((7, number)), **{**plain, "degradation": 0.4, "spread": 0.1, **how}
+        )
         scenes.append(Example(name, micrograph.image, micrograph.label_map))
     rng = np.random.default_rng(7)
     return [*scenes, Example("bent rods", *bent_rods(rng)), Example("core and shell", *core_shells(rng))]
@@ -157,9 +171,9 @@ def segmented(model: Segmenter, example: Example, mode: str, samples: int, seed:
 
 
 def few_colours() -> Image.Image:
-    """A palette of the outlines' colours and 29 greys, which keeps a picture's file small."""
+    """A palette of the outlines' colours and 20 greys, which keeps a picture's file small."""
     palette = Image.new("P", (1, 1))
-    greys = [level for grey in np.linspace(0, 255, 29).round().astype(int).tolist() for level in (grey,) * 3]
+    greys = [level for grey in np.linspace(0, 255, 20).round().astype(int).tolist() for level in (grey,) * 3]
     palette.putpalette([*GREEN, *RED, *BLUE, *greys])
     return palette
 
