@@ -303,8 +303,27 @@ def _styles(text: CaptionText, emphasised: Sequence[Span]) -> Iterator[list[Mark
 
 
 def found_markers(pattern: re.Pattern[str], text: CaptionText) -> list[Marker]:
-    found = [_whole(m) for m in pattern.finditer(text.caption, text.start)]
-    return _merge_adjacent([m for m in found if m.letters], text.caption)
+    found: list[Marker] = []
+    seen: set[str] = set()
+    for match in pattern.finditer(text.caption, text.start):
+        marker = _whole(match)
+        if marker.letters and POINTING.search(text.before(marker.start)):
+            marker = _without_back_reference(match, marker, seen)
+        seen.update(marker.letters)
+        if marker.letters:
+            found.append(marker)
+    return _merge_adjacent(found, text.caption)
+
+
+def _without_back_reference(match: re.Match[str], marker: Marker, seen: set[str]) -> Marker:
+    """What is new of "the line in a, and d": the panel that is described next, not the one pointed back at."""
+    joint = re.search(r",\s*and\s+", match["group"])
+    if joint is None or match.group()[0] in "([":
+        return marker
+    back, new = expand(match["group"][: joint.start()]), expand(match["group"][joint.end() :])
+    if seen.issuperset(back) and new and seen.isdisjoint(new):
+        return Marker(match.start("group") + joint.end(), match.end(), new)
+    return marker
 
 
 _LOOSE_JOIN = re.compile(r"\s{0,3}(?:,\s*and\b|,|&|\band\b)\s*")

@@ -356,6 +356,19 @@ def test_a_group_that_is_detailed_keeps_both_texts() -> None:
     assert facts.panel_techniques["c"] == ("SEM",)
 
 
+def test_bold_letter_that_points_back_just_before_another_panel() -> None:
+    caption = "a Scheme of the cell. TEM images of b the anode, c the layer marked in a, and d the cathode"
+    bold = [
+        (caption.index(mark), caption.index(mark) + 1) for mark in ("a Scheme", "b the", "c the", "a, and", "d the")
+    ]
+    assert dict(parse_caption(caption, emphasised=bold).subcaptions) == {
+        "a": "Scheme of the cell",
+        "b": "the anode",
+        "c": "the layer marked in a",
+        "d": "the cathode",
+    }
+
+
 def test_letters_between_which_something_goes_on_are_no_panels() -> None:
     caption = "TEM images of particles as lithiation progressed from a to h at constant current"
     bold = [(caption.index(" a ") + 1, caption.index(" a ") + 2), (caption.index(" h ") + 1, caption.index(" h ") + 2)]
