@@ -95,7 +95,7 @@ class ScaleBarSettings:
     #: OCR engine: "rapidocr" or "tesseract".
     ocr: str = "rapidocr"
     #: Confidence below which no scale is reported (chosen with benchmarks/scalebar.py on the part "train").
-    threshold: float = 0.6
+    threshold: float = 0.7
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,14 @@ BOTTOM_SHARE = 0.25
 GLANCE = 0.5
 #: Bars without a text around which is read again, at most, and their least log-odds.
 MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
+#: Longest side of what is then read, px: the surroundings of a long bar are not enlarged as much.
+LOOK_SIDE_PX = 900
 #: Texts that are read again because they are not sure, at most.
 MAX_VOTES = 3
 #: Zooms of the second looks; what most of them read is kept.
 VOTE_ZOOMS = (1.5, 2.0, 3.0, 4.0)
+#: Height of a text, px, from which the zooms are meant as shares of this height: large letters need no lens.
+VOTE_HEIGHT_PX = 32
 #: So many looks that all read one length make its score at least this, however unsure each of them was.
 UNANIMOUS = (4, 0.6)
 #: Log-odds of a pair from which no other plane of the picture is searched.
@@ -235,7 +239,7 @@ def gather_texts(image: Image, engine: OcrEngine, texts: Sequence[TextBox] | Non
         for bar, _ in looks[:MAX_LONE_LOOKS]:
             reach_x, reach_y = int(0.4 * bar.length + 60 / zoom), int(50 / zoom)
             around = Box(int(bar.x0) - reach_x, int(bar.y0) - reach_y, int(bar.x1) + reach_x, int(bar.y1) + reach_y)
-            found += engine.read(image, region=around, enlarge=3.0 * zoom)
+            found += engine.read(image, region=around, enlarge=min(3.0 * zoom, LOOK_SIDE_PX / around.width))
             if _clear(found):
                 break
     return _settled(image, engine, found, zoom)
@@ -271,10 +275,11 @@ def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float)
         region = Box(box.x0 - 2 * margin, box.y0 - margin // 2, box.x1 + 2 * margin, box.y1 + margin // 2)
         votes: dict[tuple[float, str], float] = {(reading.value, reading.unit): _weight(reading)}
         cast = 1
+        lens = min(zoom, VOTE_HEIGHT_PX / max(1, box.height))
         for factor in VOTE_ZOOMS:
             again = [
                 r
-                for r in text.find_readings(engine.read(image, region=region, enlarge=factor * zoom))
+                for r in text.find_readings(engine.read(image, region=region, enlarge=factor * lens))
                 if r.box.intersection(box).area > 0.3 * min(r.box.area, box.area)
             ]
             if again:

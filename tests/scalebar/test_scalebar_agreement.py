@@ -20,7 +20,7 @@ def panel(index: int, label: str | None, *, kind="em", parent: int | None = None
 
 def bar(value=200.0, unit="nm", length=100.0, confidence=0.9, magnification=None) -> ScaleBar:
     nm = value * {"nm": 1.0, "um": 1000.0}[unit]
-    trusted = confidence >= 0.6
+    trusted = confidence >= 0.7
     return ScaleBar(
         value=value,
         unit=unit,
@@ -116,7 +116,7 @@ def test_siblings_of_different_scale_lend_none():
 
 def test_a_sibling_with_the_same_bar_makes_surer():
     panels = [panel(0, "a"), panel(1, "b")]
-    heard = reconcile([bar(confidence=0.95), bar(confidence=0.4)], panels)
+    heard = reconcile([bar(confidence=0.95), bar(confidence=0.5)], panels)
     assert heard[1].nm_per_px == 2.0
 
 
