@@ -228,6 +228,13 @@ def test_a_figure_shown_twice_is_read_once(tmp_path: Path) -> None:
     assert len(read(tmp_path, page(WILEY, WILEY.replace('id="f1"', 'id="popup"'))).figures) == 1
 
 
+@pytest.mark.parametrize("name", ["mml:\x01math", "a:", "x:1", "o:\x7fp", "b:\u00e9\x02"])
+def test_elements_of_other_languages_whose_names_are_damaged(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(f"<html><body><{name}>Odd</{name}>{RSC}</body></html>", encoding="utf-8")
+    assert len(read_article(path).figures) == 1
+
+
 def test_pictures_without_a_label_are_no_figures(tmp_path: Path) -> None:
     portrait = '<figure><img src="/me.jpg"/><figcaption>The author at work.</figcaption></figure>'
     table = "<figure><figcaption><b>Table 1</b> Values.</figcaption></figure>"

@@ -135,7 +135,8 @@ def _parsed(data: bytes, path: Path) -> Any:
         raise InputError(f"{path}: holds no HTML")
     for element in root.iter(etree.Element):
         if ":" in element.tag or "}" in element.tag:  # "mml:math" and the like
-            element.tag = re.split(r"[:}]", element.tag)[-1] or "span"
+            name = re.split(r"[:}]", element.tag)[-1]
+            element.tag = name if re.fullmatch(r"[A-Za-z][\w.-]*", name) else "span"
     return root
 
 
