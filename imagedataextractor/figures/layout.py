@@ -53,6 +53,8 @@ UNSEEN_LEVEL = 45
 #: A blurred white line stands out from the pixels this far on either side, px, by at least so many levels.
 RIDGE_REACH = 3
 RIDGE_LEVELS = 12
+#: Height of a data bar as a share of its micrograph's, at most.
+BAR_SHARE = 0.25
 #: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
 FLAT_GRAPHIC = 0.5
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
@@ -211,7 +213,10 @@ def _find_blocks(layout: Layout) -> list[Core]:
         if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > 0.2:
             continue
         pieces += split_block(layout, box, shortest, edges=flat < FLAT_GRAPHIC)
-    return [Core("block", b) for b in _cut_like_siblings(layout.grey, _drop_nested(pieces), shortest)]
+    return [
+        Core("block", b)
+        for b in _cut_like_siblings(layout.grey, _with_data_bars(layout.grey, _drop_nested(pieces)), shortest)
+    ]
 
 
 def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -259,6 +264,39 @@ def _drop_nested(boxes: Sequence[Box]) -> list[Box]:
         if not any(box.intersection(k).area > 0.8 * box.area for k in kept):
             kept.append(box)
     return kept
+
+
+def _with_data_bars(grey: GreyArray, pieces: list[Box]) -> list[Box]:
+    """The pieces, each data bar again one with the micrograph above it, from which and in which it was cut."""
+    joined: list[Box] = []
+    used: set[Box] = set()
+    for piece in sorted(pieces, key=lambda b: -b.area):
+        if piece in used:
+            continue
+        parts = [b for b in pieces if b not in used and _is_at_foot(b, piece)]
+        bar = Box(piece.x0, piece.y1, piece.x1, max((b.y1 for b in parts), default=piece.y1))
+        if _is_even_ground(grey[bar.slices]):
+            used.update(parts)
+            joined.append(bounding_box([piece, bar]))
+        else:
+            joined.append(piece)
+    return [b for b in joined if b not in used]
+
+
+def _is_at_foot(part: Box, piece: Box) -> bool:
+    """Whether `part` lies right under `piece`, no wider than it and as low as a data bar."""
+    under = -2 <= part.y0 - piece.y1 <= 3 and part.x0 >= piece.x0 - 3 and part.x1 <= piece.x1 + 3
+    return under and part.height <= BAR_SHARE * piece.height
+
+
+def _is_even_ground(bar: GreyArray) -> bool:
+    """Black or white with writing on it, from side to side."""
+    if bar.size == 0:
+        return False
+    ground = int(np.bincount(bar.ravel(), minlength=256).argmax())
+    even = np.abs(bar.astype(np.int16) - ground) <= 12
+    wide = float((even.mean(axis=0) > 0.5).mean())
+    return (ground < 60 or ground > 190) and float(even.mean()) > 0.5 and wide > 0.75
 
 
 def _flat_share(grey: GreyArray, box: Box) -> float:

@@ -279,9 +279,14 @@ def _stand_alone(page: _Page, sides: tuple[list[Core], list[Core]], lettered: Se
         solid = [c for c in side if _is_picture(c) or (c.kind == "axes" and not page.complete)]
         if not count and not any(c.box.area >= 0.35 * page.usual_area for c in solid):
             return False
-        if not side:
+        if not side or all(_is_axis_title(c) for c in side):
             return False
     return True
+
+
+def _is_axis_title(core: Core) -> bool:
+    """A narrow column of ink beside a plot: words set upright."""
+    return core.kind == "mass" and core.box.height > 2 * core.box.width
 
 
 def _is_picture(core: Core) -> bool:
@@ -310,7 +315,9 @@ def _leaf(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[
         return [Region(cores[0].box, tuple(cores), letter)]
     # One letter over several images makes them one panel, if the figure's letters are to be trusted.
     grouped = len(letters) == 1 and (len(page.letters) > 1 or page.complete)
-    if len(cores) > 1 and not grouped and any(c.kind == "block" for c in cores):
+    # The strips of a gel make one panel together.
+    strips = all(c.kind == "block" and not _is_picture(c) for c in cores)
+    if len(cores) > 1 and not grouped and not strips and any(c.kind == "block" for c in cores):
         return _leaf_of_many(page, cores, letters)
     return [Region(_without_letter(page, box, letters), tuple(cores), letter)]
 

@@ -2,7 +2,7 @@
 
     python -m imagedataextractor.figures.train_kinds --micrographs FOLDER --panels LABELS.json … --out FILE
 
-Drawn panels of every kind (`imagedataextractor.artificial.figures`), crops of real micrographs, and
+Drawn panels of every kind (`imagedataextractor.artificial.contents`), crops of real micrographs, and
 labelled panels of real figures, each in several variants (cropped, scaled, compressed, with letters
 and scale bars). Real panels are held out by article in turn to measure; the weights are trained on
 all of them.

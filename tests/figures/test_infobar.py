@@ -50,3 +50,21 @@ def test_a_dark_micrograph_with_particles_is_no_bar():
 def test_voltage_magnification_and_detector_are_understood(text, kv, times, detector):
     info = parse_info(BOX, [text])
     assert (info.voltage_kv, info.magnification, info.detector) == (kv, times, detector)
+
+
+@pytest.mark.parametrize(("style", "detector"), [("zeiss", "InLens"), ("jeol", "SEI")])
+def test_a_drawn_bar_is_found_excluded_and_read(style, detector):
+    from imagedataextractor.artificial.annotations import draw_info_bar
+    from imagedataextractor.figures import split_figure
+    from imagedataextractor.ocr import load_engine
+
+    image = micrograph(700, 960, seed=3)
+    barred, _, box = draw_info_bar(np.random.default_rng(1), image, 2.0, style=style)
+    panel = split_figure(barred, ocr=load_engine("rapidocr"))[0]
+    assert panel.kind == "em"
+    bar = panel.info_bar
+    assert bar is not None
+    assert bar.box.iou(box) > 0.9
+    assert bar.voltage_kv in (2.0, 5.0, 10.0, 15.0, 20.0)
+    assert bar.magnification == pytest.approx(1.2e8 / (2.0 * 960), rel=0.02)
+    assert bar.detector == detector

@@ -52,3 +52,26 @@ def test_a_sequence_that_starts_later_is_believed_if_the_caption_says_so():
     page = lettered_page("defghk"[:3])
     assert find_letters(analyse(page)) == []
     assert [x.text for x in find_letters(analyse(page), ["a", "b", "c", "d", "e", "f"])] == ["d", "e", "f"]
+
+
+ROMAN_SIX = ["i", "ii", "iii", "iv", "v", "vi"]
+
+
+@pytest.mark.parametrize("name", ["sans", "serif-bold"])
+def test_roman_numerals_in_brackets_are_read(name):
+    letters = find_letters(analyse(lettered_page(ROMAN_SIX, "({})", name=name)))
+    assert [x.text for x in letters] == ROMAN_SIX
+
+
+def test_numbered_letters_are_read():
+    letters = find_letters(analyse(lettered_page(["a1", "a2", "a3", "b1", "b2", "b3"])))
+    assert [x.text for x in letters] == ["a1", "a2", "a3", "b1", "b2", "b3"]
+
+
+def test_numbers_and_words_of_two_characters_are_no_numbered_letters():
+    assert find_letters(analyse(lettered_page(["v1", "x1", "10", "C2", "b4", "Pt"]))) == []
+
+
+def test_one_capital_among_small_letters_is_read_as_printed():
+    letters = find_letters(analyse(lettered_page(["a", "b", "d", "e", "G", "h"])))
+    assert [x.text for x in letters] == ["a", "b", "d", "e", "G", "h"]

@@ -74,3 +74,23 @@ def test_the_caption_shifts_the_kind_towards_what_it_names():
     assert kind_prior("b", facts)["em"] < 1 < kind_prior("b", facts)["plot"]
     assert kind_prior("c", facts)["schematic"] > 1
     assert kind_prior("a", None) == {}
+
+
+def test_roman_numerals_are_completed_and_kept_in_their_order():
+    assert complete_letters(["i", None, "iii", "iv"], ROW) == ["i", "ii", "iii", "iv"]
+
+
+def test_a_single_i_is_a_letter_and_no_numeral():
+    assert complete_letters(["h", "i", None, "k"], ROW) == ["h", "i", "j", "k"]
+
+
+def test_between_numbered_letters_nothing_is_made_up():
+    assert complete_letters(["a1", None, "b1", "b2"], ROW) == ["a1", None, "b1", "b2"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["simulated HAADF-STEM image of a nanoparticle", "inverse FFT of the particle", "SEM image of rGO", "EDS spectra"],
+)
+def test_what_is_no_image_of_particles_is_not_measured_even_where_particles_are_named(words):
+    assert not is_measurable("em", "STEM", words)

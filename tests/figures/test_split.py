@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
 from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.artificial.figures import LetterStyle, draw_figure
@@ -42,6 +43,45 @@ def test_a_grid_with_white_or_black_gutters_comes_apart(gutter, paper):
 def test_images_that_touch_are_cut_at_their_edge():
     boxes = [Box(0, 0, 300, 260), Box(300, 0, 600, 260)]
     assert found_at(page(boxes, (260, 600), means=(60, 190)), boxes)
+
+
+def test_images_whose_thin_white_gutter_is_blurred_come_apart():
+    boxes = [Box(0, 0, 400, 360), Box(402, 0, 800, 360)]
+    image = page(boxes, (360, 800), means=(110, 115))
+    small = cv2.resize(image, (480, 216), interpolation=cv2.INTER_AREA)
+    assert found_at(small, [Box(0, 0, 240, 216), Box(241, 0, 480, 216)])
+
+
+def test_letters_printed_below_belong_to_the_panels_above():
+    style = LetterStyle("({})", upper=False, font_name="sans", size_px=22, place="below")
+    boxes = [Box(x, y, x + 300, y + 220) for y in (0, 290) for x in (0, 330)]
+    image = page(boxes, (560, 630))
+    for box, letter in zip(boxes, "abcd", strict=True):
+        canvas = Image.fromarray(image)
+        pen = ImageDraw.Draw(canvas)
+        pen.text((box.x0 + 140, box.y1 + 8), style.text(letter), fill=0, font=style.font())
+        image = np.asarray(canvas).copy()
+    panels = split_figure(image)
+    assert [p.label for p in panels] == ["a", "b", "c", "d"]
+    assert all(p.box.iou(b) > 0.9 for p, b in zip(panels, boxes, strict=True))
+
+
+@pytest.mark.parametrize("name", ["cmyk.jpg", "animated.gif", "transparent.png", "thin.png"])
+def test_unusual_files_are_split_all_the_same(name, tmp_path):
+    grey = Image.fromarray(page([Box(0, 0, 200, 180), Box(220, 0, 420, 180)], (180, 420)))
+    path = tmp_path / name
+    if name == "cmyk.jpg":
+        grey.convert("CMYK").save(path, quality=95)
+    elif name == "animated.gif":
+        grey.save(path, save_all=True, append_images=[Image.new("L", grey.size, 128)])
+    elif name == "transparent.png":
+        rgba = grey.convert("RGBA")
+        rgba.putalpha(Image.fromarray(np.where(np.asarray(grey) == 255, 0, 255).astype(np.uint8)))
+        rgba.save(path)
+    else:
+        grey.crop((0, 0, 420, 1)).save(path)
+    panels = [p for p in split_figure(load_image(path)) if p.parent is None]
+    assert len(panels) == (1 if name == "thin.png" else 2)
 
 
 def test_irregular_rows_come_apart():
