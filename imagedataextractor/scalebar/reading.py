@@ -70,6 +70,8 @@ SPLIT_VOTE, SPLIT_VOTE_LOGIT = 0.42, -0.5
 #: Confidence of all level bars below which turned ones are looked for, around so many sure texts at most,
 #: and the log-odds that the rarity of turned bars takes.
 TURN_BELOW, MAX_TURNED, TURNED_DOUBT = 0.5, 2, 2.0
+#: Shortest turned bar, px.
+MIN_TURNED_PX = 25
 #: Width, px, of what is left of an inset's frame around its box: straight, flat, and no bar.
 FRAME_PX = 5
 #: Two bars in one panel disagree beyond this share.
@@ -339,11 +341,17 @@ def _turned_pairs(grey: Grey, reading: Reading, exclude: Sequence[Box]) -> tuple
     best: tuple[list[Pair], Place | None] = [], None
     for view in turned_views(grey, reading):
         bars = [b for b in bars_near(view.grey, view.reading) if _is_clear(b)]
+        # Stems and feet of the letters are bars, too, when they are turned.
+        bars = [b for b in bars if b.length >= MIN_TURNED_PX and not _touches(view.place(b).box, reading.box)]
         bars = [b for b in bars if not _inside(view.place(b).box, exclude)]
         pairs = match.rank(view.reading, ink, bars, match.load_models().ranking)
         if pairs and pairs[0].logit > max(0.0, best[0][0].logit if best[0] else 0.0):
             best = [Pair(reading, pair.bar, pair.logit) for pair in pairs], view.place(pairs[0].bar)
     return best
+
+
+def _touches(box: Box, other: Box) -> bool:
+    return box.intersection(other).area > 0.1 * box.area
 
 
 def _is_clear(bar: Bar) -> bool:

@@ -37,6 +37,14 @@ def test_a_tilted_bar_has_its_own_length_not_its_shadows(angle):
     assert bar.y == pytest.approx(385, abs=1.5)
 
 
+def test_stems_of_letters_are_no_upright_bars():
+    image = micrograph()
+    image[290:312, 410:414] = 255  # as those of an n or an m
+    image[290:340, 440:444] = 255
+    bar = read_scale_bar(image, engine=NoOcr(TextBox("200 nm", 0.99, Box(400, 288, 470, 340))))
+    assert bar.nm_per_px is None
+
+
 def test_without_a_sure_text_nothing_is_turned():
     image = micrograph()
     image[250:350, 480:486] = 255
