@@ -43,6 +43,8 @@ MOST_BLOBS = 60
 MOST_WORDS = 1500
 #: Share of a sequence's letters that may be unreadable.
 MOST_MISSING = 0.4
+#: Unreadable letters that are passed over at the beginning of a sequence, where that share allows none.
+MOST_MISSING_ALONE = 2
 #: Probability from which a single reading is believed without the caption's word for it.
 SURE = 0.75
 #: Height of a lower-case letter without ascender as a share of a capital's.
@@ -242,10 +244,21 @@ def _narrow(blob: Box) -> bool:
     return blob.width < 0.55 * blob.height
 
 
+def _full_stop(blob: Box, before: Box) -> bool:
+    """Whether a blob can be the stop of "a."."""
+    low = abs(blob.y1 - before.y1) <= 0.25 * before.height
+    return low and max(blob.width, blob.height) <= 0.4 * before.height
+
+
 def _as_candidate(word: list[Box], chances: npt.NDArray[np.float32], inside: bool) -> _Candidate | None:
     opened = len(word) > 1 and chances[0, _OPEN] > 0.4
     closed = len(word) > 1 and chances[-1, _CLOSE] > 0.4
-    core = slice(int(opened), len(word) - int(closed))
+    # One bracket that is read well vouches for the other.
+    opened |= bool(closed) and len(word) > 2 and _narrow(word[0]) and chances[0, _OPEN] > 0.05
+    last = len(word) - int(closed)
+    if not closed and last > 1 and _full_stop(word[-1], word[-2]):
+        last -= 1
+    core = slice(int(opened), last)
     glyphs = tuple(word[core])
     if not 1 <= len(glyphs) <= (LONGEST_NAME if opened and closed else 2):
         return None
@@ -387,7 +400,7 @@ def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[
             names[index] = name.swapcase() if fitting.size else name
         if fitting.size == 0:
             span = index - chosen[0][0] + 1 if chosen else 0
-            if span - len(chosen) > MOST_MISSING * span:
+            if span - len(chosen) > max(MOST_MISSING * span, MOST_MISSING_ALONE):
                 break
             continue
         before = [c for _, _, c in chosen]
@@ -400,7 +413,14 @@ def _sequence(table: _Table, font_px: float, layout: Layout, expected: Sequence[
         if chosen[-1][1] >= SURE and not alone:
             break
         chosen.pop()
+    while chosen and _missing(chosen[-1][0], chosen) > MOST_MISSING:
+        chosen.pop()
     return [Letter(names[i], min(1.0, p), c.box, font_px, c.inside) for i, p, c in chosen]
+
+
+def _missing(index: int, chosen: Sequence[tuple[int, float, _Candidate]]) -> float:
+    """Share of the names up to `index` that nothing was chosen for."""
+    return 1.0 - len(chosen) / (index - chosen[0][0] + 1)
 
 
 def _fits_page(candidate: _Candidate, before: list[_Candidate], layout: Layout) -> float:
@@ -440,7 +460,8 @@ def _worth(letters: list[Letter], table: _Table, expected: Sequence[str], size: 
         return 0.0
     if table.names is ROMAN and not {"i", "ii"} <= set(texts):
         return 0.0
-    sure = table.wrapped and len(texts) > 1 and mean > SURE and not several
+    # The first letter may be unreadable; brackets, or a long run from b or c, speak for themselves.
+    sure = mean > SURE and not several and (table.wrapped or texts[0] in "bc") and len(texts) > (1 if table.wrapped else 3)
     if not starts and told < max(1, len(texts) - 1) and not sure:
         return 0.0
     if len(letters) == 1 and not (told or (starts and table.wrapped)):
