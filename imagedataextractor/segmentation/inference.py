@@ -60,13 +60,12 @@ MIN_SIDE_PX = 256
 PLAIN_SIDE_PX = 800
 #: Shorter side at which a larger image is looked at first.
 COARSE_SIDE_PX = 640
-#: A larger image is then brought to the scale at which its median particle has this ECD, px: large
-#: enough to be measured well, small enough to be seen whole.
-TYPICAL_ECD_PX = 90.0
 #: ECD of a typical particle, px, below which an image is magnified twice, and above which it is halved.
 #: On the 77 validation images, one pass of half-trained weights, magnifying took F1@50 from 0.827 to
 #: 0.862 (seeds from 0.8), and halving from 0.885 to 0.921 (seeds from 0.85): large particles stay in
-#: one piece. 20 … 40 px and 130 … 160 px do nearly as well.
+#: one piece. 20 … 40 px and 130 … 160 px do nearly as well. A larger image is scaled down as far as its
+#: typical particle comes below the second: a first look takes aggregates for particles, and what is smaller
+#: than it seemed must still be seen.
 SMALL_ECD_PX = 35.0
 LARGE_ECD_PX = 150.0
 
@@ -383,7 +382,7 @@ def scale_for(ecd: float, height: int, width: int) -> float:
     """The magnification at which an image is segmented whose typical particle has this ECD, px of the image."""
     least, largest = working_scales(height, width)
     if least < largest:
-        return min(max(least / 2.0, TYPICAL_ECD_PX / ecd), largest)
+        return min(max(least / 2.0, LARGE_ECD_PX / ecd), largest)
     if least * ecd > LARGE_ECD_PX:
         return least / 2.0
     doubled = 2.0 * least
