@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -49,6 +49,8 @@ Floats = npt.NDArray[np.float64]
 BOX_LEVEL = 24
 #: Distance, px, within which a strip ends with the text's box.
 BOX_EDGE_PX = 2.5
+#: Margin, px, that a label box leaves beside its bar, where it could be taken for an outline.
+BOX_MARGIN_PX = 9.0
 
 PAIR_FEATURES = (
     "same_polarity",
@@ -200,11 +202,19 @@ def load_models() -> Models:
 
 
 def text_ink(grey: Grey, reading: Reading) -> Ink:
-    """The grey level and polarity of the letters in a reading's box, and how far their ground reaches.
+    """The grey level and polarity of the letters in a reading's box, and how far their ground reaches."""
+    box = reading.box
+    # Detection pads its boxes by about a fifth of the letters' height, where a bar may already begin.
+    pad = box.height // 5
+    core = Box(box.x0, box.y0 + pad, box.x1, box.y1 - pad)
+    inner, whole = _ink_of(grey[core.slices]), _ink_of(grey[box.slices])
+    ink = whole if whole.polarity == inner.polarity else inner
+    x0, x1 = _ground_ends(grey, core, ink.ground)
+    return replace(ink, x0=x0, x1=x1)
 
-    Otsu's threshold splits the box; the letters are the class that is rarer along the box's rim.
-    """
-    patch = grey[reading.box.slices]
+
+def _ink_of(patch: Grey) -> Ink:
+    """Otsu's threshold splits the patch; the letters are the class that is rarer along its rim."""
     if patch.size < 4:
         return Ink(255.0, 0.0, 1)
     threshold, _ = cv2.threshold(np.ascontiguousarray(patch), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
@@ -217,8 +227,7 @@ def text_ink(grey: Grey, reading: Reading) -> Ink:
         return Ink(255.0, 0.0, 1)
     # The core of the strokes, not their blurred edges.
     level = float(np.percentile(letters, 75 if letters_bright else 25))
-    x0, x1 = _ground_ends(grey, reading.box, float(np.median(ground)))
-    return Ink(level, float(np.median(ground)), 1 if letters_bright else -1, x0, x1)
+    return Ink(level, float(np.median(ground)), 1 if letters_bright else -1)
 
 
 def _ground_ends(grey: Grey, box: Box, level: float) -> tuple[float, float]:
@@ -297,11 +306,18 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.form == "ruler"),
         float(bar.form == "ruler" and bar.strokes == 11),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
-        float(bar.lesser),
+        float(bar.lesser and not _in_text_box(ink, bar)),
         ragged,
         ragged * like_ground,
         float(box_edge),
     ]
+
+
+def _in_text_box(ink: Ink, bar: Bar) -> bool:
+    """Whether a bar stands in its text's label box, whose margins only look like an outline of the bar."""
+    same_ground = abs(bar.level - bar.polarity * bar.contrast - ink.ground) <= BOX_LEVEL
+    margins = (bar.x0 - ink.x0, ink.x1 - bar.x1)
+    return bar.polarity == ink.polarity and same_ground and all(0 <= margin <= BOX_MARGIN_PX for margin in margins)
 
 
 def rank(reading: Reading, ink: Ink, bars: Sequence[Bar], model: Logistic) -> list[Pair]:
