@@ -461,7 +461,8 @@ def _worth(letters: list[Letter], table: _Table, expected: Sequence[str], size: 
     if table.names is ROMAN and not {"i", "ii"} <= set(texts):
         return 0.0
     # The first letter may be unreadable; brackets, or a long run from b or c, speak for themselves.
-    sure = mean > SURE and not several and (table.wrapped or texts[0] in "bc") and len(texts) > (1 if table.wrapped else 3)
+    run = len(texts) > 1 if table.wrapped else len(texts) > 3 and texts[0] in "bc"
+    sure = run and mean > SURE and not several
     if not starts and told < max(1, len(texts) - 1) and not sure:
         return 0.0
     if len(letters) == 1 and not (told or (starts and table.wrapped)):
