@@ -317,8 +317,8 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         seed=chosen.seed,
         exclude=hidden if hidden.any() else None,
     )
-    areas_px = np.bincount(found.label_map.ravel())[1:]
-    bar = with_particle_sizes(bar, np.sqrt(4 * areas_px[areas_px > 0] / np.pi).tolist())
+    areas_px = np.bincount(found.label_map.ravel(), minlength=len(found.filtered) + 1)[1:][~found.filtered]
+    bar = with_particle_sizes(bar, np.sqrt(4 * areas_px / np.pi).tolist())
     written = [box.shifted(*shift) for box in (panel.label_box, bar.text_box, bar.bar_box) if box is not None]
     particles = measure_particles(
         found.label_map,
