@@ -49,8 +49,6 @@ Floats = npt.NDArray[np.float64]
 BOX_LEVEL = 24
 #: Distance, px, within which a strip ends with the text's box.
 BOX_EDGE_PX = 2.5
-#: Margin, px, that a label box leaves beside its bar, where it could be taken for an outline.
-BOX_MARGIN_PX = 9.0
 
 PAIR_FEATURES = (
     "same_polarity",
@@ -306,18 +304,11 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.form == "ruler"),
         float(bar.form == "ruler" and bar.strokes == 11),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
-        float(bar.lesser and not _in_text_box(ink, bar)),
+        float(bar.lesser),
         ragged,
         ragged * like_ground,
         float(box_edge),
     ]
-
-
-def _in_text_box(ink: Ink, bar: Bar) -> bool:
-    """Whether a bar stands in its text's label box, whose margins only look like an outline of the bar."""
-    same_ground = abs(bar.level - bar.polarity * bar.contrast - ink.ground) <= BOX_LEVEL
-    margins = (bar.x0 - ink.x0, ink.x1 - bar.x1)
-    return bar.polarity == ink.polarity and same_ground and all(0 <= margin <= BOX_MARGIN_PX for margin in margins)
 
 
 def rank(reading: Reading, ink: Ink, bars: Sequence[Bar], model: Logistic) -> list[Pair]:

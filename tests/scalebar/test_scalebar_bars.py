@@ -8,6 +8,8 @@ import pytest
 
 from imagedataextractor.records import Box
 from imagedataextractor.scalebar.bars import MAX_CANDIDATES, find_bars, find_rulers, join_across
+from imagedataextractor.scalebar.match import text_ink
+from imagedataextractor.scalebar.text import Reading
 
 SCALE = 8  # pictures are drawn this many times larger and averaged, so that ends fall between pixels
 
@@ -158,3 +160,13 @@ def test_pictures_without_a_bar_end_in_bounded_work(image):
     assert len(find_bars(image)) <= MAX_CANDIDATES
     for ruler in find_rulers(image):
         assert ruler.length > 0
+
+
+def test_letters_are_told_from_a_bar_that_their_box_touches() -> None:
+    grey = np.full((80, 160), 150, np.uint8)
+    grey[20:60, 20:140] = 0  # a label box
+    grey[24:31, 25:135] = 255  # the bar in it
+    grey[35:52, 59:101:4] = grey[35:52, 60:101:4] = 255  # strokes of the letters
+    touching = Reading(50.0, "nm", "50 nm", 0.99, 1.0, True, Box(56, 26, 104, 52))
+    ink = text_ink(grey, touching)
+    assert (ink.polarity, ink.ground) == (1, 0.0)
