@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from imagedataextractor import images
 from imagedataextractor.errors import InputError
@@ -112,3 +115,84 @@ def test_conversions_between_grey_and_colour():
     assert np.array_equal(to_grey(to_rgb(GREY)), GREY)
     assert to_rgb(RGB) is RGB
     assert to_grey(RGB).shape == GREY.shape
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+def test_the_camera_s_turn_is_applied(tmp_path, suffix):
+    picture = Image.fromarray(np.ascontiguousarray(RGB[:32]))
+    upright = {
+        1: RGB[:32],
+        2: RGB[:32, ::-1],
+        3: np.rot90(RGB[:32], 2),
+        4: RGB[:32][::-1],
+        5: RGB[:32].swapaxes(0, 1),
+        6: np.rot90(RGB[:32], -1),
+        7: np.rot90(RGB[:32], 2).swapaxes(0, 1),
+        8: np.rot90(RGB[:32], 1),
+    }
+    for orientation, expected in upright.items():
+        exif = Image.Exif()
+        exif[ExifTags.Base.Orientation] = orientation
+        path = tmp_path / f"{orientation}{suffix}"
+        picture.save(path, exif=exif, **({"quality": 100, "subsampling": 0} if suffix == ".jpg" else {}))
+        pixels = load_image(path)
+        assert pixels.shape == expected.shape
+        assert np.abs(pixels.astype(int) - expected).max() <= 4
+
+
+MODES = {
+    "grey.png": lambda: Image.fromarray(GREY),
+    "grey_as_colour.png": lambda: Image.fromarray(np.dstack([GREY] * 3)),
+    "late_colour.png": lambda: Image.fromarray(np.concatenate([np.dstack([GREY] * 3), RGB])),
+    "alpha.png": lambda: Image.fromarray(np.dstack([RGB, GREY])),
+    "grey_alpha.png": lambda: Image.fromarray(np.dstack([GREY, GREY[::-1]]), "LA"),
+    "palette.gif": lambda: Image.fromarray(RGB).quantize(16),
+    "bits.png": lambda: Image.fromarray(GREY).convert("1"),
+    "cmyk.tif": lambda: Image.fromarray(RGB).convert("CMYK"),
+    "deep.png": lambda: Image.fromarray(GREY.astype(np.uint16) * 99 + 7),
+    "float.tif": lambda: Image.fromarray(GREY.astype(np.float32) / 7),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_pictures_converted_in_strips_are_the_same(tmp_path, monkeypatch, name):
+    MODES[name]().save(tmp_path / name)
+    whole = load_image(tmp_path / name)
+    grey = to_grey(whole)
+    monkeypatch.setattr(images, "STRIP_PIXELS", 7 * GREY.shape[1] + 3)
+    assert np.array_equal(load_image(tmp_path / name), whole)
+    assert np.array_equal(to_grey(whole), grey)
+
+
+MEMORY = """
+import resource, sys
+import numpy, PIL.Image
+from imagedataextractor import images
+images.STRIP_PIXELS = 200_000
+PIL.Image.init()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+pixels = images.load_image(sys.argv[1])
+print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (pixels.shape[0] * pixels.shape[1]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units elsewhere")
+@pytest.mark.parametrize(
+    "name", ["rgb.png", "rgb.jpg", "rgba.png", "palette.gif", "cmyk.tif", "deep.tif", "turned.jpg"]
+)
+def test_reading_takes_little_more_memory_than_the_pixels(tmp_path, name):
+    field = np.linspace(0, 255, 3000, dtype=np.uint8)
+    picture = Image.fromarray(
+        np.dstack([np.tile(field, (3000, 1)), np.tile(field[:, None], (1, 3000)), np.full((3000, 3000), 9, np.uint8)])
+    )
+    exif = Image.Exif()
+    if name == "turned.jpg":
+        exif[ExifTags.Base.Orientation] = 6
+    modes = {"rgba.png": "RGBA", "palette.gif": "P", "cmyk.tif": "CMYK"}
+    if name == "deep.tif":
+        picture = Image.fromarray(np.asarray(picture)[..., 0].astype(np.uint16) * 200)
+    picture.convert(modes.get(name, picture.mode)).save(tmp_path / name, **({"exif": exif} if exif else {}))
+    run = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(tmp_path / name)], capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) < 8.5, "bytes a pixel: 4 in the decoder, 3 in the array, and strips"
