@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 
@@ -46,9 +46,11 @@ def load_image(path: str | Path) -> npt.NDArray[np.uint8]:
     Raises
     ------
     InputError
-        The file is absent, empty, truncated, not a picture, or larger than `MAX_PIXELS`.
+        The file is absent, a folder, empty, truncated, not a picture, or larger than `MAX_PIXELS`.
     """
     path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, not a picture")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -59,6 +61,8 @@ def load_image(path: str | Path) -> npt.NDArray[np.uint8]:
         return pixels if turn is None else np.ascontiguousarray(turn(pixels))
     except InputError:
         raise
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: cannot be read as an image (its content is of no format that is known)") from error
     except MemoryError as error:
         raise InputError(f"{path}: not enough memory to read it; scale it down") from error
     except Exception as error:  # Pillow's decoders raise many unrelated classes on broken files

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -100,8 +102,8 @@ def test_a_truncated_file_is_an_error_and_not_half_a_picture(tmp_path, name):
 
 
 def test_an_absent_file_and_a_folder_are_errors(tmp_path):
-    for path in (tmp_path / "none.png", tmp_path):
-        with pytest.raises(InputError, match="no such file"):
+    for path, message in ((tmp_path / "none.png", "no such file"), (tmp_path, "is a folder")):
+        with pytest.raises(InputError, match=message):
             load_image(path)
 
 
@@ -109,6 +111,16 @@ def test_an_absurdly_large_picture_is_refused_before_it_is_decoded(tmp_path, mon
     monkeypatch.setattr(images, "MAX_PIXELS", 1000)
     with pytest.raises(InputError, match="more than the limit"):
         load_image(saved(tmp_path, GREY, "a.png"))
+
+
+def test_a_picture_that_only_claims_to_be_large_is_an_error(tmp_path):
+    path = saved(tmp_path, GREY, "a.png")
+    data = bytearray(path.read_bytes())
+    data[16:24] = struct.pack(">II", 20_000, 20_000)
+    data[29:33] = struct.pack(">I", zlib.crc32(bytes(data[12:29])))
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="cannot be read"):
+        load_image(path)
 
 
 def test_conversions_between_grey_and_colour():

@@ -25,6 +25,8 @@ KINDS: tuple[PanelKind, ...] = get_args(PanelKind)
 SIDE = 256
 #: Side of the piece that is described at its own resolution, px.
 PIECE = 192
+#: Shortest side of what can be judged, px; the smallest panels that the network has seen have it.
+LEAST_SIDE = 24
 #: Range of grey levels below which there is nothing to see.
 BLANK_LEVELS = 4
 WEIGHTS = "kinds.safetensors"
@@ -47,7 +49,7 @@ def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None 
     score : float
         0 … 1.
     """
-    if int(panel.max()) - int(panel.min()) < BLANK_LEVELS:
+    if min(panel.shape[:2]) < LEAST_SIDE or int(panel.max()) - int(panel.min()) < BLANK_LEVELS:
         return "other", 1.0
     weights = load_weights(WEIGHTS)
     values = (describe(panel) - weights["mean"]) / weights["scale"]

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from imagedataextractor.cli.split import command
+from imagedataextractor.figures.picture import KIND_COLOURS, draw_panels
+from imagedataextractor.records import Box, Panel
 
 
 @pytest.fixture
@@ -36,6 +38,16 @@ def test_the_picture_is_drawn(figure, tmp_path):
     assert result.exit_code == 0
     assert cv2.imread(str(out)).shape == (200, 420, 3)
     assert "2 panels" in result.stdout
+
+
+def test_a_very_large_figure_is_drawn_smaller():
+    image = np.full((9000, 300), 255, np.uint8)
+    panel = Panel(index=0, box=Box(90, 2250, 210, 4500), kind="em", kind_score=1.0)
+    drawn = draw_panels(image, [panel])
+    assert drawn.shape == (4000, 133, 3)
+    outlined = np.flatnonzero((drawn[:, 66] == KIND_COLOURS["em"]).all(axis=1))
+    assert abs(outlined[0] - 1000) <= 8
+    assert abs(outlined[-1] - 2000) <= 8
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(figure, tmp_path):

@@ -42,6 +42,12 @@ def test_every_number_is_finite_whatever_the_picture():
     assert set(KINDS) >= {"em", "plot", "schematic"}
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (20_000, 1), (12, 12, 3)])
+def test_what_is_too_thin_to_be_seen_is_no_micrograph(shape):
+    noise = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    assert classify(noise, {"em": 3.0}) == ("other", 1.0)
+
+
 def test_fringes_stand_out_of_the_spectrum():
     rng = np.random.default_rng(4)
     y, x = np.mgrid[0:300, 0:300]
