@@ -7,11 +7,16 @@ import re
 import string
 from collections.abc import Sequence
 
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import linear_sum_assignment
+
 from imagedataextractor.records import Box, CaptionFacts, PanelKind
 
 __all__ = [
     "ROMAN",
     "alphabet_of",
+    "assign_letters",
     "complete_letters",
     "is_measurable",
     "kind_prior",
@@ -44,6 +49,61 @@ PARTICLES = re.compile(
     r"\bcolloid|\bquantum dot|\bbeads?\b|\bcubes?\b|\bmicro(?:sphere|bead|crystal)",
     re.IGNORECASE,
 )
+
+
+#: Farthest that a letter may stand from its panel, in its own heights.
+FARTHEST = 5.0
+#: Distance from the place of the figure's letters, in their heights, from which a letter is off it altogether.
+OFF_PLACE = 1.0
+
+
+def assign_letters(letters: Sequence[Box], panels: Sequence[Box]) -> list[int | None]:
+    """Which letter is whose: as many as can be, each near its panel and at the same place of it as the others.
+
+    Parameters
+    ----------
+    letters, panels : sequence of Box
+
+    Returns
+    -------
+    list of int or None
+        For every panel an index into `letters`.
+    """
+    owners: list[int | None] = [None] * len(panels)
+    if not letters or not panels:
+        return owners
+    a = np.array([[b.x0, b.y0, b.x1, b.y1] for b in letters], np.float64)[:, None]
+    b = np.array([[b.x0, b.y0, b.x1, b.y1] for b in panels], np.float64)[None]
+    height = float(np.median(a[..., 3] - a[..., 1]))
+    gap = np.maximum(0, np.maximum(b[..., :2] - a[..., 2:], a[..., :2] - b[..., 2:])).sum(axis=2) / height
+    near = gap <= FARTHEST
+    off = _off_place(a, b, near, height)
+    cost = np.where(near, off + 0.5 * gap, 0.0) - np.where(near, 10.0, 0.0)
+    for i, k in zip(*linear_sum_assignment(cost), strict=True):
+        if near[i, k]:
+            owners[int(k)] = int(i)
+    return owners
+
+
+def _off_place(
+    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], near: npt.NDArray[np.bool_], height: float
+) -> npt.NDArray[np.float64]:
+    """How far every letter (rows) is off the usual place, if the panel (column) were its: 0 … 1.
+
+    The usual place is the distance from a corner, or from the middle of the upper or lower edge, at which
+    most letters would be at once.
+    """
+    places: list[tuple[float, int, npt.NDArray[np.float64]]] = []
+    for x, y in ((0, 1), (2, 1), (0, 3), (2, 3), (None, 1), (None, 3)):
+        dx = (a[..., 0] + a[..., 2] - b[..., 0] - b[..., 2]) / 2 if x is None else a[..., x] - b[..., x]
+        shift = np.stack([dx, a[..., y] - b[..., y]], axis=-1) / height
+        for i, k in np.argwhere(near):
+            off = np.minimum(np.abs(shift - shift[i, k]).max(axis=-1) / OFF_PLACE, 1.0)
+            off[~near] = 1.0
+            # Most letters, and of two places with as many the nearer one.
+            value = float((1.0 - off.min(axis=1)).sum()) - 0.05 * float(np.abs(shift[i, k]).sum())
+            places.append((value, len(places), off))
+    return max(places, key=lambda p: p[:2])[2] if places else np.ones(near.shape)
 
 
 def complete_letters(

@@ -16,6 +16,7 @@ from imagedataextractor.figures.layout import Layout, analyse, luma
 from imagedataextractor.figures.letters import Letter, find_letters
 from imagedataextractor.figures.naming import (
     alphabet_of,
+    assign_letters,
     complete_letters,
     is_measurable,
     kind_prior,
@@ -108,7 +109,11 @@ def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: 
     read = {letter.text.lower() for letter in letters}
     complete = len(read) > 1 and read == {e.lower() for e in expected}
     regions = cut_page(layout, [letter.box for letter in letters], complete=complete)
-    pieces = [_piece(region, letters, layout) for region in regions]
+    owners = assign_letters([letter.box for letter in letters], [region.box for region in regions])
+    pieces = [
+        _piece(region, None if owner is None else letters[owner], layout)
+        for region, owner in zip(regions, owners, strict=True)
+    ]
     pieces = [p for p in pieces if min(p.box.width, p.box.height) >= settings.min_panel_px]
     if not pieces:
         return [_Piece(Box(0, 0, width, height), None, None, ())]
@@ -130,8 +135,7 @@ def _in_order(pieces: list[_Piece]) -> list[_Piece]:
     return [ordered[i] for i in sorted(range(len(ordered)), key=lambda i: keys[i])]
 
 
-def _piece(region: Region, letters: Sequence[Letter], layout: Layout) -> _Piece:
-    letter = letters[region.letter] if region.letter is not None else None
+def _piece(region: Region, letter: Letter | None, layout: Layout) -> _Piece:
     return _Piece(
         box=layout.to_full(region.box),
         label=letter.text if letter else None,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -23,6 +24,7 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors.numpy import save_file
 from torch import nn
 
+from imagedataextractor.figures.blobs import find_blobs, print_masks
 from imagedataextractor.figures.glyphs import CLASSES, FRAME, frame_of
 from imagedataextractor.records import Box
 
@@ -31,8 +33,13 @@ __all__ = ["command", "draw_sample", "find_fonts", "train"]
 Grey = npt.NDArray[np.uint8]
 
 FONT_FOLDERS = ("/usr/share/fonts", "/usr/share/texmf/fonts/opentype", "/Library/Fonts", "C:/Windows/Fonts")
-#: Families that hold symbols, mathematics or scripts that no journal prints panel letters in.
-UNSUITABLE = ("math", "symbol", "dingbat", "siz", "chorus", "stixnonuni", "cmsy", "cmex", "cmmi", "cmtt", "emoji")
+#: Families of symbols, mathematics, other scripts, and such as no journal prints panel letters in.
+UNSUITABLE = (
+    *("math", "symbol", "dingbat", "siz", "chorus", "stixnonuni", "cmsy", "cmex", "cmmi", "emoji", "lastresort"),
+    *("mono", "cursor", "cmtt", "thin", "hairline", "extralight"),
+)
+#: Parts of the names of fonts with serifs.
+SERIF = ("serif", "roman", "termes", "pagella", "schola", "bonum", "caladea", "stix", "cmr", "cmb", "cmti")
 #: Signs that are not panel letters but look like characters.
 SIGNS = "αβγδεθλμπσφωΔΩ°%+=−-/|,:;*#&@$<>[]{}~^→←↑↓×±√∑∫"
 
@@ -46,43 +53,56 @@ def find_fonts(folders: Sequence[str] = FONT_FOLDERS) -> list[Path]:
     return [p for p in found if not any(word in p.name.lower() for word in UNSUITABLE)]
 
 
+@dataclass(frozen=True)
+class _Print:
+    """A canvas, what was printed on it and where (None for a texture without print)."""
+
+    canvas: Grey
+    box: Box | None
+    label: int
+    size: int
+    bright: bool
+
+
 def draw_sample(
     rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[Grey]
 ) -> tuple[npt.NDArray[np.float32], int] | None:
     """One frame and its class, or None where the blob was lost in its surroundings."""
-    other = rng.random() < 0.25
-    size = int(np.exp(rng.uniform(np.log(8.5), np.log(60))))
+    printed = _print(rng, fonts, textures)
+    if printed is None:
+        return None
+    canvas = _degrade(rng, printed.canvas, printed.size)
+    found = _blob_of(rng, canvas, printed)
+    if found is None:
+        return None
+    blob, label = found
+    return frame_of(canvas, _jittered(rng, blob), bright=printed.bright), label
+
+
+def _print(rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[Grey]) -> _Print | None:
+    size = int(np.exp(rng.uniform(np.log(9), np.log(60))))
     canvas = _ground(rng, textures, 4 * size)
     bright = bool(canvas.mean() < rng.uniform(90, 165))
     ink = int(rng.integers(200, 256)) if bright else int(rng.integers(0, 70))
-    if rng.random() < 0.15:  # the box behind the letter
-        canvas[size // 2 : 3 * size, size // 2 : 3 * size] = 0 if bright else 255
-    if other:
-        box = _draw_other(rng, canvas, fonts, size, ink)
-        label = len(CLASSES) - 1
-    else:
-        # The first letters of the alphabet name most panels.
-        common = rng.random() < 0.4
-        label = (
-            CLASSES.index(str(rng.choice(list("abcdefghABCDEFGH"))))
-            if common
-            else int(rng.integers(0, len(CLASSES) - 1))
-        )
-        box = _draw_character(rng, canvas, fonts, size, ink, CLASSES[label], alone=False)
-    canvas = _degrade(rng, canvas)
-    if box is None:
-        return None
-    tight = _tight(canvas, box, bright)
-    if tight is None:
-        return None
-    return frame_of(canvas, tight, bright=bright), label
+    _draw_plate(rng, canvas, size, 0 if bright else 255)
+    nothing = len(CLASSES) - 1
+    if rng.random() < 0.28:
+        box, drawn = _draw_other(rng, canvas, fonts, size, ink)
+        return _Print(canvas, box, nothing, size, bright) if box is not None or not drawn else None
+    # The first letters of the alphabet name most panels.
+    common = rng.random() < 0.4
+    name = str(rng.choice(list("abcdefghABCDEFGH"))) if common else CLASSES[int(rng.integers(0, nothing))]
+    box = _draw_character(rng, canvas, fonts, size, ink, name, alone=False)
+    return None if box is None else _Print(canvas, box, CLASSES.index(name), size, bright)
 
 
 def _ground(rng: np.random.Generator, textures: Sequence[Grey], side: int) -> Grey:
-    if textures and rng.random() < 0.4:
+    if textures and rng.random() < 0.5:
         texture = textures[int(rng.integers(len(textures)))]
-        top = int(rng.integers(0, max(1, texture.shape[0] - side)))
-        left = int(rng.integers(0, max(1, texture.shape[1] - side)))
+        # The middle of a micrograph: letters and scale bars are in its corners.
+        height, width = texture.shape
+        top = int(rng.integers(height // 6, max(height // 6 + 1, height * 5 // 6 - side)))
+        left = int(rng.integers(width // 6, max(width // 6 + 1, width * 5 // 6 - side)))
         part = texture[top : top + side, left : left + side]
         mean = float(part.mean())
         contrast = rng.uniform(0.1, 1.0)
@@ -92,9 +112,22 @@ def _ground(rng: np.random.Generator, textures: Sequence[Grey], side: int) -> Gr
     return np.full((side, side), level, np.uint8)
 
 
+def _draw_plate(rng: np.random.Generator, canvas: Grey, size: int, level: int) -> None:
+    """The box or the disc behind the letter, now and then."""
+    choice = rng.random()
+    if choice < 0.12:
+        canvas[int(size * rng.uniform(0.5, 1.0)) : 3 * size, int(size * rng.uniform(0.5, 1.0)) : 3 * size] = level
+    elif choice < 0.16:
+        cv2.circle(canvas, (round(1.7 * size), round(1.8 * size)), round(1.1 * size), level, -1)
+
+
 def _font(rng: np.random.Generator, fonts: Sequence[Path], size: int) -> ImageFont.FreeTypeFont:
-    bold = [f for f in fonts if "bold" in f.name.lower()]
-    pool = bold if bold and rng.random() < 0.6 else list(fonts)
+    """Half with serifs, whatever the number of such fonts; mostly upright and often bold."""
+    serif = rng.random() < 0.5
+    bold, slanted = rng.random() < 0.5, rng.random() < 0.1
+    pool = [f for f in fonts if any(word in f.name.lower() for word in SERIF) == serif] or list(fonts)
+    for wanted, words in ((bold, ("bold", "black", "heavy")), (slanted, ("italic", "oblique"))):
+        pool = [f for f in pool if any(w in f.name.lower() for w in words) == wanted] or pool
     return ImageFont.truetype(str(pool[int(rng.integers(len(pool)))]), size)
 
 
@@ -107,10 +140,13 @@ def _draw_character(
     x, y = int(size * rng.uniform(1.0, 1.6)), int(size * rng.uniform(1.0, 1.6))
     before, after = ("", "")
     if not alone and character.isalpha():
-        before, after = [("", ""), ("", ""), ("(", ")"), ("", ")"), ("", "."), ("", "1")][int(rng.integers(6))]
+        around = [("", ""), ("", ""), ("(", ")"), ("(", ")"), ("", ")"), ("", "."), ("", "1")]
+        before, after = around[int(rng.integers(len(around)))]
+        if character in "iv" and before:
+            before, after = before + str(rng.choice(["", "i", "v"])), str(rng.choice(["", "i"])) + after
     elif not alone and character == "(":
         after = str(rng.choice(list("abcdefgh")))
-    elif not alone and character == ")":
+    elif not alone and character in ")123456789":
         before = str(rng.choice(list("abcdefgh")))
     shift = font.getlength(before)
     pen.text((x, y), before + character + after, fill=ink, font=font)
@@ -120,28 +156,31 @@ def _draw_character(
     return box if box.width > 1 and box.height > 3 else None
 
 
-def _draw_other(rng: np.random.Generator, canvas: Grey, fonts: Sequence[Path], size: int, ink: int) -> Box | None:
-    """Something that is no letter: signs, several characters run together, shapes, texture, half a letter."""
-    sort = int(rng.integers(5))
+def _draw_other(
+    rng: np.random.Generator, canvas: Grey, fonts: Sequence[Path], size: int, ink: int
+) -> tuple[Box | None, bool]:
+    """Something that is no letter: signs, characters run together, shapes, half a letter, or nothing but texture."""
+    sort = int(rng.integers(6))
     if sort == 0:
-        return _draw_character(rng, canvas, fonts, size, ink, str(rng.choice(list(SIGNS))), alone=True)
+        return _draw_character(rng, canvas, fonts, size, ink, str(rng.choice(list(SIGNS))), alone=True), True
     if sort == 1:
         count = int(rng.integers(2, 6))
         word = "".join(rng.choice(list("abcdefghiklmnoprstuvwxyz0123456789ABCDEFGHM"), count))
-        return _draw_character(rng, canvas, fonts, max(9, size // 2), ink, word, alone=True)
+        return _draw_character(rng, canvas, fonts, max(9, size // 2), ink, word, alone=True), True
     if sort == 2:
         box = _draw_character(rng, canvas, fonts, size, ink, str(rng.choice(list("abcdefghABCDEFGH"))), alone=True)
         if box is None:
-            return None
+            return None, True
         share = rng.uniform(0.3, 0.6)
         if rng.random() < 0.5:
-            return Box(box.x0, box.y0, box.x0 + max(3, int(box.width * share)), box.y1)
-        return Box(box.x0, box.y0, box.x1, box.y0 + max(4, int(box.height * share)))
+            return Box(box.x0, box.y0, box.x0 + max(3, int(box.width * share)), box.y1), True
+        return Box(box.x0, box.y0, box.x1, box.y0 + max(4, int(box.height * share))), True
+    if sort > 3:
+        return None, False
     a = int(size * rng.uniform(1.0, 1.5))
     w, h = int(size * rng.uniform(0.2, 1.0)) + 3, int(size * rng.uniform(0.3, 1.0)) + 4
-    if sort == 3:
-        _draw_shape(rng, canvas, a, w, h, ink)
-    return Box(a, a, a + w, a + h)
+    _draw_shape(rng, canvas, a, w, h, ink)
+    return Box(a, a, a + w, a + h), True
 
 
 def _draw_shape(rng: np.random.Generator, canvas: Grey, a: int, w: int, h: int, ink: int) -> None:
@@ -163,11 +202,10 @@ def _draw_shape(rng: np.random.Generator, canvas: Grey, a: int, w: int, h: int, 
         cv2.polylines(canvas, [points], bool(rng.random() < 0.5), ink, thick)
 
 
-def _degrade(rng: np.random.Generator, canvas: Grey) -> Grey:
+def _degrade(rng: np.random.Generator, canvas: Grey, size: int) -> Grey:
     """What scaling and compression do to a figure on its way into a journal."""
-    if rng.random() < 0.5:
-        sigma = rng.uniform(0.3, 1.0) * max(1.0, canvas.shape[0] / 100)
-        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), sigma), np.uint8)
+    if rng.random() < 0.6:
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.0) * max(1.0, size / 25)), np.uint8)
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(1, 12), canvas.shape)
         canvas = np.clip(canvas + noise, 0, 255).astype(np.uint8)
@@ -177,21 +215,48 @@ def _degrade(rng: np.random.Generator, canvas: Grey) -> Grey:
     return canvas
 
 
-def _tight(canvas: Grey, box: Box, bright: bool) -> Box | None:
-    """`box` shrunk to the pixels that a threshold half-way would call ink."""
-    box = box.intersection(Box(0, 0, canvas.shape[1], canvas.shape[0]))
-    part = canvas[box.slices].astype(np.float32)
-    if part.size == 0:
+#: Overlap (IoU) of a blob with the character that was drawn from which it is that character …
+SAME = 0.72
+#: … and below which it is something else: a part of it, or several run together.
+DIFFERENT = 0.5
+
+
+def _blob_of(rng: np.random.Generator, canvas: Grey, printed: _Print) -> tuple[Box, int] | None:
+    """The blob that the letter finder would see of what was printed, and its class."""
+    nothing = len(CLASSES) - 1
+    if printed.label == nothing and printed.box is not None and rng.random() < 0.5:
+        box = printed.box.intersection(Box(0, 0, canvas.shape[1], canvas.shape[0]))
+        return (box, nothing) if box.width > 1 and box.height > 4 else None
+    blobs = find_blobs(_mask(rng, canvas, bright=printed.bright), 0.45 * printed.size, 1.1 * printed.size)
+    if not blobs:
         return None
-    low, high = float(part.min()), float(part.max())
-    if high - low < 40:
-        return None
-    mask = part > (low + high) / 2 if bright else part < (low + high) / 2
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    tight = Box(
-        box.x0 + int(columns[0]), box.y0 + int(rows[0]), box.x0 + int(columns[-1]) + 1, box.y0 + int(rows[-1]) + 1
-    )
-    return tight if tight.height >= 5 and tight.width >= 2 else None
+    if printed.box is None:
+        return blobs[int(rng.integers(len(blobs)))], nothing
+    target = printed.box
+    blob = max(blobs, key=target.iou)
+    overlap = target.iou(blob)
+    if printed.label == nothing:
+        return (blob, nothing) if overlap > DIFFERENT else None
+    if overlap >= SAME:
+        return blob, printed.label
+    return (blob, nothing) if 0.0 < overlap < DIFFERENT and rng.random() < 0.3 else None
+
+
+def _mask(rng: np.random.Generator, canvas: Grey, *, bright: bool) -> npt.NDArray[np.uint8]:
+    """What of the canvas could be print, by one of the ways of the letter finder."""
+    if rng.random() < 0.5:
+        ground = float(np.median(canvas))
+        return np.asarray(np.abs(canvas - ground) > rng.uniform(50, 180), np.uint8)
+    masks = [mask for mask, is_bright in print_masks(canvas, int(rng.integers(13, 32))) if is_bright == bright]
+    return masks[int(rng.integers(len(masks)))]
+
+
+def _jittered(rng: np.random.Generator, box: Box) -> Box:
+    """The box as it comes back from the reduced copy of a figure: off by a pixel of that copy here and there."""
+    share = 0.04 * box.height
+    off = [round(float(rng.uniform(-share, share))) for _ in range(4)]
+    moved = Box(max(0, box.x0 + off[0]), max(0, box.y0 + off[1]), box.x1 + off[2], box.y1 + off[3])
+    return moved if moved.width > 1 and moved.height > 3 else box
 
 
 class _Network(nn.Sequential):
@@ -253,7 +318,7 @@ def command(textures: Path | None, out: Path, count: int, epochs: int, seed: int
     pictures: list[Grey] = []
     if textures is not None:
         files = sorted(p for p in textures.iterdir() if p.suffix in (".png", ".jpg", ".tif"))
-        pictures = [np.asarray(Image.open(p).convert("L")) for p in files[::3]]
+        pictures = [np.asarray(Image.open(p).convert("L")) for p in files]
     click.echo(f"{len(fonts)} fonts, {len(pictures)} textures", err=True)
     frames = np.zeros((count, FRAME, FRAME), np.float32)
     labels = np.zeros(count, np.int64)
