@@ -1,6 +1,6 @@
 """How well figures are split into panels: boxes, letters and kinds against labels, and the time it takes.
 
-    python benchmarks/figures.py [--data ../shared] [--labels FILE.json …] [--synthetic N]
+    python benchmarks/figures.py [--data ../shared] [--labels FILE.json …] [--half dev|kept] [--synthetic N]
 
 A predicted panel matches a labelled one if their boxes overlap with an IoU of at least 0.5 (0.75);
 the matching is one to one and as good as it can be. Insets are no panels here, as in the labels.
@@ -87,15 +87,24 @@ def score(truth: Sequence[dict[str, Any]], panels: Sequence[Panel], seconds: flo
     return tally
 
 
-def labelled(data: Path, labels: Sequence[Path]) -> Iterator[tuple[str, np.ndarray[Any, Any], list[dict[str, Any]]]]:
-    """Figures with their labels: (name, image, panels)."""
+def labelled(
+    data: Path, labels: Sequence[Path], half: str | None = None
+) -> Iterator[tuple[str, np.ndarray[Any, Any], list[dict[str, Any]]]]:
+    """Figures with their labels: (name, image, panels), of one half of the labels if `half` is given."""
+    missing = 0
     for path in labels:
         for figure in json.loads(path.read_text()):
+            if half is not None and figure.get("set") != half:
+                continue
             file = path.parent / figure["file"]
             if not file.exists():
                 file = data / figure["file"]
             if file.exists():
                 yield figure["file"], load_image(file), figure["panels"]
+            else:
+                missing += 1
+    if missing:
+        click.echo(f"{missing} labelled figures are not there and count nowhere", err=True)
 
 
 def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarray[Any, Any], list[dict[str, Any]]]]:
@@ -124,17 +133,20 @@ def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarr
     type=click.Path(exists=True, path_type=Path, dir_okay=False),
     help="Label files; by default DATA/figures/panels.json and tests/figures/panels.json.",
 )
+@click.option("--half", type=click.Choice(["dev", "kept"]), help='Only the labels whose "set" this is.')
 @click.option("--synthetic", "count", default=0, show_default=True, help="Also split this many drawn figures.")
 @click.option("--seed", default=7, show_default=True, help="Of the drawn figures.")
 @click.option("--only", default="", help="Only figures whose name contains this.")
 @click.option("--verbose", is_flag=True, help="A row for every figure.")
-def main(data: Path, labels: tuple[Path, ...], count: int, seed: int, only: str, verbose: bool) -> None:
+def main(
+    data: Path, labels: tuple[Path, ...], half: str | None, count: int, seed: int, only: str, verbose: bool
+) -> None:
     """Score the splitting of figures."""
     cv2.setNumThreads(1)
     files = labels or (data / "figures" / "panels.json", HERE.parent / "tests" / "figures" / "panels.json")
     click.echo(HEADER)
     for name, items in [
-        *((str(f.parent.name + "/" + f.name), labelled(data, [f])) for f in files if f.exists()),
+        *((str(f.parent.name + "/" + f.name), labelled(data, [f], half)) for f in files if f.exists()),
         (f"drawn, seed {seed}", synthetic(count, seed, data)),
     ]:
         total = Tally()
