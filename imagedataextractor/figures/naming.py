@@ -34,14 +34,14 @@ EM_TECHNIQUES = ("HRTEM", "HAADF", "STEM", "TEM", "SEM", "cryo-EM")
 NOT_PARTICLES = re.compile(
     r"\blattice|\bfring|\bfractur|\bcross[- ]section|"
     r"\b(?:nano|micro)?fib(?:re|er|ril)|\b(?:thin[- ])?films?\b|\bmembrane|\bFFT\b|\bwrinkl|\batomic|\batom\b|"
-    r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\br?GO\b|"
-    r"\bnanosheets? only\b",
+    r"\bdislocation|\bgrain boundar|\bcoatings?\b|\bfoams?\b|\bscaffold|\bgraphene oxide\b|\b\w{0,2}GO\b|"
+    r"\bnano(?:sheet|wire|tube|belt|ribbon)s?\b|\bCNTs?\b",
     re.IGNORECASE,
 )
 #: Words for pictures in which even particles that are named are not what is seen.
 NEVER_PARTICLES = re.compile(
     r"\bsimulat|\bfiltered\b|\binverse (?:fast )?F(?:FT|ourier)|\bzone axis|\bdislocation|\bspectr(?:um|a)\b|"
-    r"\bSAED\b|\batomic (?:columns?|arrangement|resolution)",
+    r"\bSAED\b|\batomic(?:ally)?[- ](?:columns?|arrangement|resol\w+)|\bABF\b|\bannular bright[- ]field",
     re.IGNORECASE,
 )
 PARTICLES = re.compile(
@@ -52,7 +52,7 @@ PARTICLES = re.compile(
 
 
 #: Farthest that a letter may stand from its panel, in its own heights.
-FARTHEST = 5.0
+FARTHEST = 8.0
 #: Distance from the place of the figure's letters, in their heights, from which a letter is off it altogether.
 OFF_PLACE = 1.0
 
@@ -223,7 +223,7 @@ def _key(label: str, keys: object) -> str | None:
 
 
 #: Strength of fringes from which a micrograph is of a lattice whatever is said of it …
-CLEAR_FRINGES = 2.7
+CLEAR_FRINGES = 2.2
 #: … and where its caption speaks of transmission micrographs with and without high resolution.
 LIKELY_FRINGES = 1.6
 _PLAIN_TEM = re.compile(r"(?<![\w-])(?:FE-?)?TEM\b")

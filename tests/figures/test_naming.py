@@ -60,6 +60,9 @@ def test_lattices_and_fracture_surfaces_are_not_measured_but_particles_are():
     assert is_measurable("em", None, "")
     assert not is_measurable("em", "HRTEM", "")
     assert not is_measurable("em", "SEM", "fracture surface of the composite")
+    assert not is_measurable("em", "SEM", "nanowires on the substrate")
+    assert is_measurable("em", "TEM", "carbon nanotubes decorated with Pt nanoparticles")
+    assert not is_measurable("em", "STEM", "ABF-STEM image of the particles along [100]")
     assert not is_measurable("plot", None, "size of the nanoparticles")
 
 
