@@ -61,6 +61,7 @@ def _peaks(square: npt.NDArray[np.float32]) -> float:
     excess = decades - usual[np.minimum(ring, centre - 1)]
     looked = (radius > side / 20) & (radius < side / 2.8) & (np.minimum(np.abs(x), np.abs(y)) > 2)
     places = np.stack([y[looked], x[looked]])
-    along = [excess[tuple(np.minimum(np.rint(f * places).astype(int) + centre, side - 1))] for f in ALONG]
+    where = [np.minimum(np.rint(f * places).astype(int) + centre, side - 1) for f in ALONG]
+    along = [excess[rows, columns] for rows, columns in where]
     streak = np.maximum(0.0, np.median(along, axis=0))
     return float(np.sort(excess[looked] - streak)[-4:].mean())
