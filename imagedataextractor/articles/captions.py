@@ -62,10 +62,23 @@ def _both(first: str, second: str) -> str:
 
 
 def _panel_techniques(caption: str, segments: Sequence[Segment]) -> dict[str, tuple[str, ...]]:
-    """Techniques panel by panel: those its own words name, else those of the words it shares."""
+    """Techniques panel by panel: those its own words name, else those of the words it shares or points to."""
     found: dict[str, tuple[str, ...]] = {}
     for segment in segments:
         named = techniques.find_techniques(segment.text) or techniques.find_techniques(segment.context)
-        for letter in segment.letters:
-            found[letter] = tuple(dict.fromkeys((*found.get(letter, ()), *named)))
+        each = techniques.listed_techniques(segment.text) if len(segment.letters) > 1 else ()
+        enlarged = _ENLARGED.search(segment.text)
+        for place, letter in enumerate(segment.letters):
+            own = each[place] if len(each) == len(segment.letters) else named
+            if enlarged is not None and not set(own).intersection(techniques.EM_TECHNIQUES):
+                own += found.get(enlarged["bracketed"] or enlarged["bare"], ())
+            found[letter] = tuple(dict.fromkeys((*found.get(letter, ()), *own)))
     return found
+
+
+#: A view of a part of another panel: "magnified view of the box in (b)", "enlarged region of a".
+_ENLARGED = re.compile(
+    r"\b(?:magnif\w+|enlarge\w+|zoom\w*|close-?ups?|details?)\b[^.;]*\b(?:in|of|from)\s+(?:panel\s+)?"
+    r"(?:\((?P<bracketed>[A-Za-z]\d?)\)|(?P<bare>[A-Za-z]\d?)(?=[,.;]|\s*$))",
+    re.IGNORECASE,
+)

@@ -362,7 +362,8 @@ def _merge_adjacent(
         # "the square in (a), and (c) its spectrum": what points back is none of what follows.
         if merged and not (back and seen.isdisjoint(marker.letters)):
             between = caption[merged[-1].end : marker.start]
-            if (_BETWEEN_MARKERS.fullmatch(between) and between.strip(" ") != "") or between == "":
+            joined = (_BETWEEN_MARKERS.fullmatch(between) and between.strip(" ") != "") or between == ""
+            if joined and not _begins_anew(caption, marker, merged[-1]):
                 group = ",".join(merged[-1].letters) + (between if between else ",") + ",".join(marker.letters)
                 letters = expand(group)
                 if letters:
@@ -370,6 +371,17 @@ def _merge_adjacent(
                     continue
         merged.append(marker)
     return merged
+
+
+def _begins_anew(caption: str, marker: Marker, other: Marker) -> bool:
+    """Whether a marker just behind another opens a text of its own: "cubes (c) and (d) a detail of (c)"."""
+    names = "|".join(map(re.escape, other.letters))
+    after = caption[marker.end : marker.end + LOOK_BACK]
+    before = caption[max(0, other.start - LOOK_BACK) : other.start]
+    if re.match(rf"[^.;]*?\b(?:of|in|from|to|than)\s+(?:panel\s+)?\(?(?:{names})\)", after):
+        return True
+    described = re.search(r"[\w)]\s+$", before) and not LEADS_IN.search(before) and not POINTING.search(before)
+    return bool(described and re.match(r"\s+(?:the|an?|its|their|corresponding)\b", after))
 
 
 def _within(marker: Marker, spans: Sequence[Span]) -> bool:

@@ -61,7 +61,7 @@ class Segment:
         at, behind = self.marker[0] - self.start, self.marker[1] - self.start
         if not 0 <= at < behind <= len(self.text):
             return self.text
-        return self.text[:at].rstrip() + self.text[behind:]
+        return self.text[:at].rstrip(" ;") + self.text[behind:]
 
 
 def split_caption(caption: str, label: str | None = None, *, emphasised: Sequence[Span] = ()) -> tuple[Segment, ...]:
@@ -169,7 +169,15 @@ def _segments(text: CaptionText, markers: Sequence[Marker]) -> Iterator[Segment]
     for position, marker in enumerate(definitions):
         clause_start, clause_end = text.clause_of(marker.start)
         between = text.caption[max(clause_start, previous_end) : marker.start]
-        if behind[clause_start]:
+        if position and behind[text.clause_of(definitions[position - 1].start)[0]]:
+            begun = _begun_before(text, marker, previous_end, clause_start)
+            if begun is not None:
+                yield _segment(text, marker, begun, clause_end, "")
+                previous_end = clause_end
+                continue
+        # "cubes (c) and (d) a detail of (c)": nothing before it is left to be its text.
+        bare = previous_end > clause_start and not re.search(r"\w", _AND.sub("", between))
+        if behind[clause_start] and not (bare and re.match(r"\s+\w", text.caption[marker.end :])):
             start = _behind_colon(text, max(clause_start, previous_end), marker.start)
             end, previous_end = _extent_behind(text, marker, mates[position], clause_end)
             yield _segment(text, marker, start, end, _last_naming(text, clause_start, start))
@@ -195,6 +203,17 @@ def _segments(text: CaptionText, markers: Sequence[Marker]) -> Iterator[Segment]
         )
 
 
+def _begun_before(text: CaptionText, marker: Marker, previous_end: int, clause_start: int) -> int | None:
+    """Where the text of a marker begins that a semicolon parts from it: "rods (a) and the yield; (b) of cubes"."""
+    left = text.caption[previous_end:clause_start]
+    if not (opens_clause(text, marker) and left.rstrip().endswith(";") and re.search(r"\w{3}", _AND.sub("", left))):
+        return None
+    return previous_end if re.match(r"\s*(?:of|for|from)\b", text.caption[marker.end :]) else None
+
+
+_AND = re.compile(r"\band\b")
+
+
 def _behind_colon(text: CaptionText, start: int, end: int) -> int:
     """Where a text that ends at `end` begins, what is said for all before a colon left out ("Samples: rods (a), …")."""
     colons = [match.end() for match in re.finditer(r":\s", text.caption[start:end])]
@@ -211,6 +230,12 @@ def _segment(text: CaptionText, marker: Marker, start: int, end: int, context: s
 #: What goes on behind a marker that stands amid its text: "Scheme (a) of the reactor", "image (c), showing".
 _TAIL = re.compile(
     r"\s*(?:(?:of|for|in|at|from|among|between|on|with|under|after|before|by|along)\b|,?\s*(?:which|where|that|(?!during)\w+ing)\b)"
+)
+#: What an adjective before the last marker belongs to: "low (a) and high (b) magnification".
+_NOUN = re.compile(
+    rf"(?!{LEADS_ON.pattern})\s+(?!\w+(?:ed|ing)\b\s+\w)[a-z]{{3}}[\w-]*(?:\s+(?!{LEADS_ON.pattern})[\w-]+){{0,2}}?"
+    rf"(?=\s*(?:[.,;]|$)|\s+(?:of|at|in|on|from|with|for|after|before|by|under)\b)",
+    re.IGNORECASE,
 )
 #: Words that are not whole without what follows the next marker.
 _CALLS_FOR_MORE = re.compile(
@@ -250,7 +275,8 @@ def _extent_behind(text: CaptionText, marker: Marker, mates: _Mates, clause_end:
         return (marker.start, marker.end) if cut is None else (cut, cut)
     if mates.amid and _TAIL.match(text.caption, marker.end, clause_end):
         return clause_end, clause_end
-    return marker.start, marker.end
+    noun = _NOUN.match(text.caption, marker.end, clause_end)
+    return (noun.end(), noun.end()) if noun else (marker.start, marker.end)
 
 
 def _tail_end(text: CaptionText, marker: Marker, limit: int) -> int | None:
@@ -359,7 +385,7 @@ _GENERAL_IN_PASSING = re.compile(rf"{_GENERAL.pattern}|(?:the\s+)?scale\s*-?bar\
 
 
 _LEADING = re.compile(r"[\s,;:.|)\u2013\u2014-]+|and\b\s*")
-_TRAILING = re.compile(r"(?:[\s,;:.]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the))$")
+_TRAILING = re.compile(r"(?:[\s,;:.\u2013\u2014]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the))$")
 
 
 def _trimmed(caption: str, start: int, end: int) -> Span:

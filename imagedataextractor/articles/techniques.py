@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EM_TECHNIQUES", "find_techniques", "shows_em"]
+__all__ = ["EM_TECHNIQUES", "find_techniques", "listed_techniques", "shows_em"]
 
 #: Techniques whose picture is an electron micrograph.
 EM_TECHNIQUES = ("SEM", "TEM", "HRTEM", "STEM", "HAADF", "cryo-EM", "EM")
@@ -134,6 +134,22 @@ def find_techniques(text: str) -> tuple[str, ...]:
     if "EM" in first and any(name in first for name in ("SEM", "TEM", "STEM", "cryo-EM")):
         del first["EM"]
     return tuple(sorted(first, key=lambda name: (first[name], list(_WORDS).index(name))))
+
+
+#: Techniques one after the other before a word for pictures: "SEM, TEM and HRTEM images".
+_LISTED = re.compile(
+    rf"(?<![\w-])(?P<names>[\w-]+(?:\s*(?:,\s*and\b|,|/|\band\b|&)\s*[\w-]+)+)\s+{_PICTURE}", re.IGNORECASE
+)
+_JOINT = re.compile(r"\s*(?:,\s*and\b|,|/|\band\b|&)\s*")
+
+
+def listed_techniques(text: str) -> tuple[tuple[str, ...], ...]:
+    """Techniques of each picture where a text lists them ("SEM, TEM and HRTEM images"); empty where it does not."""
+    listed = _LISTED.search(text)
+    if listed is None:
+        return ()
+    each = tuple(find_techniques(name) for name in _JOINT.split(listed["names"]))
+    return each if all(each) else ()
 
 
 def _plain_tem(text: str) -> bool:

@@ -177,7 +177,7 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
     ),
     (
         "SEM images of particles before (left), during (middle) and after (right) sintering.",
-        {"left": "SEM images of particles before", "middle": "during", "right": "after"},
+        {"left": "SEM images of particles before", "middle": "during", "right": "after sintering"},
     ),
     (
         "(Left) TEM image and (right) SAED pattern of the nanowire.",
@@ -201,7 +201,7 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
     ),
     (
         "a–c, TEM images of 5-nm (a), 10-nm (b) and 20-nm (c) particles. d, Absorbance.",
-        {"a": "TEM images of 5-nm", "b": "10-nm", "c": "20-nm", "d": "Absorbance"},
+        {"a": "TEM images of 5-nm", "b": "10-nm", "c": "20-nm particles", "d": "Absorbance"},
     ),
     (
         "SEM images of the cross section (a1, a2) and the surface (b1, b2) of the membranes M1 and M2.",
@@ -293,6 +293,31 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
     (
         "TEM images of phage T4 (top left) and of capsids (top right).",
         {},
+    ),
+    # texts that a semicolon cuts, nouns behind the last marker, and markers that follow each other but open texts
+    (
+        "TEM images of silica in water (a) and its yield; (b) of titania in ethanol.",
+        {"a": "TEM images of silica in water", "b": "its yield of titania in ethanol"},
+    ),
+    (
+        "SEM images at low (A) and high (B) magnification; (C) photograph.",
+        {"A": "SEM images at low", "B": "high magnification", "C": "photograph"},
+    ),
+    (
+        "SEM images of the pristine (a) and annealed (b) surfaces at 5 kV.",
+        {"a": "SEM images of the pristine", "b": "annealed surfaces"},
+    ),
+    (
+        "SEM images of neat epoxy (a), with 1 wt% of tubes (b) and (c) detail of (b).",
+        {"a": "SEM images of neat epoxy", "b": "with 1 wt% of tubes", "c": "detail of (b)"},
+    ),
+    (
+        "STEM image (a), maps of Fe (b) and O (c), and (d) the line scan along the arrow in (a).",
+        {"a": "STEM image", "b": "maps of Fe", "c": "O", "d": "the line scan along the arrow in (a)"},
+    ),
+    (
+        "SEM images of ceramics sintered at 900 °C—(a); 1000 °C—(b).",
+        {"a": "SEM images of ceramics sintered at 900 °C", "b": "1000 °C"},
     ),
     # what looks like letters and is none
     ("Structure of the phase TiO2 (B) and of Fe (II) oxide (OH).", {}),
@@ -387,6 +412,26 @@ def test_technique_of_a_panel_comes_from_its_own_or_the_shared_words() -> None:
     assert facts.panel_techniques["b"] == ("SEM",)
     assert facts.panel_techniques["c"] == ("XRD",)
     assert set(facts.panel_techniques["d"]) == {"HRTEM", "TEM"}
+
+
+def test_techniques_named_for_a_group_are_its_panels_in_order() -> None:
+    facts = parse_caption("SEM images of the oxide (A); TEM and HRTEM images of the composite (B,C); (D) XRD pattern.")
+    assert facts.panel_techniques["B"] == ("TEM",)
+    assert facts.panel_techniques["C"] == ("HRTEM", "TEM")
+    facts = parse_caption("(a–c) SEM, TEM and HAADF-STEM micrographs of one rod.")
+    assert [facts.panel_techniques[letter][0] for letter in "abc"] == ["SEM", "TEM", "STEM"]
+    facts = parse_caption("(a–d) SEM and TEM images of rods.")
+    assert facts.panel_techniques["a"] == ("SEM", "TEM")
+
+
+def test_an_enlarged_view_is_of_the_technique_of_the_panel_it_points_to() -> None:
+    facts = parse_caption(
+        "(a) SEM image and (b) TEM image of a plate. (c) Magnified view of the box in (b). (d) Yield."
+    )
+    assert facts.panel_techniques["c"] == ("TEM",)
+    assert facts.panel_techniques["d"] == ()
+    facts = parse_caption("(a) TEM image of a plate. (b) Intensity profile along the line in (a).")
+    assert facts.panel_techniques["b"] == ()
 
 
 def test_technique_of_a_panel_described_in_passing_is_that_of_the_nearest_words() -> None:
