@@ -149,7 +149,9 @@ _ROMAN_ITEM = r"(?:ix|iv|v?i{1,3}|v|x)"
 _ROMANS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 _PANEL_WORD = r"(?:(?:panels?|figs?\.|figures?|parts?)\s*(?:S?\d+\s*)?)"
 
-BRACKET = re.compile(rf"{_PANEL_WORD}?\(\s*(?:panels?\s+)?(?:S?\d+)?(?P<group>{GROUP})\s*\)", re.IGNORECASE)
+#: What may be noted behind a letter in its bracket: "(b, arrow)", "(c; green)".
+_NOTE = r"(?:[,;:]\s*(?:in\s|[A-Za-z]{3})[^()\d]{0,30})?"
+BRACKET = re.compile(rf"{_PANEL_WORD}?\(\s*(?:panels?\s+)?(?:S?\d+)?(?P<group>{GROUP})\s*{_NOTE}\)", re.IGNORECASE)
 _SQUARE = re.compile(rf"\[\s*(?P<group>{GROUP})\s*\]")
 _HALF = re.compile(rf"(?<![\w(\[/.'\u2010-\u2015-])(?P<group>{GROUP})\)")
 _BARE = re.compile(
@@ -157,6 +159,7 @@ _BARE = re.compile(
 )
 _ROMAN_GROUP = rf"{_ROMAN_ITEM}(?:{_JOIN}{_ROMAN_ITEM})*"
 _ROMAN = re.compile(rf"\(\s*(?P<group>{_ROMAN_GROUP})\s*\)|(?<![\w(\[/.'-])(?P<half>{_ROMAN_GROUP})\)")
+_CAPITAL_ROMAN = re.compile(rf"\(\s*(?P<group>{_ROMAN_ITEM.upper()}(?:{_JOIN}{_ROMAN_ITEM.upper()})*)\s*\)")
 _NUMBERS = re.compile(rf"\(\s*(?P<group>\d{{1,2}}(?:{_JOIN}\d{{1,2}})*)\s*\)")
 #: Words whose number in brackets is that of something else: "eq. (1)", "reactions (1) and (2)", "fit (2)".
 _NUMBERED_THINGS = re.compile(
@@ -416,18 +419,33 @@ def _in_sequence(markers: Sequence[Marker]) -> list[Marker]:
 
 
 def _romans(text: CaptionText) -> list[Marker]:
-    found = _merge_adjacent(
-        [
-            Marker(m.start(), m.end(), _expand_roman(m["group"] or m["half"]))
-            for m in _ROMAN.finditer(text.caption, text.start)
-            if m["group"] or not text.closes_bracket(m.end() - 1)
-        ],
-        text.caption,
-        _expand_roman,
-    )
-    letters = {letter for marker in found for letter in marker.letters}
-    whole = len(letters) > 1 and letters == set(_ROMANS[: len(letters)])
-    return found if whole else []
+    small = [
+        Marker(m.start(), m.end(), _expand_roman(m["group"] or m["half"]))
+        for m in _ROMAN.finditer(text.caption, text.start)
+        if m["group"] or not text.closes_bracket(m.end() - 1)
+    ]
+    return _whole_romans(text, small) or _capital_romans(text)
+
+
+def _capital_romans(text: CaptionText) -> list[Marker]:
+    """Numerals as in "(I) … (II) …" where a text may begin; those of a valence or of a compound are none."""
+    found = [
+        Marker(m.start(), m.end(), _expand_roman(m["group"].lower()))
+        for m in _CAPITAL_ROMAN.finditer(text.caption, text.start)
+    ]
+    return [
+        Marker(m.start, m.end, tuple(letter.upper() for letter in m.letters))
+        for m in _whole_romans(text, found)
+        if all(opens_clause(text, m) or LEADS_IN.search(text.before(m.start)) for m in found)
+        and opens_clause(text, found[0])
+    ]
+
+
+def _whole_romans(text: CaptionText, found: Sequence[Marker]) -> list[Marker]:
+    """The markers, side by side ones merged, if their numerals run on from the first."""
+    merged = _merge_adjacent(found, text.caption, _expand_roman)
+    letters = {letter for marker in merged for letter in marker.letters}
+    return merged if len(letters) > 1 and letters == set(_ROMANS[: len(letters)]) else []
 
 
 def _numbers(text: CaptionText) -> list[Marker]:

@@ -319,6 +319,17 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
         "SEM images of ceramics sintered at 900 °C—(a); 1000 °C—(b).",
         {"a": "SEM images of ceramics sintered at 900 °C", "b": "1000 °C"},
     ),
+    # notes in the bracket of a letter, capital numerals
+    (
+        "STEM image of the catalyst (A), EELS maps of Co (B; green) and Pt (C, in red).",
+        {"A": "STEM image of the catalyst", "B": "EELS maps of Co", "C": "Pt"},
+    ),
+    (
+        "(I) SEM and (II, III) TEM images of the crystals.",
+        {"I": "SEM", "II": "TEM images of the crystals", "III": "TEM images of the crystals"},
+    ),
+    ("TEM images of complexes (I) and (II).", {}),
+    ("XPS spectra of Cu(I) and Cu (II) oxides.", {}),
     # what looks like letters and is none
     ("Structure of the phase TiO2 (B) and of Fe (II) oxide (OH).", {}),
     ("XRD patterns of samples S1, S2, and S3.", {}),
