@@ -293,8 +293,17 @@ class DiskBudget:
         """The target is in the database: drop its download, unless downloads are kept."""
         folder, size = self._sizes.pop(key, (None, 0))
         if folder is not None and not self.keep:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
             self.held_bytes -= size
+
+
+def _remove(folder: Path) -> None:
+    """Remove a download all at once: a kill amid it must not leave one that lacks files."""
+    going = folder.with_name(f"{folder.name}.dropped")
+    shutil.rmtree(going, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        folder.rename(going)
+    shutil.rmtree(going, ignore_errors=True)
 
 
 def _size_of(folder: Path) -> int:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 import sqlite3
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from http_server import Reply, Server
+from small_micrograph import small_micrograph
 from test_retrieve import in_bucket, jats, known, unknown
 
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import LicenceError
 from imagedataextractor.pipeline import Stages, process_article, read_target
-from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import ArticleSettings, Settings
 from imagedataextractor.targets import find_targets
 
@@ -42,17 +42,14 @@ def extract(*arguments: str) -> Result:
 def particles() -> list[tuple[object, ...]]:
     with sqlite3.connect("particles.db") as connection:
         return connection.execute(
-            "SELECT doi, figure, panel, ecd_nm FROM measured_particles ORDER BY 1, 2, 3, 4"
+            "SELECT doi, figure, panel, ecd_px FROM measured_particles ORDER BY 1, 2, 3, 4"
         ).fetchall()
 
 
 def test_from_a_doi_to_rows_and_again_without_a_request(server: Server) -> None:
-    sample = resource_path("data", "sample")
     known(server, DOI, pmcid="PMC1")
-    media = {path.name: path.read_bytes() for path in sample.iterdir() if path.suffix in (".jpg", ".png")}
-    text = (sample / "ide-sample-1.xml").read_text(encoding="utf-8")
-    one_figure = re.sub(r'<fig id="fig[1-4]".*?</fig>', "", text, flags=re.DOTALL)
-    in_bucket(server, "PMC1.2", one_figure.encode(), media)
+    media = {"fig1.png": small_micrograph(np.random.default_rng(3))}
+    in_bucket(server, "PMC1.2", jats({"fig1.png": "TEM image of the particles."}, DOI).encode(), media)
     result = extract("--doi", DOI)
     assert result.exit_code == 0, result.output
     rows = particles()

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from http_server import Reply, Request, Server
+from small_micrograph import small_micrograph
 from test_retrieve import in_bucket, jats, known
 
 from imagedataextractor.cli import ide
@@ -61,11 +61,7 @@ def gate(server: Server, environment: None) -> Gate:
     """Four articles of one small micrograph each."""
     rng = np.random.default_rng(3)
     for number, doi in enumerate(DOIS, start=1):
-        image = rng.normal(60, 8, (160, 200)).astype(np.float32)
-        for x, y in rng.integers(25, 135, (6, 2)).tolist():
-            cv2.circle(image, (x, y), 11, 180, -1)
-        smooth = np.clip(cv2.GaussianBlur(image, (0, 0), 1.2), 0, 255).astype(np.uint8)
-        picture = cv2.imencode(".png", smooth)[1].tobytes()
+        picture = small_micrograph(rng)
         known(server, doi, pmcid=f"PMC{number}")
         text = jats({"fig1.png": "TEM image of the particles."}, doi).encode()
         in_bucket(server, f"PMC{number}.2", text, {"fig1.png": picture})
@@ -160,7 +156,7 @@ def test_a_bulk_run_is_watched_stopped_killed_and_gone_on_with(
     for number in (1, 2):
         assert len(server.asked(f"/bucket/PMC{number}.2/fig1.png")) == 1
     # Nothing is kept, but for what the kill came before.
-    assert {path.parts[3] for path in Path("cache").rglob("fig1.png")} <= {"10.1234_2"}
+    assert {path.parts[3] for path in Path("cache").rglob("fig1.png")} <= {"10.1234_2", "10.1234_2.dropped"}
 
     undisturbed = CliRunner().invoke(ide, [*MINE, "--inline", "--dois", "dois.txt", "--db", "whole.db"])
     assert undisturbed.exit_code == 0, undisturbed.output

@@ -347,6 +347,25 @@ def test_downloads_that_are_not_kept_stay_within_the_budget(store, tmp_path):
     assert network.most < 20
 
 
+def test_a_download_is_dropped_whole_or_not_at_all(tmp_path, monkeypatch):
+    folder = tmp_path / "article"
+    folder.mkdir()
+    (folder / "retrieved.json").write_text("{}")
+    (folder / "fig1.png").write_bytes(b"1")
+    budget = DiskBudget(250, keep=False)
+    budget.add("doi:1", folder)
+
+    def killed_amid(path, ignore_errors):
+        if path.exists():
+            (path / "fig1.png").unlink()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("imagedataextractor.mining.shutil.rmtree", killed_amid)
+    with pytest.raises(KeyboardInterrupt):
+        budget.done("doi:1")
+    assert not folder.exists()
+
+
 def test_downloads_that_are_kept_stop_the_run_when_the_budget_is_spent(store, tmp_path):
     (tmp_path / "d").mkdir()
     network = FakeNetwork(tmp_path / "d")
