@@ -51,7 +51,8 @@ def _peaks(square: npt.NDArray[np.float32]) -> float:
     power = np.abs(np.fft.fftshift(np.fft.fft2((square - square.mean()) * window))) ** 2 + 1.0
     decades = np.asarray(cv2.GaussianBlur(np.log10(power).astype(np.float32), (0, 0), 0.8), np.float32)
     centre = side // 2
-    y, x = np.indices(decades.shape) - centre
+    grid = np.indices(decades.shape) - centre
+    y, x = grid[0], grid[1]
     radius = np.hypot(y, x)
     ring = radius.astype(int)
     order = np.argsort(ring, axis=None, kind="stable")
@@ -60,8 +61,7 @@ def _peaks(square: npt.NDArray[np.float32]) -> float:
     usual = np.array([np.median(values[a:b]) for a, b in itertools.pairwise(edges)])
     excess = decades - usual[np.minimum(ring, centre - 1)]
     looked = (radius > side / 20) & (radius < side / 2.8) & (np.minimum(np.abs(x), np.abs(y)) > 2)
-    places = np.stack([y[looked], x[looked]])
-    where = [np.minimum(np.rint(f * places).astype(int) + centre, side - 1) for f in ALONG]
-    along = [excess[rows, columns] for rows, columns in where]
+    where = [np.minimum(np.rint(f * grid[:, looked]).astype(int) + centre, side - 1) for f in ALONG]
+    along = [excess[places[0], places[1]] for places in where]
     streak = np.maximum(0.0, np.median(along, axis=0))
     return float(np.sort(excess[looked] - streak)[-4:].mean())
