@@ -17,14 +17,18 @@ __all__ = ["LONGEST_NAME", "Word", "find_blobs", "font_range", "print_masks", "w
 FONT_SHARE = (0.006, 0.075)
 FONT_LEAST_PX = 7.0
 #: … and as a fraction of an image's shorter side, if that is more: of a figure that is one image.
-FONT_IMAGE_SHARE = 0.15
+FONT_IMAGE_SHARE = 0.18
+#: Width of the widest character, in its heights.
+WIDEST = 1.9
 #: Gap to the next character of the same word, in heights.
 WORD_GAP = 0.42
 #: Share of an image's side, from its corners, where its letter may be.
 CORNER_SHARE = 0.28
 #: Contrasts with the paper at which letters are looked for: thin strokes show at the lowest, characters
 #: whose edges touch are apart at the highest.
-PAPER_LEVELS = (50, 90, 150)
+PAPER_LEVELS = (90, 50, 150)
+#: How far apart, in heights, the edges of two blobs may be that are one.
+SAME_BLOB = 0.05
 #: Thresholds at which white and black letters are looked for inside images, grey levels.
 BRIGHT_LEVEL, DARK_LEVEL = 235, 25
 #: Levels by which letters stand out from what is around them.
@@ -66,7 +70,7 @@ def find_blobs(mask: npt.NDArray[np.uint8], low: float, high: float) -> list[Box
     """
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     w, h, area = stats[:, 2], stats[:, 3], stats[:, 4]
-    tall = (h >= 0.6 * low) & (h <= 1.4 * high) & (w <= 1.9 * np.maximum(h, 1)) & (area >= 0.1 * w * h) & (w >= 1)
+    tall = (h >= 0.6 * low) & (h <= 1.4 * high) & (w <= WIDEST * np.maximum(h, 1)) & (area >= 0.1 * w * h) & (w >= 1)
     tall[0] = False
     small = np.flatnonzero((h <= 0.35 * high) & (w <= 0.4 * high) & (np.arange(len(h)) > 0))
     dots = stats[small][:, :4]
@@ -131,15 +135,22 @@ class _Distinct:
     """Words, each once: the same blob at the next threshold is a pixel larger or smaller."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[int, ...], Word] = {}
+        self._found: dict[tuple[int, ...], list[tuple[Box, Word]]] = {}
 
     def add(self, word: Word) -> None:
         box = bounding_box(word.blobs)
-        rounded = ((v + 1) // 3 for v in (box.x0, box.y0, box.x1, box.y1))
-        self._found.setdefault((word.bright, len(word.blobs), *rounded), word)
+        near = max(1.0, SAME_BLOB * box.height)
+        cell = (word.bright, len(word.blobs), (box.x0 + box.x1) // 16, (box.y0 + box.y1) // 16)
+        known = self._found.setdefault(cell, [])
+        if not any(_off(box, other) <= near for other, _ in known):
+            known.append((box, word))
 
     def all(self) -> list[Word]:
-        return list(self._found.values())
+        return [word for known in self._found.values() for _, word in known]
+
+
+def _off(a: Box, b: Box) -> int:
+    return max(abs(a.x0 - b.x0), abs(a.y0 - b.y0), abs(a.x1 - b.x1), abs(a.y1 - b.y1))
 
 
 def print_masks(patch: npt.NDArray[np.uint8], stroke: int) -> list[tuple[npt.NDArray[np.uint8], bool]]:

@@ -9,6 +9,7 @@ of their images, in reading order. Characters elsewhere (axis ticks, markers, an
 
 from __future__ import annotations
 
+import itertools
 import string
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -43,8 +44,14 @@ MOST_MISSING_ALONE = 2
 LEAST, LEAST_TOLD = 0.3, 0.2
 #: Probability from which a single reading is believed without the caption's word for it.
 SURE = 0.75
-#: The same of the last letter of a sequence that stands where it should.
-LEAST_LAST = 0.6
+#: Evidence that a letter must add to a sequence, and that it must make up for each one missing before it.
+LETTER_COST, MISSING_COST = 0.33, 0.35
+#: Probability from which the letter of a panel on its own is believed, how much less will do if it has brackets …
+SURE_SINGLE, BRACKETS_SINGLE = 0.9, 0.4
+#: … and how far from the corner it may be, in its heights.
+CORNER_SINGLE = 2.5
+#: Share of the characters of its size that a sequence must make up.
+LEAST_SHARE = 0.17
 #: What is left of the probability of a letter without brackets in a figure whose letters have them.
 LOST_BRACKETS = 0.6
 #: How much more convincing a letter is that has brackets.
@@ -91,6 +98,8 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     if len(letters) < max(2, 0.5 * len(layout.blocks)) and layout.blocks:
         candidates += _read(layout, words_on_images(layout, first_corner=False))
         letters = _best_sequence(candidates, layout, told)
+    if not letters and len(layout.blocks) <= 1:
+        letters = _single(candidates, layout)
     return letters
 
 
@@ -277,42 +286,82 @@ def _best_sequence(candidates: list[_Candidate], layout: Layout, told: frozenset
     low, high = font_range(layout)
     for table in _tables(candidates):
         for font_px in _font_sizes(table, low, high, told):
-            run = _sequence(table, font_px, layout, told)
-            value = _worth(run, table, told, font_px / high)
+            run, rivals = _sequence(table, font_px, layout, told)
+            value = _worth(run, table, told, font_px / high) * _share(len(run), rivals)
             if value > best[0]:
                 best = (value, font_px, run)
     _, font_px, run = best
     return [Letter(c.name, min(1.0, c.chance), c.candidate.box, font_px, c.candidate.inside) for c in run]
 
 
+def _single(candidates: list[_Candidate], layout: Layout) -> list[Letter]:
+    """The letter of a figure that is one image (a panel on its own), if it is beyond doubt; none or one."""
+    low, high = font_range(layout)
+    best: tuple[float, list[Letter]] = (SURE_SINGLE, [])
+    for table in _tables(candidates):
+        if table.roman:
+            continue
+        for row, candidate in enumerate(table.candidates):
+            column = int(np.argmax(table.chance[row]))
+            chance, font_px = float(table.chance[row, column]), float(table.font_px[row, column])
+            if table.names[column] in "lI":  # a stroke on a micrograph need be no letter
+                continue
+            value = chance + (BRACKETS_SINGLE if candidate.wrapped and table.wrapped else 0.0)
+            if value > best[0] and low <= font_px <= high and _near_corner(candidate.box, layout):
+                name = table.names[column]
+                best = (value, [Letter(name, min(1.0, chance), candidate.box, font_px, candidate.inside)])
+    return best[1]
+
+
+def _near_corner(box: Box, layout: Layout) -> bool:
+    height, width = layout.shape
+    reach = CORNER_SINGLE * box.height
+    return min(box.x0, width - box.x1) < reach and min(box.y0, height - box.y1) < reach
+
+
 def _font_sizes(table: _Table, low: float, high: float, told: frozenset[str]) -> list[float]:
-    """Sizes worth trying: those at which the first names of a sequence, or of the caption, are seen."""
+    """Sizes worth trying: at which the first names of a sequence, or of the caption, are seen, and between them."""
     first = [k for k, name in enumerate(table.names) if k < 4 or name.lower() in told]
     seen = table.font_px[:, first][table.chance[:, first] > 0.4]
-    return sorted({round(float(s), 0) for s in seen if low <= s <= high})
+    sizes = sorted({round(float(s)) for s in seen if low <= s <= high})
+    between = {(a + b) // 2 for a, b in itertools.pairwise(sizes) if b - a <= 2 * _tolerance(a)}
+    return [float(s) for s in sorted(between.union(sizes))]
 
 
-def _sequence(table: _Table, font_px: float, layout: Layout, told: frozenset[str]) -> list[_Chosen]:
-    """For every name its best candidate of this size, as far as the sequence goes on."""
+def _share(count: int, rivals: int) -> float:
+    """How much is left of a sequence's worth, among so many characters of its size that could be letters.
+
+    Where there is much writing, chance finds sequences in it: panel letters are a good part of what is of their size.
+    """
+    share = count / max(1, rivals)
+    return 0.0 if share < LEAST_SHARE else float(np.sqrt(share))
+
+
+def _sequence(table: _Table, font_px: float, layout: Layout, told: frozenset[str]) -> tuple[list[_Chosen], int]:
+    """For every name its best candidate of this size, as far as the sequence goes on; and how many there are in all."""
     chance = np.where(np.abs(table.font_px - font_px) <= _tolerance(font_px), table.chance, 0.0)
     least = np.array([LEAST_TOLD if name.lower() in told else LEAST for name in table.names])
     chance = np.where(chance > least, chance, 0.0)
     rows = np.flatnonzero(chance.any(axis=1))
+    places = {tuple(round(v / font_px) for v in (table.candidates[i].box.x0, table.candidates[i].box.y0)) for i in rows}
     picked = _Places([table.candidates[i] for i in rows], layout, font_px).pick(chance[rows])
     run: list[_Chosen] = []
+    swapped = False
     for index, name in enumerate(table.names):
         span = index - run[0].index + 1 if run else 0
         if index in picked:
             row, agreement = int(rows[picked[index][0]]), picked[index][1]
             run.append(_Chosen(index, name, float(chance[row, index]), agreement, table.candidates[row]))
-        elif len(run) >= 3 and (capital := _other_case(table, index, font_px)) is not None:
+        elif len(run) >= 3 and not swapped and (capital := _other_case(table, index, font_px)) is not None:
             run.append(capital)
+            swapped = True
         elif span - len(run) > max(MOST_MISSING * span, MOST_MISSING_ALONE):
             break
-    return _without_tail(run, told)
+    return _without_tail(run, told), len(places)
 
 
 def _tolerance(font_px: float) -> float:
+    """How far off a size measured on one letter may be, px."""
     return max(1.6, 0.17 * font_px)
 
 
@@ -329,16 +378,18 @@ def _other_case(table: _Table, index: int, font_px: float) -> _Chosen | None:
 
 
 def _without_tail(run: list[_Chosen], told: frozenset[str]) -> list[_Chosen]:
-    """The sequence up to its last certain letter: the tail of an alphabet is where chance finds matches."""
-    run = list(run)
-    while run and run[-1].name.lower() not in told:
-        alone = len(run) > 1 and run[-1].index - run[-2].index > 2
-        if run[-1].chance * (0.7 + 0.3 * run[-1].agreement) >= LEAST_LAST and not alone:
-            break
-        run.pop()
-    while run and 1.0 - len(run) / (run[-1].index - run[0].index + 1) > MOST_MISSING:
-        run.pop()
-    return run
+    """The sequence up to where going on makes it no more convincing: late in an alphabet chance finds matches."""
+    best, value, count = 0.0, 0.0, 0
+    for k, chosen in enumerate(run):
+        missing = chosen.index - run[k - 1].index - 1 if k else 0
+        value += _evidence(chosen) - LETTER_COST - MISSING_COST * missing + (chosen.name.lower() in told)
+        if value > best and 1.0 - (k + 1) / (chosen.index - run[0].index + 1) <= MOST_MISSING:
+            best, count = value, k + 1
+    return run[:count]
+
+
+def _evidence(chosen: _Chosen) -> float:
+    return chosen.chance**2 * (0.5 + 0.5 * chosen.agreement)
 
 
 class _Places:
@@ -439,7 +490,7 @@ def _worth(run: list[_Chosen], table: _Table, told: frozenset[str], size: float)
         return 0.0
     if len(run) == 1 and not (known or (starts and table.wrapped)):
         return 0.0
-    value = sum(c.chance**2 * (0.5 + 0.5 * c.agreement) for c in run) + size
+    value = sum(map(_evidence, run)) + size
     if table.wrapped:
         value *= BRACKETS
     if told:

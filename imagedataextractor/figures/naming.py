@@ -136,7 +136,7 @@ def complete_letters(
     best: list[str | None] = list(read)
     for order in (reading_order(boxes), _by_columns(boxes)):
         if _rising([places[i] for i in order if places[i] >= 0]):
-            filled = _fill(order, places)
+            filled = _fill(order, places, max((lower.index(w) + 1 for w in wanted & set(lower)), default=None))
             for i, place in filled.items():
                 if place >= len(alphabet):
                     continue
@@ -173,8 +173,12 @@ def _rising(places: Sequence[int]) -> bool:
     return all(a < b for a, b in itertools.pairwise(places))
 
 
-def _fill(order: Sequence[int], places: Sequence[int]) -> dict[int, int]:
-    """Panels without a letter → alphabet index, where a gap holds as many panels as letters."""
+def _fill(order: Sequence[int], places: Sequence[int], end: int | None) -> dict[int, int]:
+    """Panels without a letter → alphabet index, where a gap holds as many panels as letters.
+
+    Where the alphabet ends (`end`), only the caption says: without it, what comes after the last letter is
+    believed of one panel if all others have a letter.
+    """
     filled: dict[int, int] = {}
     before, waiting = -1, []
     for i in order:
@@ -184,7 +188,8 @@ def _fill(order: Sequence[int], places: Sequence[int]) -> dict[int, int]:
         if waiting and places[i] - before - 1 == len(waiting):
             filled.update({w: before + 1 + k for k, w in enumerate(waiting)})
         before, waiting = places[i], []
-    if before >= 0 and len(waiting) <= before + 1:  # the end of the alphabet is open: believe a few
+    alone = len(waiting) == 1 and len(filled) + 1 == sum(p < 0 for p in places)
+    if before >= 0 and (alone if end is None else len(waiting) == end - before - 1):
         filled.update({w: before + 1 + k for k, w in enumerate(waiting)})
     return filled
 

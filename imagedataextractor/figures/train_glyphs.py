@@ -86,12 +86,12 @@ def _print(rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[G
     ink = int(rng.integers(200, 256)) if bright else int(rng.integers(0, 70))
     _draw_plate(rng, canvas, size, 0 if bright else 255)
     nothing = len(CLASSES) - 1
-    if rng.random() < 0.28:
+    if rng.random() < 0.2:
         box, drawn = _draw_other(rng, canvas, fonts, size, ink)
         return _Print(canvas, box, nothing, size, bright) if box is not None or not drawn else None
     # The first letters of the alphabet name most panels.
-    common = rng.random() < 0.4
-    name = str(rng.choice(list("abcdefghABCDEFGH"))) if common else CLASSES[int(rng.integers(0, nothing))]
+    likely = "abcdefghABCDEFGH" if rng.random() < 0.75 else "()"
+    name = str(rng.choice(list(likely))) if rng.random() < 0.45 else CLASSES[int(rng.integers(0, nothing))]
     box = _draw_character(rng, canvas, fonts, size, ink, name, alone=False)
     return None if box is None else _Print(canvas, box, CLASSES.index(name), size, bright)
 
@@ -116,7 +116,9 @@ def _draw_plate(rng: np.random.Generator, canvas: Grey, size: int, level: int) -
     """The box or the disc behind the letter, now and then."""
     choice = rng.random()
     if choice < 0.12:
-        canvas[int(size * rng.uniform(0.5, 1.0)) : 3 * size, int(size * rng.uniform(0.5, 1.0)) : 3 * size] = level
+        top, left = (int(size * rng.uniform(0.5, 1.0)) for _ in range(2))
+        bottom, right = (int(size * rng.uniform(2.2, 3.2)) for _ in range(2))
+        canvas[top:bottom, left:right] = level
     elif choice < 0.16:
         cv2.circle(canvas, (round(1.7 * size), round(1.8 * size)), round(1.1 * size), level, -1)
 
@@ -216,9 +218,11 @@ def _degrade(rng: np.random.Generator, canvas: Grey, size: int) -> Grey:
 
 
 #: Overlap (IoU) of a blob with the character that was drawn from which it is that character …
-SAME = 0.72
+SAME = 0.75
 #: … and below which it is something else: a part of it, or several run together.
 DIFFERENT = 0.5
+#: Ways of telling print from ground that are tried on a sample.
+TRIES = 3
 
 
 def _blob_of(rng: np.random.Generator, canvas: Grey, printed: _Print) -> tuple[Box, int] | None:
@@ -227,19 +231,33 @@ def _blob_of(rng: np.random.Generator, canvas: Grey, printed: _Print) -> tuple[B
     if printed.label == nothing and printed.box is not None and rng.random() < 0.5:
         box = printed.box.intersection(Box(0, 0, canvas.shape[1], canvas.shape[0]))
         return (box, nothing) if box.width > 1 and box.height > 4 else None
-    blobs = find_blobs(_mask(rng, canvas, bright=printed.bright), 0.45 * printed.size, 1.1 * printed.size)
-    if not blobs:
-        return None
-    if printed.box is None:
-        return blobs[int(rng.integers(len(blobs)))], nothing
-    target = printed.box
-    blob = max(blobs, key=target.iou)
-    overlap = target.iou(blob)
-    if printed.label == nothing:
-        return (blob, nothing) if overlap > DIFFERENT else None
-    if overlap >= SAME:
-        return blob, printed.label
-    return (blob, nothing) if 0.0 < overlap < DIFFERENT and rng.random() < 0.3 else None
+    for _ in range(TRIES):
+        blobs = find_blobs(_mask(rng, canvas, bright=printed.bright), 0.45 * printed.size, 1.1 * printed.size)
+        if blobs and printed.box is None:
+            return blobs[int(rng.integers(len(blobs)))], nothing
+        overlaps = [_overlap(printed.box, blob, printed.size) for blob in blobs if printed.box is not None]
+        best = int(np.argmax(overlaps)) if overlaps else 0
+        if overlaps and printed.label == nothing and overlaps[best] > DIFFERENT:
+            return blobs[best], nothing
+        if overlaps and printed.label != nothing and overlaps[best] >= SAME:
+            return blobs[best], printed.label
+        if overlaps and overlaps[best] < DIFFERENT and _shares(printed.box, blobs[best]) and rng.random() < 0.15:
+            return blobs[best], nothing
+    return None
+
+
+def _shares(box: Box | None, blob: Box) -> bool:
+    """Whether a blob is a part of the character, or the character with something else, and not its neighbour."""
+    return box is not None and box.intersection(blob).area > 0.4 * min(box.area, blob.area)
+
+
+def _overlap(box: Box | None, blob: Box, size: int) -> float:
+    """IoU of two boxes with a rim around them, without which thin strokes that are off by a pixel would not overlap."""
+    rim = 1 + round(0.08 * size)
+    if box is None:
+        return 0.0
+    a, b = (Box(x.x0, x.y0, x.x1 + 2 * rim, x.y1 + 2 * rim) for x in (box, blob))
+    return a.iou(b)
 
 
 def _mask(rng: np.random.Generator, canvas: Grey, *, bright: bool) -> npt.NDArray[np.uint8]:
