@@ -283,7 +283,15 @@ def is_measurable(kind: PanelKind, technique: str | None, words: str, fringes: f
 #: What words and techniques say of a panel's kind: (pattern, kind, how much likelier it becomes).
 _WORDS_OF_KIND: tuple[tuple[re.Pattern[str], PanelKind, float], ...] = (
     (re.compile(r"schemat|illustrat|\bscheme|diagram|\bcartoon|\bmodel of|\bstructure of the", re.I), "schematic", 4.0),
-    (re.compile(r"photo(?:graph)?s?\b|\boptical|digital (?:image|picture)|\bfluorescen|confocal", re.I), "photo", 4.0),
+    (
+        re.compile(
+            r"photo(?:graph)?s?\b|\boptical|digital (?:image|picture)|fluorescen|confocal|histolog|immunohisto|"
+            r"\blight[- ]micro|\bphase[- ]contrast|\bH&E\b|ha?ematoxylin|\bDAPI\b",
+            re.I,
+        ),
+        "photo",
+        4.0,
+    ),
     (re.compile(r"\bmapping|\bmaps?\b|\bEDX?S?\b|elemental", re.I), "eds", 3.0),
     (re.compile(r"\bSAED|diffraction pattern|\bFFT\b|\bSADP", re.I), "diffraction", 3.0),
     (
