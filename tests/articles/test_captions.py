@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from caption_grammar import made_caption
+from journal_captions import JOURNAL_CAPTIONS
 
 from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.subcaptions import split_caption
@@ -340,6 +341,13 @@ SPLITS: list[tuple[str, dict[str, str]]] = [
 
 @pytest.mark.parametrize(("caption", "expected"), SPLITS, ids=[caption[:40] for caption, _ in SPLITS])
 def test_caption_is_split_as_a_person_would(caption: str, expected: dict[str, str]) -> None:
+    assert dict(parse_caption(caption).subcaptions) == expected
+
+
+@pytest.mark.parametrize(
+    ("caption", "expected"), JOURNAL_CAPTIONS, ids=[caption[:40] for caption, _ in JOURNAL_CAPTIONS]
+)
+def test_captions_in_the_forms_of_journals(caption: str, expected: dict[str, str]) -> None:
     assert dict(parse_caption(caption).subcaptions) == expected
 
 
