@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from caption_grammar import made_caption
-from journal_captions import JOURNAL_CAPTIONS
 
 from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.subcaptions import split_caption
@@ -344,9 +346,15 @@ def test_caption_is_split_as_a_person_would(caption: str, expected: dict[str, st
     assert dict(parse_caption(caption).subcaptions) == expected
 
 
-@pytest.mark.parametrize(
-    ("caption", "expected"), JOURNAL_CAPTIONS, ids=[caption[:40] for caption, _ in JOURNAL_CAPTIONS]
-)
+#: Captions in the forms that journals use, as a person would split them. What follows the last letter for all panels
+#: ("… (c) of the membrane") belongs to none.
+JOURNAL = [
+    (entry["caption"], entry["subcaptions"])
+    for entry in json.loads(Path(__file__).with_name("journal_captions.json").read_text(encoding="utf-8"))
+]
+
+
+@pytest.mark.parametrize(("caption", "expected"), JOURNAL, ids=[caption[:40] for caption, _ in JOURNAL])
 def test_captions_in_the_forms_of_journals(caption: str, expected: dict[str, str]) -> None:
     assert dict(parse_caption(caption).subcaptions) == expected
 
