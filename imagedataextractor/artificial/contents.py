@@ -52,6 +52,24 @@ def _lattice(rng: Generator, height: int, width: int) -> Rgb:
     return to_rgb(np.clip(grey, 0, 255).astype(np.uint8))
 
 
+def _atoms(rng: Generator, height: int, width: int) -> Rgb:
+    """Columns of atoms, blurred as if filtered or simulated, grey or in the colours of a map."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    period = rng.uniform(0.04, 0.16) * max(height, width)
+    angle, skew, stretch = rng.uniform(0, np.pi), rng.uniform(np.pi / 3, np.pi / 2), rng.uniform(0.7, 1.6)
+    u = 2 * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / period
+    v = 2 * np.pi * (x * np.cos(angle + skew) + y * np.sin(angle + skew)) / (period * stretch)
+    bend = rng.uniform(0, 0.8) * _smooth(rng, height, width, period)
+    field = np.cos(u + bend) + rng.uniform(0, 1) * np.cos(v) + rng.uniform(0, 0.6) * np.cos(u / 2 + v)
+    field += rng.uniform(0, 0.3) * _smooth(rng, height, width, rng.uniform(0.8, 3.0))
+    low, high = float(field.min()), float(field.max())
+    grey = (255 * ((field - low) / (high - low)) ** rng.uniform(0.7, 2.0)).astype(np.uint8)
+    if rng.random() < 0.3:
+        colours = (cv2.COLORMAP_JET, cv2.COLORMAP_HOT, cv2.COLORMAP_VIRIDIS, cv2.COLORMAP_RAINBOW)
+        return np.ascontiguousarray(cv2.applyColorMap(grey, int(rng.choice(colours)))[..., ::-1])
+    return to_rgb(grey)
+
+
 def _false_colour(rng: Generator, height: int, width: int) -> Rgb:
     """A micrograph whose particles, or all of it, are tinted."""
     grey = _micrograph(rng, height, width)[..., 0].astype(np.float32) / 255
@@ -135,6 +153,32 @@ def _photo(rng: Generator, height: int, width: int) -> Rgb:
         rgb = tone + 14 * base - nuclei * rng.uniform(60, 160, 3)
     rgb = rgb + rng.normal(0, rng.uniform(1, 7), (height, width, 1))
     return np.asarray(np.clip(rgb, 0, 255), np.uint8)
+
+
+def _tissue(rng: Generator, height: int, width: int) -> Rgb:
+    """A stained section in the light microscope: nuclei in blue, violet or brown on a pale ground, and gaps."""
+    grounds = ((232, 200, 215), (215, 220, 232), (225, 210, 190), (205, 165, 195), (175, 205, 225))
+    stains = ((85, 80, 140), (110, 60, 130), (110, 65, 35), (60, 90, 150), (150, 60, 90))
+    ground = np.array(grounds[int(rng.integers(len(grounds)))], np.float32) + rng.uniform(-12, 12, 3)
+    chosen = [np.array(stains[int(i)], np.float32) for i in rng.permutation(len(stains))[: int(rng.integers(1, 4))]]
+    spacing = float(np.exp(rng.uniform(np.log(5), np.log(60))))
+    fibres = cv2.resize(_smooth(rng, height, max(8, width // 4), spacing / 4), (width, height))
+    rgb = ground + 10 * fibres[..., None] * rng.uniform(0.5, 1.5, 3)
+    for _ in range(min(3000, int(height * width / spacing**2))):
+        centre = (int(rng.integers(0, width)), int(rng.integers(0, height)))
+        radius = spacing * rng.uniform(0.15, 0.4)
+        axes = (max(1, round(radius)), max(1, round(radius * rng.uniform(0.5, 1.0))))
+        stain = chosen[int(rng.integers(len(chosen)))] + rng.uniform(-25, 60)
+        if rng.random() < 0.3:
+            around = (round(1.9 * axes[0]) + 1, round(1.9 * axes[1]) + 1)
+            cv2.ellipse(rgb, centre, around, 0, 0, 360, (0.6 * ground + 0.4 * stain).tolist(), -1)
+        cv2.ellipse(rgb, centre, axes, float(rng.uniform(0, 180)), 0, 360, stain.tolist(), -1)
+    field = _smooth(rng, height, width, spacing * rng.uniform(1, 3))
+    gaps = field > np.quantile(field, rng.uniform(0.75, 1.0))
+    section = np.where(gaps[..., None], 244, rgb).astype(np.float32)
+    section = np.asarray(cv2.GaussianBlur(section, (0, 0), max(0.5, spacing / 20)), np.float32)
+    section *= 1 + rng.uniform(0.02, 0.12) * _smooth(rng, height, width, rng.uniform(0.7, 2.5))[..., None]
+    return np.asarray(np.clip(section, 0, 255), np.uint8)
 
 
 _WORDS = (
@@ -549,11 +593,13 @@ _PLOTS: tuple[Callable[[Generator, Any], None], ...] = (
 CONTENTS: dict[str, tuple[PanelKind, Callable[[Generator, int, int], Rgb]]] = {
     "micrograph": ("em", _micrograph),
     "lattice": ("em", _lattice),
+    "atoms": ("em", _atoms),
     "false_colour": ("em", _false_colour),
     "diffraction": ("diffraction", _diffraction),
     "eds": ("eds", _eds),
     "photo": ("photo", _photo),
     "optical": ("photo", _optical),
+    "tissue": ("photo", _tissue),
     "force_map": ("photo", _force_map),
     "blots": ("photo", _blots),
     "rendering": ("schematic", _rendering),

@@ -1,13 +1,13 @@
 """What a panel shows: an electron micrograph, a plot, a map, a photograph …
 
-Some forty numbers describe how a picture was made (paper, flat ground, colours, straight strokes,
-texture, spectrum); a small network trained on drawn and real panels turns them into probabilities.
+Some sixty numbers describe how a picture was made (paper, flat ground, colours, straight strokes,
+axes, writing, texture, spectrum); a small network trained on drawn and real panels turns them into probabilities.
 The caption's words, where there are any, shift them.
 """
 
 from __future__ import annotations
 
-from typing import get_args
+from typing import Any, get_args
 
 import cv2
 import numpy as np
@@ -71,6 +71,8 @@ def describe(panel: npt.NDArray[np.uint8]) -> Floats:
         **_texture(grey, ""),
         **_texture(_own_resolution(panel), "own_"),
         **_strokes(grey),
+        **_axes(grey),
+        **_writing(grey),
         **_spectrum(grey),
         **_middle(grey),
     }
@@ -167,6 +169,69 @@ def _strokes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     return found
 
 
+def _ink(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """What is darker than its surroundings and as thin as strokes are, 0 or 1."""
+    return (cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8)) > 40).astype(np.uint8)
+
+
+def _axes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """The longest straight strokes: how long, how many, and whether they meet as axes do."""
+    height, width = grey.shape
+    ink = _ink(grey)
+    lines_across = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((1, max(9, width // 3)), np.uint8))
+    lines_down = cv2.morphologyEx(ink, cv2.MORPH_OPEN, np.ones((max(9, height // 3), 1), np.uint8))
+    rows, columns = lines_across.sum(axis=1), lines_down.sum(axis=0)
+    lowest, leftmost = _last_long(rows), _last_long(columns[::-1])
+    meet = 0.0
+    if lowest is not None and leftmost is not None:
+        y, x = lowest, width - 1 - leftmost
+        begin = np.flatnonzero(lines_across[max(0, y - 3) : y + 4].any(axis=0))[0]
+        end = np.flatnonzero(lines_down[:, max(0, x - 3) : x + 4].any(axis=1))[-1]
+        meet = max(0.0, 1 - 5 * (abs(int(begin) - x) / width + abs(int(end) - y) / height))
+    return {
+        "axis_across": float(rows.max()) / width,
+        "axis_down": float(columns.max()) / height,
+        "lowest_axis": (lowest or 0) / height,
+        "leftmost_axis": (leftmost + 1) / width if leftmost is not None else 0.0,
+        "lines_across": min(8, _runs(rows)) / 8,
+        "lines_down": min(8, _runs(columns)) / 8,
+        "axes_meet": meet,
+    }
+
+
+def _last_long(lengths: npt.NDArray[np.integer[Any]]) -> int | None:
+    """The last place whose strokes are nearly as long as the longest; None where there are none."""
+    longest = int(lengths.max())
+    return int(np.flatnonzero(lengths >= 0.8 * longest)[-1]) if longest else None
+
+
+def _runs(lengths: npt.NDArray[np.integer[Any]]) -> int:
+    return int((np.diff(np.concatenate([[0], (lengths > 0).astype(np.int8)])) == 1).sum())
+
+
+def _writing(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Marks of a character's size: their share of the ink, whether they stand in lines, and where."""
+    height, width = grey.shape
+    ink = _ink(grey)
+    _, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    stats, centres = stats[1:], centres[1:]
+    small = (stats[:, 3] >= 3) & (stats[:, 3] <= 16) & (stats[:, 2] <= 40) & (stats[:, 4] >= 4)
+    found = {
+        "small_marks": float(stats[small, 4].sum()) / max(1, int(ink.sum())),
+        "marks_in_lines": 0.0,
+        "marks_inside": 0.0,
+        "lines_of_marks": 0.0,
+        "shapes": min(20, int((~small).sum())) / 20,
+    }
+    if small.sum() > 4:
+        x, y = centres[small, 0] / width, centres[small, 1] / height
+        lines = np.bincount((centres[small, 1] / 4).astype(int))
+        found["marks_in_lines"] = float(lines[lines >= 4].sum()) / int(small.sum())
+        found["marks_inside"] = float(((x > 0.2) & (x < 0.95) & (y > 0.05) & (y < 0.8)).mean())
+        found["lines_of_marks"] = float((lines > 0).mean())
+    return found
+
+
 def _spectrum(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Slope of the power spectrum, its strongest lone peak, and its share along the image's axes."""
     side = 128
@@ -222,6 +287,8 @@ def _names() -> tuple[str, ...]:
         _texture(sample, ""),
         _texture(sample, "own_"),
         _strokes(sample),
+        _axes(sample),
+        _writing(sample),
         _spectrum(sample),
         _middle(sample),
     )

@@ -38,11 +38,13 @@ Floats = npt.NDArray[np.float32]
 SHARES = {
     "micrograph": 4.0,
     "lattice": 0.8,
+    "atoms": 0.5,
     "false_colour": 0.8,
     "diffraction": 1.0,
     "eds": 1.2,
     "photo": 1.2,
     "optical": 0.8,
+    "tissue": 1.0,
     "force_map": 0.4,
     "blots": 0.5,
     "rendering": 0.6,
@@ -54,7 +56,7 @@ SHARES = {
     "table": 0.4,
 }
 #: Weight of a labelled real panel's variants against a drawn panel.
-REAL_WEIGHT = 3.0
+REAL_WEIGHT = 1.0
 
 
 def variants(rng: np.random.Generator, picture: Picture, count: int) -> list[Picture]:
@@ -245,8 +247,9 @@ def command(
     weights["temperature"] = np.array([temperature], np.float32)
     em = KINDS.index("em")
     right = float(((held.argmax(1) == em) == (real_y == em)).mean())
-    facts = {"kinds": json.dumps(KINDS), "features": json.dumps(FEATURES), "held_out_em_or_not": f"{right:.4f}"}
-    save_file(weights, out, metadata=facts)
+    facts = {"kinds": KINDS, "features": FEATURES, "held_out_em_or_not": round(right, 4)}
+    # One key: the order of several in the file is not fixed, and the same training is to give the same file.
+    save_file(weights, out, metadata={"facts": json.dumps(facts)})
 
 
 def _joined(x: Floats, y: Any, real_x: Floats, real_y: Any) -> tuple[Floats, Any, Floats]:
