@@ -266,7 +266,9 @@ def _em_technique(named: Sequence[str], words: str, fringes: float) -> str | Non
     transmission = any(t in candidates for t in ("HRTEM", "HAADF", "STEM", "TEM"))
     if not candidates or ("SEM" in candidates and transmission):
         return None
-    if candidates[0] == "HRTEM" and _PLAIN_TEM.search(words) and fringes < LIKELY_FRINGES:
+    # What names high resolution alone names it first, TEM with it; what names plain TEM before it leaves the choice.
+    either = candidates[0] == "HRTEM" and "TEM" in named and named.index("TEM") < named.index("HRTEM")
+    if either and _PLAIN_TEM.search(words) and fringes < LIKELY_FRINGES:
         return "TEM"
     return candidates[0]
 

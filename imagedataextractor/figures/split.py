@@ -35,7 +35,7 @@ DEFAULTS = FigureSettings()
 #: An inset's longer reach as a share of its panel's.
 INSET_REACH = 0.9
 #: Coloured bars and curves over a micrograph are a plot, although the micrograph shows through.
-DRAWN_PRIOR: dict[PanelKind, float] = {"plot": 100.0}
+DRAWN_PRIOR: dict[PanelKind, float] = {"plot": 100.0, "em": 0.01}
 
 
 @dataclass(frozen=True)

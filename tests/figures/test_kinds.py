@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from imagedataextractor.artificial.contents import draw_content
+from imagedataextractor.figures import split_figure
 from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.kinds import FEATURES, KINDS, classify, describe
 from imagedataextractor.figures.naming import CLEAR_FRINGES
@@ -69,3 +70,9 @@ def test_the_edges_of_a_rod_are_no_fringes():
     cv2.line(image, (90, 60), (310, 330), 200, 24)
     noisy = np.clip(image + np.random.default_rng(1).normal(0, 4, image.shape), 0, 255).astype(np.uint8)
     assert fringe_strength(noisy) < CLEAR_FRINGES
+
+
+def test_bars_drawn_over_a_micrograph_are_a_plot(shared):
+    figure = load_image(shared / "samples" / "jats" / "PMC7070767" / "molecules-25-00891-g003b.jpg")
+    insets = [panel for panel in split_figure(figure) if panel.parent is not None and panel.box.y0 < panel.box.x0]
+    assert [panel.kind for panel in insets] == ["plot", "plot"]

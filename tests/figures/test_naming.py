@@ -48,6 +48,15 @@ def test_subcaptions_are_found_in_either_case_and_for_numbered_parts(label, word
     assert subcaption_of(label, facts) == words
 
 
+def test_fringes_tell_high_resolution_only_where_the_caption_leaves_the_choice():
+    words = "TEM and HRTEM images of rods"
+    listed = CaptionFacts(subcaptions={"b": words}, panel_techniques={"b": ("HRTEM", "TEM")})
+    either = CaptionFacts(subcaptions={"b": words}, panel_techniques={"b": ("TEM", "HRTEM")})
+    assert technique_of("em", "b", listed, fringes=0.5) == "HRTEM"
+    assert technique_of("em", "b", either, fringes=0.5) == "TEM"
+    assert technique_of("em", "b", either, fringes=2.5) == "HRTEM"
+
+
 def test_technique_comes_from_the_panel_first_and_only_where_it_is_one():
     facts = CaptionFacts(techniques=("SEM", "TEM"), panel_techniques={"a": ("SEM",), "b": ()})
     assert technique_of("em", "a", facts) == "SEM"
