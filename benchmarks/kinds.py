@@ -1,4 +1,4 @@
-"""What labelled panels are taken for, at the boxes of the labels and without captions, and how far scores can be trusted.
+"""What labelled panels are taken for, at the boxes of the labels and without captions, and how good the scores are.
 
     python benchmarks/kinds.py [--data ../shared] [--labels FILE.json …] [--half dev|kept] [--fringes]
 
