@@ -24,6 +24,9 @@ FRAME = 24
 #: Paper around the blob inside the frame, px on each side.
 MARGIN = 3
 WEIGHTS = "glyphs.safetensors"
+#: What is taken off the logit of "everything else". The network was trained to doubt; whoever asks knows more, since
+#: the letters of a figure must make a sequence. Measured with benchmarks/letters.py (part "tune").
+DOUBT = 3.0
 
 
 def frame_of(grey: npt.NDArray[np.uint8], box: Box, *, bright: bool) -> npt.NDArray[np.float32]:
@@ -88,4 +91,6 @@ def read_glyphs(frames: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     -------
     float32 array, shape (N, len(CLASSES))
     """
-    return softmax(forward(load_weights(WEIGHTS), frames[:, None]))
+    logits = forward(load_weights(WEIGHTS), frames[:, None])
+    logits[:, -1] -= DOUBT
+    return softmax(logits)

@@ -50,7 +50,13 @@ LETTER_COST, MISSING_COST = 0.33, 0.35
 SURE_SINGLE, BRACKETS_SINGLE = 0.9, 0.4
 #: … and how far from the corner it may be, in its heights.
 CORNER_SINGLE = 2.5
-#: Share of the characters of its size that a sequence must make up.
+#: Last letter that is believed there without brackets: few figures have more panels, and texture makes m, n and s.
+#: A mere stroke (I, l) is believed as little.
+LAST_SINGLE = "l"
+#: Share of its figure that a panel on its own covers.
+WHOLE = 0.6
+#: Share that a sequence must make up of the characters of its size that are letters with this probability.
+LIKELY = 0.5
 LEAST_SHARE = 0.17
 #: What is left of the probability of a letter without brackets in a figure whose letters have them.
 LOST_BRACKETS = 0.6
@@ -98,7 +104,7 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     if len(letters) < max(2, 0.5 * len(layout.blocks)) and layout.blocks:
         candidates += _read(layout, words_on_images(layout, first_corner=False))
         letters = _best_sequence(candidates, layout, told)
-    if not letters and len(layout.blocks) <= 1:
+    if not letters and _is_one_image(layout):
         letters = _single(candidates, layout)
     return letters
 
@@ -230,6 +236,16 @@ def _font_px(group: list[_Candidate], *, upper: bool) -> FloatArray:
 _ROMAN_LIKE = {c: np.array([CLASSES.index(x) for x in like]) for c, like in (("i", "il1Ij"), ("v", "vVy"), ("x", "xX"))}
 
 
+#: Chance that a stroke is an i, whatever the network takes it for: its neighbours are close by, which misleads it.
+STROKE_IS_I = 0.5
+
+
+def _chance_of_numeral(numeral: str, chances: npt.NDArray[np.float32], glyph: Box) -> float:
+    """Probability that a blob is "i", "v" or "x", from what looks like it."""
+    stroke = STROKE_IS_I if numeral == "i" and glyph.width < 0.4 * glyph.height else 0.0
+    return max(stroke, float(chances[_ROMAN_LIKE[numeral]].sum()))
+
+
 def _roman(candidates: list[_Candidate]) -> _Table | None:
     """i, ii, iii … in brackets."""
     group = [c for c in candidates if c.wrapped]
@@ -242,7 +258,8 @@ def _roman(candidates: list[_Candidate]) -> _Table | None:
         for column, name in enumerate(ROMAN):
             font_px[row, column] = height if "i" in name else height / 0.74
             if len(name) == len(candidate.glyphs):
-                each = [float(p[_ROMAN_LIKE[c]].sum()) for p, c in zip(candidate.chances, name, strict=True)]
+                parts = zip(name, candidate.chances, candidate.glyphs, strict=True)
+                each = [_chance_of_numeral(c, chances, glyph) for c, chances, glyph in parts]
                 chance[row, column] = np.prod(each) ** (1 / len(each))
     return _Table(group, ROMAN, chance, font_px, wrapped=True)
 
@@ -304,13 +321,17 @@ def _single(candidates: list[_Candidate], layout: Layout) -> list[Letter]:
         for row, candidate in enumerate(table.candidates):
             column = int(np.argmax(table.chance[row]))
             chance, font_px = float(table.chance[row, column]), float(table.font_px[row, column])
-            if table.names[column] in "lI":  # a stroke on a micrograph need be no letter
+            name = table.names[column]
+            if not candidate.wrapped and (name in "lI" or name[0].lower() > LAST_SINGLE):
                 continue
             value = chance + (BRACKETS_SINGLE if candidate.wrapped and table.wrapped else 0.0)
             if value > best[0] and low <= font_px <= high and _near_corner(candidate.box, layout):
-                name = table.names[column]
                 best = (value, [Letter(name, min(1.0, chance), candidate.box, font_px, candidate.inside)])
     return best[1]
+
+
+def _is_one_image(layout: Layout) -> bool:
+    return len(layout.blocks) == 1 and layout.blocks[0].box.area > WHOLE * layout.grey.size
 
 
 def _near_corner(box: Box, layout: Layout) -> bool:
@@ -343,7 +364,8 @@ def _sequence(table: _Table, font_px: float, layout: Layout, told: frozenset[str
     least = np.array([LEAST_TOLD if name.lower() in told else LEAST for name in table.names])
     chance = np.where(chance > least, chance, 0.0)
     rows = np.flatnonzero(chance.any(axis=1))
-    places = {tuple(round(v / font_px) for v in (table.candidates[i].box.x0, table.candidates[i].box.y0)) for i in rows}
+    likely = [table.candidates[i].box for i in np.flatnonzero(chance.max(axis=1) > LIKELY)]
+    rivals = {(round(box.x0 / font_px), round(box.y0 / font_px)) for box in likely}
     picked = _Places([table.candidates[i] for i in rows], layout, font_px).pick(chance[rows])
     run: list[_Chosen] = []
     swapped = False
@@ -357,7 +379,7 @@ def _sequence(table: _Table, font_px: float, layout: Layout, told: frozenset[str
             swapped = True
         elif span - len(run) > max(MOST_MISSING * span, MOST_MISSING_ALONE):
             break
-    return _without_tail(run, told), len(places)
+    return _without_tail(run, told), len(rivals)
 
 
 def _tolerance(font_px: float) -> float:

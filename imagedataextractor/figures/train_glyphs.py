@@ -326,8 +326,8 @@ def train(
 @click.command()
 @click.option("--textures", type=click.Path(exists=True, path_type=Path), help="Folder of micrographs to draw on.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--count", default=80_000, show_default=True, help="Characters to draw.")
-@click.option("--epochs", default=8, show_default=True)
+@click.option("--count", default=60_000, show_default=True, help="Characters to draw.")
+@click.option("--epochs", default=10, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def command(textures: Path | None, out: Path, count: int, epochs: int, seed: int) -> None:
     """Train the letter reader on rendered characters."""

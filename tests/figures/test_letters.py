@@ -72,6 +72,37 @@ def test_numbers_and_words_of_two_characters_are_no_numbered_letters():
     assert find_letters(analyse(lettered_page(["v1", "x1", "10", "C2", "b4", "Pt"]))) == []
 
 
+def micrograph(letter, corner=(14, 12), size=44):
+    """One image without paper around it, as panels that were cut out of figures are, with a letter in white."""
+    from PIL import Image, ImageDraw
+
+    noise = cv2.GaussianBlur(np.random.default_rng(3).integers(0, 160, (500, 600)).astype(np.uint8), (0, 0), 4)
+    image = Image.fromarray(noise)
+    ImageDraw.Draw(image).text(corner, letter, fill=255, font=font("sans-bold", size))
+    return np.asarray(image).copy()
+
+
+@pytest.mark.parametrize(("printed", "read"), [("(d)", ["d"]), ("e", ["e"]), ("b2", ["b2"]), ("", []), ("Au NPs", [])])
+def test_a_panel_on_its_own_has_the_letter_in_its_corner_or_none(printed, read):
+    assert [x.text for x in find_letters(analyse(micrograph(printed)))] == read
+
+
+def test_a_letter_in_the_middle_of_a_panel_is_none():
+    assert find_letters(analyse(micrograph("d", corner=(280, 230)))) == []
+
+
+def test_among_much_writing_chance_sequences_are_not_believed():
+    from PIL import Image, ImageDraw
+
+    page = Image.new("L", (900, 900), 255)
+    pen = ImageDraw.Draw(page)
+    rng = np.random.default_rng(1)
+    for y in range(20, 880, 40):
+        for x in range(20, 880, 40):
+            pen.text((x, y), str(rng.choice(list("abcdefghkmnrst"))), fill=0, font=font("sans", 16))
+    assert find_letters(analyse(np.asarray(page).copy())) == []
+
+
 def test_one_capital_among_small_letters_is_read_as_printed():
     letters = find_letters(analyse(lettered_page(["a", "b", "d", "e", "G", "h"])))
     assert [x.text for x in letters] == ["a", "b", "d", "e", "G", "h"]

@@ -3,6 +3,7 @@
 import pytest
 
 from imagedataextractor.figures.naming import (
+    assign_letters,
     complete_letters,
     is_measurable,
     kind_prior,
@@ -22,6 +23,21 @@ def test_a_gap_is_filled_when_it_holds_as_many_panels_as_letters():
 
 def test_a_gap_with_too_many_panels_stays_open():
     assert complete_letters(["a", None, None, "c"], ROW) == ["a", None, None, "c"]
+
+
+def test_of_several_panels_after_the_last_letter_none_is_named_without_a_caption():
+    assert complete_letters(["a", "b", None, None], ROW) == ["a", "b", None, None]
+    assert complete_letters(["a", "b", None, None], ROW, ["a", "b", "c", "d"]) == ["a", "b", "c", "d"]
+
+
+def test_letters_below_their_panels_go_to_the_panels_above_although_others_are_nearer():
+    rows = [Box(x, y, x + 90, y + 90) for y in (0, 130) for x in (0, 100)]
+    letters = [Box(x + 40, y + 110, x + 50, y + 120) for y in (0, 130) for x in (0, 100)]
+    assert assign_letters(letters, rows) == [0, 1, 2, 3]
+
+
+def test_a_letter_far_from_every_panel_is_nobodys():
+    assert assign_letters([Box(5, 5, 15, 15), Box(400, 400, 410, 410)], GRID[:2]) == [0, None]
 
 
 def test_letters_running_down_columns_are_filled_down_columns():
