@@ -3,7 +3,7 @@
 Panels of every kind (`imagedataextractor.artificial.contents`), laid out in grids, irregular rows and
 nested divisions, with gutters of 0 to 40 px in white or black, letters in every corner and style, inside
 the panels, in the margin, above and below, headings over columns, frames around panels, several images
-under one letter, insets and data bars.
+or plots under one letter, insets and data bars.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.artificial.annotations import draw_info_bar, font
+from imagedataextractor.artificial.assembled import draw_parts, draw_scheme
 from imagedataextractor.artificial.contents import annotate, draw_content
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, InfoBar, Panel, PanelKind
@@ -29,7 +30,9 @@ Generator = np.random.Generator
 
 ROMAN = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x", "xi", "xii", "xiii", "xiv", "xv", "xvi")
 #: Kinds drawn on white without an edge of their own.
-DRAWINGS = ("plot", "schematic", "molecules", "flow_chart", "blots", "table")
+DRAWINGS = ("plot", "schematic", "molecules", "flow_chart", "blots", "table", "scheme")
+#: Contents that fill their cell to its edges.
+PICTURES = ("micrograph", "lattice", "false_colour", "diffraction", "eds", "photo", "optical", "force_map")
 #: Font size of panel letters after scaling, at least, px.
 LEAST_LETTER_PX = 14
 _HEADINGS = ("Control", "10 min", "1 h", "Pt/C", "500 °C", "Sample A", "As prepared", "SEM", "TEM", "pH 7")
@@ -91,7 +94,12 @@ _MIXES: tuple[dict[str, float], ...] = (
     {"optical": 0.3, "micrograph": 0.4, "force_map": 0.3},
     {"plot": 0.5, "blots": 0.2, "photo": 0.3},
     {"micrograph": 0.5, "plot": 0.3, "pale_schematic": 0.2},
+    {"micrograph": 0.3, "plot": 0.3, "scheme": 0.3, "table": 0.1},
 )
+#: Share of single-panel figures …
+_SINGLE = 0.15
+#: … and what half of those that show drawings show: drawings of many parts.
+_ALONE = ("scheme", "table", "flow_chart", "molecules", "schematic")
 
 
 def draw_figure(
@@ -129,8 +137,8 @@ def draw_figure(
     insets : float
         Probability that an image holds an inset.
     extras : bool
-        Now and then print headings over the columns and frames around the panels, put two images under
-        one letter, and scale the finished page down.
+        Now and then print headings over the columns and frames around the panels, put several images or
+        plots under one letter, and scale the finished page down.
     """
     width = width or int(rng.integers(600, 1800))
     mix = mix or _MIXES[int(rng.integers(len(_MIXES)))]
@@ -144,15 +152,18 @@ def draw_figure(
     top = round(1.8 * letters.size_px) if extras and not black and rng.random() < 0.15 else 0
     cells, height = _cells(rng, width, gutter_px, panels, top)
     page = np.full((height, width, 3), 0 if black else 255, np.uint8)
-    if top:
+    if top and len(cells) > 1:
         _print_headings(rng, page, [c for c in cells if c.row == 0], letters.size_px)
     framed = extras and gutter_px >= 12 and rng.random() < 0.1
-    grouped = extras and gutter_px >= 16 and not drawings and rng.random() < 0.2
+    grouped = 0.5 if extras and gutter_px >= 12 and rng.random() < 0.3 else 0.0
+    if extras and len(cells) == 1 and drawings and rng.random() < 0.5:
+        mix = {str(rng.choice(_ALONE)): 1.0}
     drawn: list[Panel] = []
     for i, cell in enumerate(cells):
         name = str(rng.choice(list(mix), p=np.array(list(mix.values())) / sum(mix.values())))
         label = letters.label(i, cell.row, cell.column) if len(cells) > 1 else None
-        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, insets, len(drawn), grouped=grouped)
+        gap = _gap(rng, gutter_px) if rng.random() < grouped and label else None
+        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, insets, len(drawn), gap)
         if framed:
             cv2.rectangle(page, *_corners(cell.box, gutter_px // 3, page), (90, 90, 90), 1)
     if extras and rng.random() < 0.3:
@@ -162,6 +173,11 @@ def draw_figure(
         _, data = cv2.imencode(".jpg", page, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 97))])
         page = np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8)
     return ArtificialFigure(page, tuple(drawn))
+
+
+def _gap(rng: Generator, gutter_px: int) -> int:
+    """Between the parts of one panel: mostly much less than between panels, now and then as much."""
+    return int(rng.integers(2, max(3, gutter_px // 3))) if rng.random() < 0.6 else int(rng.integers(2, gutter_px + 1))
 
 
 def _corners(box: Box, pad: int, page: Rgb) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -208,7 +224,7 @@ def _letter_style(rng: Generator, width: int, black: bool) -> LetterStyle:
 
 def _cells(rng: Generator, width: int, gutter: int, most: int | None, top: int) -> tuple[list[_Cell], int]:
     """Boxes of the panels, in reading order, and the page's height."""
-    if most == 1 or (most is None and rng.random() < 0.08):
+    if most == 1 or (most is None and rng.random() < _SINGLE):
         height = int(width * rng.uniform(0.5, 0.9))
         return [_Cell(Box(0, top, width, top + height))], top + height
     if rng.random() < 0.2:
@@ -276,10 +292,12 @@ def _draw_cell(
     pool: Sequence[npt.NDArray[np.uint8]],
     insets: float,
     index: int,
-    *,
-    grouped: bool,
+    gap: int | None,
 ) -> list[Panel]:
-    """Draw one panel with its letter, inset and data bar; return its truth, then its inset's."""
+    """Draw one panel with its letter, inset and data bar; return its truth, then its inset's.
+
+    It is made of several parts, `gap` px apart, if that is given.
+    """
     text = style.text(label) if label else ""
     ink = style.font().getbbox(text) if text else (0, 0, 0, 0)
     left = round(ink[2] + 0.4 * style.size_px) if text and style.place == "left" else 0
@@ -288,23 +306,25 @@ def _draw_cell(
     if text and name in DRAWINGS and style.place in ("inside", "boxed"):
         above = round(ink[3] + 0.25 * style.size_px)
     box = Box(cell.x0 + left, cell.y0 + above, cell.x1, cell.y1 - below)
-    kind, picture = draw_content(rng, name, box.height, box.width, pool)
+    parted = gap is not None and name in ("plot", *PICTURES)
+    if name == "scheme":
+        kind, picture = draw_scheme(rng, box.height, box.width, pool)
+    elif parted:
+        kind, picture = draw_parts(rng, name, box.height, box.width, gap or 0, pool)
+    else:
+        kind, picture = draw_content(rng, name, box.height, box.width, pool)
     panels: list[Panel] = []
     bar = None
-    if kind == "em" and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
+    if parted:
+        pass  # data bars and scale bars would cross the gaps
+    elif kind == "em" and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
         barred, _, bar_box = draw_info_bar(rng, picture[..., 0], 1.0)
         picture = to_rgb(barred)[: box.height, : box.width].copy()
         bar = InfoBar(bar_box)
     elif kind == "em":
         picture = annotate(rng, picture)
     inset = None
-    if grouped and name not in DRAWINGS and picture.shape[1] > 240:
-        second = draw_content(rng, name, box.height, box.width // 2, pool)[1]
-        picture = picture.copy()
-        picture[:, picture.shape[1] - second.shape[1] :] = second
-        gap = int(rng.integers(2, 6))
-        picture[:, picture.shape[1] - second.shape[1] - gap : picture.shape[1] - second.shape[1]] = 255
-    elif _can_hold_inset(kind, name, picture) and rng.random() < insets:
+    if not parted and _can_hold_inset(kind, name, picture) and rng.random() < insets:
         picture = picture.copy()
         inset, inset_kind = _draw_inset(rng, picture, pool)
         where = inset.shifted(box.x0, box.y0)

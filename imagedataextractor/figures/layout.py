@@ -19,9 +19,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.figures.seams import divide, flat_share, is_even_ground, runs
 from imagedataextractor.records import Box
 
-__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "luma", "runs", "shrink"]
+__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "least_side", "luma", "runs", "shrink"]
 
 BoolArray = npt.NDArray[np.bool_]
 GreyArray = npt.NDArray[np.uint8]
@@ -44,19 +45,8 @@ AXIS_SIDE = 0.09
 LEGEND_AREA = 0.15
 #: Mean grey level below which a few pixels together are not paper.
 FAINT_LEVEL = 252
-#: How much more than usual two images must differ across the edge where they touch …
-EDGE_CHANGE = 1.25
-#: … and across an edge that goes on from a neighbouring pair of images.
-SIBLING_CHANGE = 1.7
-#: Mean grey level of a stretch of two images up to which no edge can be seen where they meet.
-UNSEEN_LEVEL = 45
-#: A blurred white line stands out from the pixels this far on either side, px, by at least so many levels.
-RIDGE_REACH = 3
-RIDGE_LEVELS = 12
 #: Height of a data bar as a share of its micrograph's, at most.
 BAR_SHARE = 0.25
-#: Share of flat pixels above which a block was drawn by a program and is not cut at its edges.
-FLAT_GRAPHIC = 0.5
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
 FLAT_DRAWING = 0.38
 
@@ -71,9 +61,13 @@ class Core:
 
 @dataclass
 class Layout:
-    """What the analysis of one figure saw, in pixels of the reduced copy; `full` is the figure itself in grey."""
+    """What the analysis of one figure saw, in pixels of the reduced copy.
+
+    `full` is the figure itself in grey, `picture` the copy as it is.
+    """
 
     full: GreyArray
+    picture: GreyArray
     grey: GreyArray
     coloured: BoolArray
     scale: float
@@ -141,12 +135,14 @@ def luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def analyse(image: npt.NDArray[np.uint8]) -> Layout:
+def analyse(image: npt.NDArray[np.uint8], *, divided: bool = True) -> Layout:
     """Blocks and axes of a figure.
 
     Parameters
     ----------
     image : uint8 array, shape (H, W) or (H, W, 3)
+    divided : bool
+        Cut blocks of touching images into single ones.
 
     Returns
     -------
@@ -162,8 +158,11 @@ def analyse(image: npt.NDArray[np.uint8]) -> Layout:
     coloured = _coloured_mask(image)
     # Pale yellow on white is as bright as paper, but it is no paper.
     ink = ((grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)) | coloured
-    layout = Layout(full=full, grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
-    layout.blocks = _find_blocks(layout)
+    layout = Layout(full=full, picture=image, grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
+    images = _solid_boxes(layout)
+    if divided:
+        images = _with_data_bars(layout.grey, divide(layout.grey, layout.picture, images, least_side(layout)))
+    layout.blocks = [Core("block", b) for b in images]
     layout.axes = _find_axes(layout)
     return layout
 
@@ -188,9 +187,14 @@ def _coloured_mask(image: npt.NDArray[np.uint8]) -> BoolArray:
 # ---------------------------------------------------------------- blocks
 
 
-def _find_blocks(layout: Layout) -> list[Core]:
-    """Solid rectangles of ink, cut into single images where they touch."""
-    shortest = max(12, round(CORE_SIDE * layout.size))
+def least_side(layout: Layout) -> int:
+    """Shortest side of an image that makes a panel, px of the copy."""
+    return max(12, round(CORE_SIDE * layout.size))
+
+
+def _solid_boxes(layout: Layout) -> list[Box]:
+    """Solid rectangles of ink: images, or several of them that touch."""
+    shortest = least_side(layout)
     ink = layout.ink.astype(np.uint8)
     # Axis ticks, letters and leaders that touch an image hang on it by thin strokes.
     # An opening as wide as a few strokes lets go of them.
@@ -209,14 +213,11 @@ def _find_blocks(layout: Layout) -> list[Core]:
             box, inked = found, 1.0
         if min(box.width, box.height) < shortest or inked < BLOCK_INK:
             continue  # too small, or the frame of a plot
-        flat = _flat_share(layout.grey, box)
+        flat = flat_share(layout.grey[box.slices])
         if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > 0.2:
             continue
-        pieces += split_block(layout, box, shortest, edges=flat < FLAT_GRAPHIC)
-    return [
-        Core("block", b)
-        for b in _cut_like_siblings(layout.grey, _with_data_bars(layout.grey, _drop_nested(pieces)), shortest)
-    ]
+        pieces.append(box)
+    return _drop_nested(pieces)
 
 
 def _fill_holes(ink: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -275,7 +276,7 @@ def _with_data_bars(grey: GreyArray, pieces: list[Box]) -> list[Box]:
             continue
         parts = [b for b in pieces if b not in used and _is_at_foot(b, piece)]
         bar = Box(piece.x0, piece.y1, piece.x1, max((b.y1 for b in parts), default=piece.y1))
-        if _is_even_ground(grey[bar.slices]):
+        if is_even_ground(grey[bar.slices]):
             used.update(parts)
             joined.append(bounding_box([piece, bar]))
         else:
@@ -287,176 +288,6 @@ def _is_at_foot(part: Box, piece: Box) -> bool:
     """Whether `part` lies right under `piece`, no wider than it and as low as a data bar."""
     under = -2 <= part.y0 - piece.y1 <= 3 and part.x0 >= piece.x0 - 3 and part.x1 <= piece.x1 + 3
     return under and part.height <= BAR_SHARE * piece.height
-
-
-def _is_even_ground(bar: GreyArray) -> bool:
-    """Black or white with writing on it, from side to side."""
-    if bar.size == 0:
-        return False
-    ground = int(np.bincount(bar.ravel(), minlength=256).argmax())
-    even = np.abs(bar.astype(np.int16) - ground) <= 12
-    wide = float((even.mean(axis=0) > 0.5).mean())
-    return (ground < 60 or ground > 190) and float(even.mean()) > 0.5 and wide > 0.75
-
-
-def _flat_share(grey: GreyArray, box: Box) -> float:
-    """Share of a block's pixels, the dark ones aside, whose 3 x 3 neighbourhood is of one grey.
-
-    Instruments never give two equal pixels for long; drawing programs do.
-    """
-    part = grey[box.slices]
-    kernel = np.ones((3, 3), np.uint8)
-    spread = cv2.subtract(cv2.dilate(part, kernel), cv2.erode(part, kernel))
-    lit = part > 25
-    return float(((spread <= 2) & lit).sum() / max(1, int(lit.sum())))
-
-
-def split_block(layout: Layout, box: Box, shortest: int, *, edges: bool = True) -> list[Box]:
-    """Cut a block of touching images at lines and, if `edges`, at edges that run through all of it."""
-    cut = _best_cut(layout.grey, box, shortest, edges)
-    if cut is None:
-        return [box]
-    axis, start, end = cut
-    if axis == 0:
-        parts = [Box(box.x0, box.y0, box.x1, start), Box(box.x0, end, box.x1, box.y1)]
-    else:
-        parts = [Box(box.x0, box.y0, start, box.y1), Box(end, box.y0, box.x1, box.y1)]
-    return [piece for part in parts for piece in split_block(layout, part, shortest, edges=edges)]
-
-
-def _best_cut(grey: GreyArray, box: Box, shortest: int, edges: bool) -> tuple[int, int, int] | None:
-    """The clearest line or edge through `box`: (axis, first, one past last), or None."""
-    best: tuple[float, int, int, int] | None = None
-    for axis in (0, 1):
-        part = grey[box.slices] if axis == 0 else grey[box.slices].T
-        origin = box.y0 if axis == 0 else box.x0
-        for strength, first, last in _lines(part, shortest, edges):
-            if best is None or strength > best[0]:
-                best = (strength, axis, origin + first, origin + last)
-    return None if best is None else best[1:]
-
-
-def _lines(part: GreyArray, shortest: int, edges: bool) -> list[tuple[float, int, int]]:
-    """Rows of `part` that separate images: (strength, first row, one past the last)."""
-    height = part.shape[0]
-    if height < 2 * shortest:
-        return []
-    rows = part.astype(np.float32)
-    found: list[tuple[float, int, int]] = []
-    spread = rows.std(axis=1)
-    for level_mask in (rows > 225, rows < 30):
-        share = level_mask.mean(axis=1)
-        for first, last in runs(share > 0.97):
-            if first < shortest or height - last < shortest or last - first > 0.3 * height:
-                continue
-            beside = np.r_[max(0, first - 4) : max(1, first - 2), last + 2 : min(height, last + 4)]
-            contrast = 1.0 - float(share[beside].max())
-            # A strip of one colour between two images that are themselves nearly as dark or bright.
-            even = last - first >= 4 and float(np.median(spread[first:last])) < 3.0 < 0.5 * float(spread[beside].min())
-            if contrast > 0.15 or even:
-                found.append((2.0 + contrast, first, last))
-    found += _ridges(rows, shortest)
-    return found + _edges(rows, shortest) if edges else found
-
-
-def _ridges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
-    """Thin white lines that scaling has blurred: brighter than what lies on both sides, all along."""
-    height = len(rows)
-    if height < 2 * shortest:
-        return []
-    reach = RIDGE_REACH
-    sides = np.maximum(rows[: -2 * reach], rows[2 * reach :])
-    over = rows[reach:-reach] - sides
-    clear = over > RIDGE_LEVELS
-    # Where both images are nearly white themselves, no line can be seen.
-    unseen = (sides > 225) & (over > -RIDGE_LEVELS)
-    share = (clear | unseen).mean(axis=1)
-    seen = clear.mean(axis=1)
-    found = []
-    for first, last in runs((share > 0.94) & (seen > 0.6)):
-        y = first + reach + int(np.argmax(seen[first:last]))
-        if shortest <= y < height - shortest and last - first <= 2 * reach:
-            found.append((1.5 + float(seen[first:last].max()), y - 1, y + 2))
-    return found
-
-
-def _edges(rows: npt.NDArray[np.float32], shortest: int) -> list[tuple[float, int, int]]:
-    """Straight edges across the whole extent, where two images touch without a gutter."""
-    height, width = rows.shape
-    signed = np.diff(rows, axis=0)
-    step = np.abs(signed)
-    # The share of the row where the step is larger than what is usual a few rows away.
-    clear = step > 2.0 * np.maximum(cv2.blur(step, (1, 9)), 6.0)
-    parts = np.array_split(np.arange(width), 6)
-    shares = np.stack([clear[:, p].mean(axis=1) for p in parts])
-    # Where two black images meet there is no edge to be seen; enough of it must be seen elsewhere.
-    level = np.stack([rows[:, p].mean(axis=1) for p in parts])
-    unseen = np.maximum(level[:, :-1], level[:, 1:]) < UNSEEN_LEVEL
-    seen = (~unseen).sum(axis=0)
-    share = np.where(unseen, 0, shares).sum(axis=0) / np.maximum(seen, 1)
-    everywhere = np.where(unseen, 1.0, shares).min(axis=0)
-    candidates = np.flatnonzero((share > 0.45) & (everywhere > 0.2) & (seen >= 3))
-    candidates = candidates[(candidates >= shortest) & (candidates < height - shortest - 1)]
-    if candidates.size == 0:
-        return []
-    change = _change_across(rows)
-    return [(float(share[y]), y + 1, y + 1) for y in candidates.tolist() if change[y + 1] >= EDGE_CHANGE]
-
-
-def _change_across(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """How much the picture differs a few rows above and below each row, relative to its median.
-
-    A line drawn across an image has the same image on both sides; where two images meet, they differ.
-    """
-    height = rows.shape[0]
-    change = np.zeros(height)
-    if height < 16:
-        return change
-    total = np.vstack([np.zeros((1, rows.shape[1]), np.float64), np.cumsum(rows, axis=0, dtype=np.float64)])
-    y = np.arange(6, height - 6)
-    above, below = (total[y - 3] - total[y - 6]) / 3, (total[y + 6] - total[y + 3]) / 3
-    change[6 : height - 6] = np.abs(above - below).mean(axis=1)
-    return change / max(1e-6, float(np.median(change[6 : height - 6])))
-
-
-def _cut_like_siblings(grey: GreyArray, parts: list[Box], shortest: int) -> list[Box]:
-    """Cut at fainter edges too, where the edges of other images lie on the same line.
-
-    Rows of a grid go on through all its columns, even where two dark images meet.
-    """
-    for axis in (0, 1):
-        places = sorted({v for b in parts for v in ((b.y0, b.y1) if axis == 0 else (b.x0, b.x1))})
-        parts = [piece for part in parts for piece in _cut_at_places(grey, part, places, axis, shortest)]
-    return parts
-
-
-def _cut_at_places(grey: GreyArray, part: Box, places: Sequence[int], axis: int, shortest: int) -> list[Box]:
-    start, stop = (part.y0, part.y1) if axis == 0 else (part.x0, part.x1)
-    inside = [p for p in places if start + shortest <= p <= stop - shortest]
-    if not inside:
-        return [part]
-    pixels = (grey[part.slices] if axis == 0 else grey[part.slices].T).astype(np.float32)
-    change = _change_across(pixels)
-    # An edge through the whole image differs in each of its quarters, not only in one bright spot.
-    quarters = np.min([_change_across(np.ascontiguousarray(q)) for q in np.array_split(pixels, 4, axis=1)], axis=0)
-    best, at = 0.0, 0
-    for place in inside:
-        for y in range(max(0, place - start - 4), min(len(change), place - start + 5)):
-            if change[y] > best and quarters[y] > 1.0:
-                best, at = float(change[y]), start + y
-    if best < SIBLING_CHANGE:
-        return [part]
-    if axis == 0:
-        halves = [Box(part.x0, part.y0, part.x1, at), Box(part.x0, at, part.x1, part.y1)]
-    else:
-        halves = [Box(part.x0, part.y0, at, part.y1), Box(at, part.y0, part.x1, part.y1)]
-    return [piece for half in halves for piece in _cut_at_places(grey, half, places, axis, shortest)]
-
-
-def runs(mask: BoolArray) -> list[tuple[int, int]]:
-    padded = np.concatenate([[0], mask.astype(np.int8), [0]])
-    change = np.diff(padded)
-    return list(zip(np.flatnonzero(change == 1).tolist(), np.flatnonzero(change == -1).tolist(), strict=True))
 
 
 # ---------------------------------------------------------------- axes

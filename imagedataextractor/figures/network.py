@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from imagedataextractor.resources import resource_path
 
-__all__ = ["forward", "load_weights", "softmax"]
+__all__ = ["chances", "forward", "load_weights", "softmax"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -97,6 +97,24 @@ def _pool(x: FloatArray) -> FloatArray:
     upper = np.maximum(x[:, ::2, ::2], x[:, ::2, 1::2])
     lower = np.maximum(x[:, 1::2, ::2], x[:, 1::2, 1::2])
     return np.maximum(upper, lower, out=upper)
+
+
+def chances(name: str, numbers: FloatArray) -> FloatArray:
+    """Probabilities that a network of dense layers gives for rows of numbers.
+
+    Parameters
+    ----------
+    name : str
+        Its file in data/figures, with "mean" and "scale" of the numbers it was trained on.
+    numbers : float32 array, shape (N, F)
+
+    Returns
+    -------
+    float32 array, shape (N, classes)
+    """
+    weights = load_weights(name)
+    scaled = np.clip((numbers - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
+    return softmax(forward(weights, scaled))
 
 
 def softmax(logits: FloatArray) -> FloatArray:

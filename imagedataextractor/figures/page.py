@@ -1,7 +1,8 @@
-"""Cut the page into panels: along its gutters, so that each piece keeps one thing that makes a panel."""
+"""Cut the page into panels: along its gutters, as far as the network of the gutters says so."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,13 +10,40 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box, runs
+from imagedataextractor.figures.cuts import (
+    DROP_AFTER,
+    DROP_BEFORE,
+    KEEP,
+    PART,
+    Gutter,
+    Page,
+    gutters,
+    halves,
+    judge,
+    tight,
+)
+from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box
+from imagedataextractor.figures.naming import alphabet_of
 from imagedataextractor.records import Box
 
-__all__ = ["Region", "cut_page"]
+__all__ = ["Region", "cut_page", "missing_letters", "page_of"]
 
-#: Narrowest strip of paper that counts as a gutter, px of the reduced copy.
-GUTTER_PX = 3
+#: Share of a piece that images must cover to be panels of their own although no gutter parts them.
+TILED = 0.75
+#: Ink around an image, as a share of its area, that is writing beside it and no part of the panel.
+MOSTLY = 0.008
+#: Least share of the page of a panel that has neither a letter nor anything that was recognised.
+LEAST_AREA = 0.015
+#: Chance of "keep" above which no gutter is cut.
+KEEP_FROM = 0.5
+#: The same where letters stand on both sides.
+KEEP_LETTERED = 0.9
+#: Letters at least this far apart, as a share of the page's size, name panels that can be parted between them …
+APART = 0.1
+#: … in the last part of the way from one to the next …
+BEFORE_LETTER = 0.3
+#: … on a line of which no more than this share is ink.
+CROSSED = 0.05
 #: Distance below its panel at which a letter is still that panel's, in heights of the letter.
 BELOW_GAP = 4.0
 #: A drawing without axes makes a panel of its own only if its box is at least this share of the page …
@@ -30,60 +58,59 @@ class Region:
 
     box: Box
     cores: tuple[Core, ...]
-    letter: int | None = None
 
 
-@dataclass(frozen=True)
-class _Page:
-    layout: Layout
-    ink: npt.NDArray[np.bool_]
-    letters: Sequence[Box]
-    complete: bool
-    ties: dict[int, Box]
-    usual_area: float
-    usual_gutter: float
-
-
-def cut_page(layout: Layout, letters: Sequence[Box] = (), *, complete: bool = False) -> list[Region]:
+def cut_page(layout: Layout, letters: Sequence[Box] = (), missing: int = 0) -> list[Region]:
     """Panels of a figure.
 
     Parameters
     ----------
     layout : Layout
     letters : sequence of Box
-        Where panel letters are printed (px of the reduced copy), if they are known: pieces of the
-        page are then cut apart only if each keeps a letter, or something as large as a panel.
-    complete : bool
-        The letters are known to be all there are: a plot without one is part of a panel.
+        Where panel letters are printed (px of the reduced copy), as far as they are known.
+    missing : int
+        How many letters are known to be missing among them: a page that has c and d has a and b.
 
     Returns
     -------
     list of Region
-        In no particular order. `Region.letter` is an index into `letters`.
+        In no particular order.
     """
+    page, cores = page_of(layout, letters, missing)
+    height, width = layout.shape
+    whole = tight(page, Box(0, 0, width, height))
+    if whole is None:
+        return []
+    return _Cutter(page, _ties(cores, letters), letters).cut(whole, cores, list(range(len(letters))))
+
+
+def missing_letters(read: Sequence[str], expected: Sequence[str] = ()) -> int:
+    """How many names of a sequence were not read, as far as those that were, or the caption, tell.
+
+    Examples
+    --------
+    >>> missing_letters(["b", "c", "e"])
+    2
+    >>> missing_letters(["a", "b"], ["a", "b", "c"])
+    1
+    """
+    seen = {name.lower() for name in read}
+    alphabet = alphabet_of(read)
+    last = max((alphabet.index(name) for name in seen if name in alphabet), default=-1)
+    told = len({e.lower() for e in expected} - seen) if seen else 0
+    return max(last + 1 - len(seen), told, 0)
+
+
+def page_of(layout: Layout, letters: Sequence[Box], missing: int = 0) -> tuple[Page, list[Core]]:
+    """The page as its gutters are judged, and what makes panels on it."""
     ink = layout.ink.copy()
     for block in layout.blocks:
         ink[block.box.slices] = True
-    height, width = layout.shape
-    cores = list(layout.blocks) + list(layout.axes)
-    cores = _joined(cores)
+    cores = _joined(list(layout.blocks) + list(layout.axes))
     cores = _joined(cores + _masses(layout, cores, letters), share=0.6)
-    areas = [c.box.area for c in cores if c.kind != "mass"]
-    page = _Page(
-        layout,
-        ink,
-        letters,
-        complete,
-        _ties(cores, letters),
-        float(np.median(areas)) if areas else 0.0,
-        _usual_gutter(layout.blocks),
-    )
-    whole = ink_box(ink, Box(0, 0, width, height))
-    if whole is None:
-        return []
-    for tie in page.ties.values():
+    for tie in _ties(cores, letters).values():
         ink[tie.slices] = True
-    return _cut(page, whole, cores, list(range(len(letters))))
+    return Page(layout, ink, cores, letters, missing), cores
 
 
 def _ties(cores: Sequence[Core], letters: Sequence[Box]) -> dict[int, Box]:
@@ -104,20 +131,6 @@ def _ties(cores: Sequence[Core], letters: Sequence[Box]) -> dict[int, Box]:
         if centred and gap < BELOW_GAP * letter.height and all(b.y0 - letter.y1 >= 0.6 * gap for b in under):
             ties[i] = Box(letter.x0, panel.y1 - 1, letter.x1, letter.y1)
     return ties if len(ties) > 0.5 * len(letters) else {}
-
-
-def _usual_gutter(blocks: Sequence[Core]) -> float:
-    """Median gap between neighbouring images, px; 0 where there are too few to tell."""
-    gaps = []
-    for a in blocks:
-        right = [
-            b.box.x0 - a.box.x1
-            for b in blocks
-            if b.box.x0 >= a.box.x1 and min(a.box.y1, b.box.y1) - max(a.box.y0, b.box.y0) > 0.5 * a.box.height
-        ]
-        if right:
-            gaps.append(min(right))
-    return float(np.median(gaps)) if len(gaps) > 1 else 0.0
 
 
 def _joined(cores: Sequence[Core], share: float = 0.3) -> list[Core]:
@@ -184,173 +197,112 @@ def _spans_panels(box: Box, cores: Sequence[Core], letters: Sequence[Box]) -> bo
     return held > 1 or named > 1
 
 
-def _cut(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
-    best: tuple[float, int, int] | None = None
-    for axis in (0, 1):
-        for first, last in _gutters(page.ink, box, axis):
-            value = _value_of_cut(page, axis, first, last, cores, letters)
-            if value is not None and (best is None or value > best[0]):
-                best = (value, axis, (first + last) // 2)
-    if best is None:
-        return _leaf(page, box, cores, letters)
-    _, axis, at = best
-    regions: list[Region] = []
-    for side in (0, 1):
-        part = _half(box, axis, at, side)
-        inked = ink_box(page.ink, part)
-        if inked is not None:
-            mine = [c for c in cores if _on_side(c.box, axis, at) == side]
-            my_letters = [i for i in letters if _on_side(page.letters[i], axis, at) == side]
-            regions += _cut(page, inked, mine, my_letters)
-    return regions
+@dataclass(frozen=True)
+class _Cutter:
+    """Cuts the page, piece by piece, at the gutter that is the likeliest to be cut."""
 
+    page: Page
+    ties: dict[int, Box]
+    letters: Sequence[Box]
 
-def _half(box: Box, axis: int, at: int, side: int) -> Box:
-    if axis == 0:
-        return Box(box.x0, box.y0, box.x1, at) if side == 0 else Box(box.x0, at, box.x1, box.y1)
-    return Box(box.x0, box.y0, at, box.y1) if side == 0 else Box(at, box.y0, box.x1, box.y1)
+    def cut(self, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
+        strip, action = self.best(box, letters)
+        if strip is None:
+            return self.leaf(box, cores, letters)
+        before, after = halves(self.page, box, strip)
+        regions: list[Region] = []
+        for side, (part, dropped) in enumerate(((before, DROP_BEFORE), (after, DROP_AFTER))):
+            if part is None or action == dropped:
+                continue
+            mine = [c for c in cores if _on_side(c.box, strip) == side]
+            # What is dropped may hold the letter of what stays.
+            named = [i for i in letters if action != PART or _on_side(self.letters[i], strip) == side]
+            regions += self.cut(part, mine, named)
+        return regions
 
+    def best(self, box: Box, letters: list[int]) -> tuple[Gutter | None, int]:
+        """Where to cut a piece, and what to do there; None where it is a panel."""
+        strips = gutters(self.page, box)
+        if strips:
+            chances = judge(self.page, box, strips)
+            at = int(chances[:, KEEP].argmin())
+            if chances[at, KEEP] <= KEEP_FROM:
+                return strips[at], 1 + int(chances[at, 1:].argmax())
+            # A piece with two letters of a sequence without gaps is two panels, unless there is hardly any doubt.
+            sides = [{_on_side(self.letters[i], strip) for i in letters} for strip in strips]
+            doubted = [float(c[KEEP]) if len(s) == 2 else 1.0 for c, s in zip(chances, sides, strict=True)]
+            if not self.page.missing and min(doubted) <= KEEP_LETTERED:
+                return strips[int(np.argmin(doubted))], PART
+        return self.between_letters(box, letters), PART
 
-def _on_side(box: Box, axis: int, at: int) -> int:
-    middle = (box.y0 + box.y1) / 2 if axis == 0 else (box.x0 + box.x1) / 2
-    return int(middle >= at)
+    def between_letters(self, box: Box, letters: list[int]) -> Gutter | None:
+        """The barest line that parts two letters between which there is no gutter.
 
+        Such panels reach into each other's room. Where there are gutters, they were judged with the letters.
+        """
+        found: list[tuple[float, Gutter]] = []
+        if self.page.missing:
+            return None  # a sequence with gaps may be chance
+        for axis in (0, 1):
+            inked = self.page.ink[box.slices].mean(axis=1 - axis)
+            origin = box.y0 if axis == 0 else box.x0
+            starts = sorted((self.letters[i].y0 if axis == 0 else self.letters[i].x0) - origin for i in letters)
+            starts = [at for at in starts if 0 <= at < len(inked)]
+            for a, b in itertools.pairwise(starts):
+                if b - a < APART * self.page.size or not inked[a : b + 1].all():
+                    continue
+                # The letter is the first thing of what follows, or stands a little inside of it.
+                first = max(1, a + 1, b - round(BEFORE_LETTER * (b - a)))
+                line = b - int(inked[first : b + 1][::-1].argmin())
+                found.append((float(inked[line]), Gutter(axis, origin + line, origin + line)))
+        inked_least, gutter = min(found, key=lambda f: f[0], default=(1.0, None))
+        return gutter if inked_least <= CROSSED else None
 
-def _gutters(ink: npt.NDArray[np.bool_], box: Box, axis: int) -> list[tuple[int, int]]:
-    """Strips of bare paper through the whole of `box`, in page coordinates: (first, one past the last)."""
-    part = ink[box.slices]
-    inked = part.mean(axis=1 - axis)
-    origin = box.y0 if axis == 0 else box.x0
-    length = part.shape[1 - axis]
-    speck = 1.0 / length if length > 100 else 0.0  # one stray pixel does not close a gutter
-    return [(origin + a, origin + b) for a, b in runs(inked <= speck) if b - a >= GUTTER_PX]
+    def leaf(self, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
+        if not letters and not cores and box.area < LEAST_AREA * self.page.ink.size:
+            return []
+        blocks = [c for c in cores if c.kind == "block"]
+        # One letter over several images makes them one panel, if the figure's letters are to be trusted.
+        grouped = len(letters) == 1 and len(self.letters) > 1
+        # The strips of a gel make one panel together.
+        strips = not any(_is_picture(c) for c in blocks)
+        if len(blocks) > 1 and not grouped and not strips and self.tiled(box, blocks):
+            # No straight gutter divides them: each stands for itself.
+            return [Region(core.box, (core,)) for core in cores]
+        if len(cores) == 1 and blocks and self.mostly(box, blocks[0].box):
+            return [Region(blocks[0].box, tuple(cores))]
+        return [Region(self.without_letters(box, letters), tuple(cores))]
 
+    def tiled(self, box: Box, blocks: list[Core]) -> bool:
+        """Whether images cover the piece, so that only their own edges can divide it."""
+        return sum(b.box.area for b in blocks) > TILED * box.area
 
-def _value_of_cut(
-    page: _Page, axis: int, first: int, last: int, cores: Sequence[Core], letters: Sequence[int]
-) -> float | None:
-    """How good it is to cut here; None where one side would be left with nothing that makes a panel."""
-    at = (first + last) // 2
-    sides: tuple[list[Core], list[Core]] = ([], [])
-    for core in cores:
-        sides[_on_side(core.box, axis, at)].append(core)
-    lettered = [0, 0]
-    for i in letters:
-        lettered[_on_side(page.letters[i], axis, at)] += 1
-    if letters and len(page.letters) >= 2:
-        apart = lettered[0] and lettered[1] and _letters_apart(page, axis, at, letters)
-        bare = bool(cores) and not all(sides)
-        if (not apart or bare) and not _stand_alone(page, sides, lettered, last - first):
-            return None
-    elif not all(sides) or all(c.kind == "mass" for c in cores):
-        return None
-    value = float(last - first)
-    if letters and not (lettered[0] and lettered[1]):
-        value *= 0.2  # where letters tell panels apart, they are followed first
-    elif letters:
-        value += 0.5 * value * _letter_follows(page, axis, last, letters)
-    return value
+    def mostly(self, box: Box, block: Box) -> bool:
+        """Whether what surrounds the block is only writing: little ink, on little room."""
+        outside = self.page.ink[box.slices].sum() - self.page.ink[block.slices].sum()
+        return bool(outside < MOSTLY * block.area)
 
-
-def _letters_apart(page: _Page, axis: int, at: int, letters: Sequence[int]) -> bool:
-    """Whether the letters on either side stand clearly apart, not on one line that the cut grazes."""
-    middles = [
-        (page.letters[i].y0 + page.letters[i].y1) / 2 if axis == 0 else (page.letters[i].x0 + page.letters[i].x1) / 2
-        for i in letters
-    ]
-    before, after = [m for m in middles if m < at], [m for m in middles if m >= at]
-    height = max(page.letters[i].height for i in letters)
-    return min(after) - max(before) > 1.5 * height
+    def without_letters(self, box: Box, letters: Sequence[int]) -> Box:
+        """`box` shrunk to the ink that is left when the panel letters are wiped away."""
+        if not letters:
+            return box
+        ink = self.page.ink[box.slices].copy()
+        for i in letters:
+            letter = self.ties.get(i, self.letters[i]).intersection(box).shifted(-box.x0, -box.y0)
+            ink[letter.slices] = False
+        tight = ink_box(ink, Box(0, 0, box.width, box.height))
+        return box if tight is None else bounding_box([tight.shifted(box.x0, box.y0)])
 
 
 #: A bare strip longer than this many times its height (a gel, a colour bar) is part of a panel, not one.
 STRIP_ASPECT = 3.5
 
 
-def _stand_alone(page: _Page, sides: tuple[list[Core], list[Core]], lettered: Sequence[int], width: int) -> bool:
-    """Whether both sides can be panels although not each has a letter that was read.
-
-    A panel without a letter is as large as its neighbours and as far from them as they are from each
-    other; parts of one panel are smaller, or closer together.
-    """
-    if width < 0.4 * page.usual_gutter:
-        return False
-    for side, count in zip(sides, lettered, strict=True):
-        solid = [c for c in side if _is_picture(c) or (c.kind == "axes" and not page.complete)]
-        if not count and not any(c.box.area >= 0.35 * page.usual_area for c in solid):
-            return False
-        if not side or all(_is_axis_title(c) for c in side):
-            return False
-    return True
-
-
-def _is_axis_title(core: Core) -> bool:
-    """A narrow column of ink beside a plot: words set upright."""
-    return core.kind == "mass" and core.box.height > 2 * core.box.width
+def _on_side(box: Box, strip: Gutter) -> int:
+    middle = (box.y0 + box.y1) / 2 if strip.axis == 0 else (box.x0 + box.x1) / 2
+    return int(middle >= strip.middle)
 
 
 def _is_picture(core: Core) -> bool:
     aspect = core.box.width / max(1, core.box.height)
     return core.kind == "block" and 1 / STRIP_ASPECT < aspect < STRIP_ASPECT
-
-
-def _letter_follows(page: _Page, axis: int, last: int, letters: Sequence[int]) -> bool:
-    """Whether the ink right after the gutter begins with a letter, as panels do."""
-    for i in letters:
-        box = page.letters[i]
-        start, size = (box.y0, box.height) if axis == 0 else (box.x0, box.height)
-        if -1 <= start - last <= size:
-            return True
-    return False
-
-
-def _leaf(page: _Page, box: Box, cores: list[Core], letters: list[int]) -> list[Region]:
-    letter = letters[0] if letters else None
-    if not cores:
-        height, width = page.layout.shape
-        if letter is None and (box.area < MASS_AREA * height * width or len(page.layout.blocks) > 0):
-            return []
-        return [Region(_without_letter(page, box, letters), (), letter)]
-    if len(cores) == 1 and cores[0].kind == "block" and _mostly(page, box, cores[0].box):
-        return [Region(cores[0].box, tuple(cores), letter)]
-    # One letter over several images makes them one panel, if the figure's letters are to be trusted.
-    grouped = len(letters) == 1 and (len(page.letters) > 1 or page.complete)
-    # The strips of a gel make one panel together.
-    strips = all(c.kind == "block" and not _is_picture(c) for c in cores)
-    if len(cores) > 1 and not grouped and not strips and any(c.kind == "block" for c in cores):
-        return _leaf_of_many(page, cores, letters)
-    return [Region(_without_letter(page, box, letters), tuple(cores), letter)]
-
-
-def _mostly(page: _Page, box: Box, block: Box) -> bool:
-    """Whether what surrounds the block is only writing: little ink, on little room."""
-    outside = page.ink[box.slices].sum() - page.ink[block.slices].sum()
-    return bool(outside < 0.25 * block.area)
-
-
-def _leaf_of_many(page: _Page, cores: list[Core], letters: list[int]) -> list[Region]:
-    """A piece that no straight gutter divides: each core stands for itself, with the letter nearest to it."""
-    pairs = sorted((_distance(page.letters[i], core.box), i, k) for i in letters for k, core in enumerate(cores))
-    letter_of: dict[int, int] = {}
-    for distance, i, k in pairs:
-        near = distance < 0.3 * (cores[k].box.width + cores[k].box.height)
-        if near and k not in letter_of and i not in letter_of.values():
-            letter_of[k] = i
-    return [Region(core.box, (core,), letter_of.get(k)) for k, core in enumerate(cores)]
-
-
-def _distance(letter: Box, box: Box) -> float:
-    """From a letter to the corner of a box where its letter would be."""
-    return abs(letter.x0 - box.x0) + abs(letter.y0 - box.y0)
-
-
-def _without_letter(page: _Page, box: Box, letters: Sequence[int]) -> Box:
-    """`box` shrunk to the ink that is left when the panel letters are wiped away."""
-    if not letters:
-        return box
-    ink = page.ink[box.slices].copy()
-    for i in letters:
-        letter = page.ties.get(i, page.letters[i]).intersection(box).shifted(-box.x0, -box.y0)
-        ink[letter.slices] = False
-    tight = ink_box(ink, Box(0, 0, box.width, box.height))
-    return box if tight is None else bounding_box([tight.shifted(box.x0, box.y0)])

@@ -24,7 +24,7 @@ from imagedataextractor.figures.naming import (
     subcaption_of,
     technique_of,
 )
-from imagedataextractor.figures.page import Region, cut_page
+from imagedataextractor.figures.page import Region, cut_page, missing_letters
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings
@@ -106,9 +106,7 @@ def _pieces(image: npt.NDArray[np.uint8], facts: CaptionFacts | None, settings: 
     expected = tuple(facts.subcaptions) if facts is not None else ()
     layout = analyse(image)
     letters = find_letters(layout, expected)
-    read = {letter.text.lower() for letter in letters}
-    complete = len(read) > 1 and read == {e.lower() for e in expected}
-    regions = cut_page(layout, [letter.box for letter in letters], complete=complete)
+    regions = cut_page(layout, [x.box for x in letters], missing_letters([x.text for x in letters], expected))
     owners = assign_letters([letter.box for letter in letters], [region.box for region in regions])
     pieces = [
         _piece(region, None if owner is None else letters[owner], layout)

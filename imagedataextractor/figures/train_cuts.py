@@ -1,0 +1,310 @@
+"""Train the networks that tell where a figure is cut: at the gutters of the page, and where images touch.
+
+    python -m imagedataextractor.figures.train_cuts --textures MICROGRAPHS --panels LABELS.json … --out data/figures
+
+Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and labelled, are cut as their
+truth says, and every gutter of every piece is an example: kept, where it lies inside a panel; cut, where
+it parts panels; or with one side to be dropped. So is every seam of every block of touching images.
+Panel letters are taken as they are read, in some of the figures only a part of them or none, so that the
+network does not lean on them alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.numpy import save_file
+from torch import nn
+
+from imagedataextractor.artificial.figures import draw_figure
+from imagedataextractor.figures.cuts import (
+    DROP_AFTER,
+    DROP_BEFORE,
+    FEATURES,
+    KEEP,
+    PART,
+    Gutter,
+    Page,
+    describe,
+    gutters,
+    halves,
+    tight,
+)
+from imagedataextractor.figures.cuts import WEIGHTS as GUTTER_WEIGHTS
+from imagedataextractor.figures.layout import Layout, analyse, least_side, shrink
+from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.figures.network import load_weights
+from imagedataextractor.figures.page import missing_letters, page_of
+from imagedataextractor.figures.seams import FEATURES as SEAM_FEATURES
+from imagedataextractor.figures.seams import WEIGHTS as SEAM_WEIGHTS
+from imagedataextractor.figures.seams import describe as describe_seams
+from imagedataextractor.figures.seams import parts_of, seams
+from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.records import Box
+
+__all__ = ["command", "examples", "seam_examples", "train", "variants"]
+
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int64]
+
+#: Share of figures whose letters are all hidden, and of those of whose letters a part is.
+HIDDEN, PARTLY_HIDDEN = 0.08, 0.12
+#: How far a panel may reach over a gutter that is said to pass it by, px and share of the panel's side.
+SLACK_PX, SLACK_SHARE = 3.0, 0.03
+#: Weight of an example of a real figure.
+REAL_WEIGHT = 8.0
+#: Longest side of a labelled figure, px: what is looked at is smaller still.
+LARGEST = 1400
+
+
+def examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) -> tuple[Floats, Labels]:
+    """Gutters of one figure and what is to be done at them.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    image : uint8 array, shape (H, W) or (H, W, 3)
+    panels : sequence of Box
+        The figure's panels, px of the figure.
+
+    Returns
+    -------
+    features : float32 array, shape (N, len(cuts.FEATURES))
+    labels : int64 array, shape (N,)
+    """
+    layout = analyse(image)
+    letters = find_letters(layout)
+    fate = rng.random()
+    if fate < HIDDEN:
+        letters = []
+    elif fate < HIDDEN + PARTLY_HIDDEN:
+        letters = [letter for letter in letters if rng.random() < 0.7]
+    page, _ = page_of(layout, [x.box for x in letters], missing_letters([x.text for x in letters]))
+    height, width = layout.shape
+    whole = tight(page, Box(0, 0, width, height))
+    collected: list[tuple[Floats, Labels]] = []
+    if whole is not None:
+        _walk(rng, page, whole, [_reduced(b, layout) for b in panels], collected)
+    if not collected:
+        return np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, np.int64)
+    return np.concatenate([f for f, _ in collected]), np.concatenate([x for _, x in collected])
+
+
+def seam_examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) -> tuple[Floats, Labels]:
+    """Seams of one figure's blocks of touching images and whether panels meet there.
+
+    Parameters and returns are those of `examples`; a label is 1 where the block is to be cut.
+    """
+    layout = analyse(image, divided=False)
+    blocks = [block.box for block in layout.blocks]
+    reduced = [_reduced(b, layout) for b in panels]
+    # Edges of other images are known as far as those were cut before.
+    known = blocks + [b for b in reduced if rng.random() < 0.5]
+    collected: list[tuple[Floats, Labels]] = []
+    waiting = list(blocks)
+    while waiting:
+        box = waiting.pop()
+        others = known if rng.random() < 0.7 else blocks
+        mine = [p for p in reduced if p.intersection(box).area > 0.3 * min(p.area, box.area)]
+        found = seams(layout.grey, box, others, least_side(layout))
+        if not mine or not found:
+            continue
+        labels = np.array([int(_label(Gutter(s.axis, s.first, s.last), mine) == PART) for s in found], np.int64)
+        collected.append((describe_seams(layout.grey, layout.picture, box, found, others), labels))
+        if labels.any():
+            waiting += parts_of(box, found[int(rng.choice(np.flatnonzero(labels)))])
+    if not collected:
+        return np.zeros((0, len(SEAM_FEATURES)), np.float32), np.zeros(0, np.int64)
+    return np.concatenate([f for f, _ in collected]), np.concatenate([x for _, x in collected])
+
+
+def _reduced(box: Box, layout: Layout) -> Box:
+    return Box(*(round(v * layout.scale) for v in (box.x0, box.y0, box.x1, box.y1)))
+
+
+def _walk(
+    rng: np.random.Generator,
+    page: Page,
+    box: Box,
+    panels: Sequence[Box],
+    collected: list[tuple[Floats, Labels]],
+    *,
+    wrong: bool = False,
+) -> None:
+    """Cut `box` as the truth says, in random order, and collect the gutters of all pieces."""
+    mine = [p for p in panels if p.intersection(box).area > 0.5 * p.area] if not wrong else list(panels)
+    strips = gutters(page, box)
+    if not strips or not mine:
+        return
+    labels = np.array([_label(strip, mine) for strip in strips], np.int64)
+    collected.append((describe(page, box, strips), labels))
+    right = np.flatnonzero(labels != KEEP)
+    if right.size:
+        wide = np.array([strips[i].last - strips[i].first for i in right], np.float64)
+        chosen = int(right[int(wide.argmax())]) if rng.random() < 0.6 else int(rng.choice(right))
+    elif not wrong and rng.random() < 0.3:
+        chosen, wrong = int(rng.integers(len(strips))), True  # what a wrong cut leaves is not cut again
+    else:
+        return
+    before, after = halves(page, box, strips[chosen])
+    for part, dropped in ((before, DROP_BEFORE), (after, DROP_AFTER)):
+        if part is not None and labels[chosen] != dropped:
+            _walk(rng, page, part, panels if not wrong else mine, collected, wrong=wrong)
+
+
+def _label(strip: Gutter, panels: Sequence[Box]) -> int:
+    sides = [0, 0]
+    for panel in panels:
+        start, stop = (panel.y0, panel.y1) if strip.axis == 0 else (panel.x0, panel.x1)
+        slack = max(SLACK_PX, SLACK_SHARE * (stop - start))
+        if start + slack < strip.middle < stop - slack:
+            return KEEP
+        sides[int((start + stop) / 2 >= strip.middle)] += 1
+    if sides[0] and sides[1]:
+        return PART
+    return DROP_BEFORE if sides[1] else DROP_AFTER
+
+
+def variants(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) -> Iterator[tuple[Picture, list[Box]]]:
+    """A labelled figure as it is, smaller and larger, mirrored and turned: six layouts of one."""
+    yield image, list(panels)
+    for scale in (rng.uniform(0.55, 0.8), rng.uniform(1.2, 1.7)):
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        scaled = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation), np.uint8)
+        yield scaled, [Box(*(round(v * scale) for v in (b.x0, b.y0, b.x1, b.y1))) for b in panels]
+    height, width = image.shape[:2]
+    yield np.ascontiguousarray(image[:, ::-1]), [Box(width - b.x1, b.y0, width - b.x0, b.y1) for b in panels]
+    yield np.ascontiguousarray(image[::-1]), [Box(b.x0, height - b.y1, b.x1, height - b.y0) for b in panels]
+    yield np.ascontiguousarray(image.swapaxes(0, 1)), [Box(b.y0, b.x0, b.y1, b.x1) for b in panels]
+
+
+def train(
+    features: Floats, labels: Labels, weight: Floats, *, seed: int = 0, hidden: int = 64, epochs: int = 40
+) -> dict[str, Floats]:
+    """Weights of the network, with the mean and scale of its inputs.
+
+    Parameters
+    ----------
+    features : float32 array, shape (N, F)
+    labels : int64 array, shape (N,)
+    weight : float32 array, shape (N,)
+        Of every example.
+    """
+    torch.manual_seed(seed)
+    mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
+    x = torch.from_numpy(np.clip((features - mean) / scale, -4, 4).astype(np.float32))
+    y, w = torch.from_numpy(labels), torch.from_numpy(weight)
+    network = nn.Sequential(
+        nn.Linear(x.shape[1], hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.ReLU(),
+        nn.Linear(hidden, int(labels.max()) + 1),
+    )  # fmt: skip
+    steps = epochs * (len(x) // 512 + 1)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, total_steps=steps)
+    network.train()
+    for _ in range(epochs):
+        order = torch.randperm(len(x))
+        for i in range(0, len(x), 512):
+            batch = order[i : i + 512]
+            loss = nn.functional.cross_entropy(network(x[batch]), y[batch], reduction="none", label_smoothing=0.02)
+            optimiser.zero_grad()
+            (loss * w[batch]).mean().backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
+            schedule.step()
+    dense = [layer for layer in network if isinstance(layer, nn.Linear)]
+    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
+    for i, layer in enumerate(dense, start=1):
+        weights[f"dense{i}.weight"] = layer.weight.detach().numpy().copy()
+        weights[f"dense{i}.bias"] = layer.bias.detach().numpy().copy()
+    return weights
+
+
+# ---------------------------------------------------------------- the command
+
+#: Contents of figures whose images touch.
+_TOUCHING: tuple[dict[str, float], ...] = (
+    {"micrograph": 1.0},
+    {"micrograph": 0.5, "diffraction": 0.25, "lattice": 0.25},
+    {"micrograph": 0.4, "eds": 0.6},
+    {"micrograph": 0.3, "false_colour": 0.3, "lattice": 0.2, "photo": 0.2},
+    {"photo": 1.0},
+    {"optical": 0.3, "micrograph": 0.4, "force_map": 0.3},
+    {"micrograph": 0.6, "photo": 0.2, "rendering": 0.2},
+    {"eds": 1.0},
+)
+
+
+def drawn(rng: np.random.Generator, pool: Sequence[Picture], *, touching: bool) -> tuple[Picture, list[Box]]:
+    """A drawn figure and its panels; one in eight has a single panel."""
+    alone = 1 if rng.random() < 0.12 else None
+    if touching:
+        mix = _TOUCHING[int(rng.integers(len(_TOUCHING)))]
+        gutter = int(rng.choice([0, 0, 0, 1, 2, 3, 4, 8]))
+        figure = draw_figure(rng, pool=pool, mix=mix, gutter_px=gutter, panels=alone)
+    else:
+        figure = draw_figure(rng, pool=pool, panels=alone)
+    return figure.image, [p.box for p in figure.panels if p.parent is None]
+
+
+def labelled(files: Sequence[Path], data: Path | None) -> Iterator[tuple[Picture, list[Box]]]:
+    """Labelled figures, no larger than the analysis looks at them; those kept to test with are left out."""
+    for file in files:
+        for figure in json.loads(file.read_text()):
+            if figure.get("set") == "kept":
+                continue  # to test with, never to learn from
+            places = [folder / figure["file"] for folder in (file.parent, data) if folder is not None]
+            path = next((p for p in places if p.exists()), None)
+            if path is None:
+                continue
+            image = load_image(path)
+            small = shrink(image, LARGEST)
+            scale = small.shape[0] / image.shape[0]
+            yield small, [Box(*(round(scale * p[k]) for k in ("x0", "y0", "x1", "y1"))) for p in figure["panels"]]
+
+
+@click.command()
+@click.option("--textures", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of micrographs.")
+@click.option("--panels", multiple=True, type=click.Path(exists=True, path_type=Path), help="Labelled figures.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder the labels' files lie in, if not beside them.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
+@click.option("--count", default=1000, show_default=True, help="Figures to draw; as many again whose images touch.")
+@click.option("--seed", default=0, show_default=True)
+def command(textures: Path, panels: tuple[Path, ...], data: Path | None, out: Path, count: int, seed: int) -> None:
+    """Train the network of the seams, then, with images cut as it says, that of the gutters."""
+    torch.set_num_threads(1)  # sums in another order would give other weights
+    cv2.setNumThreads(1)
+    out.mkdir(parents=True, exist_ok=True)
+    pool = [to_grey(load_image(p)) for p in sorted(textures.glob("*.png"))]
+    figures: list[tuple[Picture, list[Box], bool, float]] = []
+    rng = np.random.default_rng(seed)
+    for touching in (False, True):
+        figures += [(*drawn(rng, pool, touching=touching), touching, 1.0) for _ in range(count)]
+    for image, boxes in labelled(panels, data):
+        figures += [(picture, b, False, REAL_WEIGHT) for picture, b in variants(rng, image, boxes)]
+    seam_sets = [(*seam_examples(rng, image, boxes), weight) for image, boxes, _, weight in figures]
+    _train_and_save(seam_sets, out / SEAM_WEIGHTS, seed, hidden=48, epochs=30)
+    load_weights.cache_clear()
+    gutter_sets = [(*examples(rng, image, boxes), weight) for image, boxes, touching, weight in figures if not touching]
+    _train_and_save(gutter_sets, out / GUTTER_WEIGHTS, seed, hidden=64, epochs=40)
+
+
+def _train_and_save(
+    sets: Sequence[tuple[Floats, Labels, float]], path: Path, seed: int, *, hidden: int, epochs: int
+) -> None:
+    features = np.concatenate([f for f, _, _ in sets])
+    labels = np.concatenate([x for _, x, _ in sets])
+    weight = np.concatenate([np.full(len(x), w, np.float32) for _, x, w in sets])
+    save_file(train(features, labels, weight, seed=seed, hidden=hidden, epochs=epochs), path)
+    click.echo(f"{path.name}: {len(labels)} examples, {np.bincount(labels).tolist()} of each sort")
+
+
+if __name__ == "__main__":
+    command()

@@ -1,0 +1,131 @@
+"""Gutters and seams: where a page is cut, and where touching images are."""
+
+import cv2
+import numpy as np
+import pytest
+
+from imagedataextractor.artificial.contents import draw_content
+from imagedataextractor.artificial.figures import draw_figure
+from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
+from imagedataextractor.figures.layout import analyse, least_side
+from imagedataextractor.figures.network import forward
+from imagedataextractor.figures.page import page_of
+from imagedataextractor.figures.seams import divide
+from imagedataextractor.figures.train_cuts import examples, seam_examples, train, variants
+from imagedataextractor.records import Box
+
+
+def texture(height, width, mean=120, seed=0, coarse=5):
+    rng = np.random.default_rng(seed)
+    field = cv2.GaussianBlur(rng.normal(0, 1, (height, width)), (0, 0), coarse)
+    return np.clip(mean + 60 * coarse * field + rng.normal(0, 6, field.shape), 5, 235).astype(np.uint8)
+
+
+def page_with(boxes, shape):
+    image = np.full(shape, 255, np.uint8)
+    for i, box in enumerate(boxes):
+        image[box.slices] = texture(box.height, box.width, 90 + 30 * i, seed=i)
+    return image
+
+
+PAIR = [Box(20, 20, 320, 260), Box(344, 20, 644, 260)]
+
+
+def whole_page(image, letters=()):
+    page, _ = page_of(analyse(image), list(letters))
+    return page, tight(page, Box(0, 0, image.shape[1], image.shape[0]))
+
+
+def test_the_gutter_between_two_images_is_cut():
+    page, box = whole_page(page_with(PAIR, (280, 664)))
+    (gutter,) = gutters(page, box)
+    assert (gutter.axis, gutter.first, gutter.last) == (1, 320, 344)
+    assert judge(page, box, [gutter]).argmax(axis=1).tolist() == [PART]
+
+
+def test_the_gutters_inside_a_plot_are_kept():
+    _, plot = draw_content(np.random.default_rng(4), "plot", 420, 560)
+    page, box = whole_page(plot)
+    strips = gutters(page, box)
+    assert strips
+    assert set(judge(page, box, strips).argmax(axis=1).tolist()) == {KEEP}
+
+
+def test_a_frame_around_a_panel_is_no_part_of_it():
+    image = np.full((300, 400), 255, np.uint8)
+    cv2.rectangle(image, (10, 10), (389, 289), 80, 2)
+    image[60:240, 70:330] = texture(180, 260)
+    _, box = whole_page(image)
+    assert box == Box(70, 60, 330, 240)
+
+
+def test_a_picture_that_fills_its_page_has_no_frame():
+    image = texture(300, 400)
+    assert whole_page(image)[1] == Box(0, 0, 400, 300)
+
+
+def test_numbers_are_finite_whatever_the_page():
+    for image in (np.eye(90, dtype=np.uint8) * 255, 255 - np.eye(300, 80, dtype=np.uint8) * 255):
+        page, box = whole_page(image)
+        strips = gutters(page, box)
+        values = describe(page, box, strips)
+        assert values.shape == (len(strips), len(FEATURES))
+        assert np.isfinite(values).all()
+
+
+def cut_up(image):
+    grey = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return divide(grey, image, [Box(0, 0, image.shape[1], image.shape[0])], least_side(analyse(image)))
+
+
+def test_touching_images_are_parted_at_their_seams():
+    image = np.hstack([texture(300, 280, 70), texture(300, 320, 180, seed=1, coarse=2)])
+    assert sorted((b.x0, b.x1) for b in cut_up(image)) == [(0, 280), (280, 600)]
+
+
+def test_shifted_scan_lines_are_no_seams():
+    image = texture(400, 520, 120, coarse=9)
+    shifted = image.astype(int) + np.random.default_rng(3).normal(0, 12, (400, 1))
+    assert cut_up(np.clip(shifted, 0, 255).astype(np.uint8)) == [Box(0, 0, 520, 400)]
+
+
+@pytest.mark.parametrize("name", ["micrograph", "lattice", "photo"])
+def test_most_pictures_are_left_whole(name):
+    whole = [len(cut_up(draw_content(np.random.default_rng(seed), name, 360, 480)[1])) == 1 for seed in range(6)]
+    assert sum(whole) >= 5
+
+
+def test_examples_say_what_the_truth_says():
+    rng = np.random.default_rng(0)
+    image = page_with(PAIR, (280, 664))
+    _, parted = examples(rng, image, PAIR)
+    _, kept = examples(rng, image, [Box(20, 20, 644, 260)])
+    assert PART in parted
+    assert len(kept) > 0
+    assert set(kept.tolist()) == {KEEP}
+
+
+def test_seams_are_examples_too():
+    image = np.hstack([texture(300, 280, 70), texture(300, 320, 180, seed=1)])
+    features, labels = seam_examples(np.random.default_rng(0), image, [Box(0, 0, 280, 300), Box(280, 0, 600, 300)])
+    assert len(features) == len(labels)
+    assert 1 <= labels.sum() < len(labels)
+
+
+def test_variants_keep_boxes_on_their_panels():
+    image = page_with(PAIR, (280, 664))
+    for picture, boxes in variants(np.random.default_rng(0), image, PAIR):
+        assert all(picture[b.slices].mean() < 200 for b in boxes)
+        assert sum(b.area for b in boxes) / picture[..., :].size == pytest.approx(2 * 300 * 240 / image.size, rel=0.05)
+
+
+def test_the_network_learns_from_examples():
+    rng = np.random.default_rng(1)
+    sets = []
+    for _ in range(6):
+        figure = draw_figure(rng, mix={"photo": 1.0}, width=600, gutter_px=20, insets=0, extras=False)
+        sets.append(examples(rng, figure.image, [p.box for p in figure.panels if p.parent is None]))
+    features, labels = np.concatenate([f for f, _ in sets]), np.concatenate([x for _, x in sets])
+    weights = train(features, labels, np.ones(len(labels), np.float32), epochs=60)
+    scaled = np.clip((features - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
+    assert (forward(weights, scaled).argmax(axis=1) == labels).mean() > 0.9
