@@ -229,7 +229,8 @@ class _Cutter:
             if chances[at, KEEP] <= KEEP_FROM:
                 return strips[at], 1 + int(chances[at, 1:].argmax())
             # A piece with two letters of a sequence without gaps is two panels, unless there is hardly any doubt.
-            sides = [{_on_side(self.letters[i], strip) for i in letters} for strip in strips]
+            inside = [letter for letter in (self.letters[i] for i in letters) if letter.intersection(box).area]
+            sides = [{_on_side(letter, strip) for letter in inside} for strip in strips]
             doubted = [float(c[KEEP]) if len(s) == 2 else 1.0 for c, s in zip(chances, sides, strict=True)]
             if not self.page.missing and min(doubted) <= KEEP_LETTERED:
                 return strips[int(np.argmin(doubted))], PART
