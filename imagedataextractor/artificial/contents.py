@@ -70,6 +70,24 @@ def _atoms(rng: Generator, height: int, width: int) -> Rgb:
     return to_rgb(grey)
 
 
+def _lone_particles(rng: Generator, height: int, width: int) -> Rgb:
+    """A few bright particles, mostly one in the middle, on the grainy ground of a short dark-field exposure."""
+    side = min(height, width)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    light = np.zeros((height, width), np.float32)
+    for i in range(int(rng.choice([1, 1, 2, 5, 9]))):
+        at = (height / 2, width / 2) if i == 0 and rng.random() < 0.7 else rng.uniform(0, 1, 2) * (height, width)
+        angle = np.arctan2(y - at[0], x - at[1]) * int(rng.integers(2, 7)) + rng.uniform(0, 6)
+        radius = side * rng.uniform(0.04, 0.22) * (1 + rng.uniform(0, 0.12) * np.sin(angle))
+        rim = side * rng.uniform(0.005, 0.03)
+        inside = 1 / (1 + np.exp(np.clip((np.hypot(y - at[0], x - at[1]) - radius) / rim, -30, 30)))
+        light = np.maximum(light, inside.astype(np.float32) * (1.0 if i == 0 else rng.uniform(0.2, 1.0)))
+    ground, level = rng.uniform(15, 90), rng.uniform(60, 180)
+    grain = rng.uniform(5, 25) * _smooth(rng, height, width, rng.uniform(0.4, 1.6))
+    spots = 1 + rng.uniform(0, 0.12) * _smooth(rng, height, width, rng.uniform(0.6, 3.0))
+    return to_rgb(np.clip(ground + level * light * spots + grain, 0, 255).astype(np.uint8))
+
+
 def _false_colour(rng: Generator, height: int, width: int) -> Rgb:
     """A micrograph whose particles, or all of it, are tinted."""
     grey = _micrograph(rng, height, width)[..., 0].astype(np.float32) / 255
@@ -594,6 +612,7 @@ CONTENTS: dict[str, tuple[PanelKind, Callable[[Generator, int, int], Rgb]]] = {
     "micrograph": ("em", _micrograph),
     "lattice": ("em", _lattice),
     "atoms": ("em", _atoms),
+    "lone_particles": ("em", _lone_particles),
     "false_colour": ("em", _false_colour),
     "diffraction": ("diffraction", _diffraction),
     "eds": ("eds", _eds),

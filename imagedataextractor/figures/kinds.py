@@ -27,15 +27,21 @@ SIDE = 256
 PIECE = 192
 #: Shortest side of what can be judged, px; the smallest panels that the network has seen have it.
 LEAST_SIDE = 24
+#: Width of the steps of grey within which colours are compared, levels.
+TONE_LEVELS = 16
 #: Range of grey levels below which there is nothing to see.
 BLANK_LEVELS = 4
 WEIGHTS = "kinds.safetensors"
+
+EM = KINDS.index("em")
 
 Floats = npt.NDArray[np.float32]
 
 
 def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None = None) -> tuple[PanelKind, float]:
     """Kind of a panel and the calibrated probability of it.
+
+    It is the likeliest kind, but "em" only where that is likelier than all others together.
 
     Parameters
     ----------
@@ -57,6 +63,8 @@ def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None 
     if prior:
         chances = chances * np.array([prior.get(kind, 1.0) for kind in KINDS], np.float32)
         chances = chances / chances.sum()
+    if chances[EM] <= 0.5:
+        chances[EM] = 0.0  # rather something else, whatever that is, than a micrograph: particles hang on it
     best = int(np.argmax(chances))
     return KINDS[best], float(chances[best])
 
@@ -130,6 +138,30 @@ def _colours(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> dict[st
         "grey_among_lit": float((~coloured & (highest > 60)).sum() / max(1, int((highest > 60).sum()))),
         "dim": float(dim.mean()),
         "coloured_not_bright": float((coloured & (grey < 130)).mean()),
+        **_colour_beyond_tone(rgb, grey),
+    }
+
+
+def _colour_beyond_tone(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """How far colours stray from one colour a grey level.
+
+    A detector of electrons knows no colours: in a micrograph, plain, tinted or through a colour map, the grey level
+    decides them. A stain, a photograph and a map of elements have several at the same grey level.
+    """
+    hues = cv2.blur(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), (3, 3))[..., 1:].astype(np.float32)
+    level = grey // TONE_LEVELS
+    stray = np.zeros(grey.shape, np.float32)
+    for tone in np.unique(level):
+        inside = level == tone
+        own = hues[inside]
+        stray[inside] = np.abs(own - np.median(own, axis=0)).sum(axis=1)
+    lit = stray[(grey > 20) & (grey < 240)]
+    if lit.size < 20:
+        return {"stray_colour": 0.0, "stray_colour_median": 0.0, "stray_coloured": 0.0}
+    return {
+        "stray_colour": float(np.minimum(lit, 40).mean()) / 40,
+        "stray_colour_median": min(20.0, float(np.median(lit))) / 20,
+        "stray_coloured": float((lit > 6).mean()),
     }
 
 

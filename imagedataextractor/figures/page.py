@@ -23,7 +23,7 @@ from imagedataextractor.figures.cuts import (
     tight,
 )
 from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box
-from imagedataextractor.figures.naming import alphabet_of
+from imagedataextractor.figures.naming import alphabet_of, assign_letters
 from imagedataextractor.records import Box
 
 __all__ = ["Region", "cut_page", "missing_letters", "page_of"]
@@ -38,6 +38,12 @@ LEAST_AREA = 0.015
 KEEP_FROM = 0.5
 #: The same where letters stand on both sides.
 KEEP_LETTERED = 0.9
+#: What has no letter joins a panel that has one if it is this near to it, as a share of the page's size …
+NEAR = 0.06
+#: … if it is not as large, by this factor …
+LESSER = 0.5
+#: … and no third panel reaches into the two by more than this share of itself.
+OVERLAP = 0.05
 #: Letters at least this far apart, as a share of the page's size, name panels that can be parted between them …
 APART = 0.1
 #: … in the last part of the way from one to the next …
@@ -81,7 +87,55 @@ def cut_page(layout: Layout, letters: Sequence[Box] = (), missing: int = 0) -> l
     whole = tight(page, Box(0, 0, width, height))
     if whole is None:
         return []
-    return _Cutter(page, _ties(cores, letters), letters).cut(whole, cores, list(range(len(letters))))
+    ties = _ties(cores, letters)
+    regions = _Cutter(page, ties, letters).cut(whole, cores, list(range(len(letters))))
+    return regions if ties or missing else _under_their_letters(regions, letters, layout.size)
+
+
+def _under_their_letters(regions: list[Region], letters: Sequence[Box], size: float) -> list[Region]:
+    """The regions, those without a letter joined to the one whose letter stands above and left of them.
+
+    Where the letters run on without a gap and every one has its region, there is no name left for another panel,
+    except after the last: what follows that may be a panel whose letter was not read.
+    """
+    owners = assign_letters(letters, [r.box for r in regions])
+    if len(letters) < 2 or sum(owner is not None for owner in owners) < len(letters):
+        return regions
+    named = {owner: region for owner, region in zip(owners, regions, strict=True) if owner is not None}
+    alone: list[Region] = []
+    for region in sorted((r for r, owner in zip(regions, owners, strict=True) if owner is None), key=_corner):
+        options = [
+            (_gap(named[name].box, region.box), name)
+            for name in range(len(letters) - 1)
+            if _may_join(region.box, letters[name], named[name].box, size)
+            and not _reaches_into(bounding_box([named[name].box, region.box]), name, named)
+        ]
+        gap, name = min(options, default=(size, -1))
+        if gap > NEAR * size:
+            alone.append(region)
+            continue
+        held = named[name]
+        named[name] = Region(bounding_box([held.box, region.box]), held.cores + region.cores)
+    return list(named.values()) + alone
+
+
+def _may_join(box: Box, letter: Box, panel: Box, size: float) -> bool:
+    """Whether `box` is the lesser part of a panel, below or right of the panel's letter."""
+    return box.y0 > letter.y0 - NEAR * size and box.x1 > letter.x1 and box.area < LESSER * panel.area
+
+
+def _reaches_into(joined: Box, name: int, named: dict[int, Region]) -> bool:
+    others = [region.box for other, region in named.items() if other != name]
+    return any(joined.intersection(box).area > OVERLAP * box.area for box in others)
+
+
+def _corner(region: Region) -> tuple[int, int]:
+    return region.box.y0, region.box.x0
+
+
+def _gap(a: Box, b: Box) -> float:
+    """How far two boxes are apart, along the axis along which they are farther apart."""
+    return float(max(a.x0 - b.x1, b.x0 - a.x1, a.y0 - b.y1, b.y0 - a.y1, 0))
 
 
 def missing_letters(read: Sequence[str], expected: Sequence[str] = ()) -> int:

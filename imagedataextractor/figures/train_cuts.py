@@ -255,11 +255,16 @@ def drawn(rng: np.random.Generator, pool: Sequence[Picture], *, touching: bool) 
 
 
 def labelled(files: Sequence[Path], data: Path | None) -> Iterator[tuple[Picture, list[Box]]]:
-    """Labelled figures, no larger than the analysis looks at them; those kept to test with are left out."""
+    """Labelled figures, no larger than the analysis looks at them.
+
+    Those kept to test with are left out, and those of which nobody says that they may be used.
+    """
     for file in files:
         for figure in json.loads(file.read_text()):
             if figure.get("set") == "kept":
                 continue  # to test with, never to learn from
+            if "CC BY" not in figure.get("licence", "CC BY"):
+                continue
             places = [folder / figure["file"] for folder in (file.parent, data) if folder is not None]
             path = next((p for p in places if p.exists()), None)
             if path is None:

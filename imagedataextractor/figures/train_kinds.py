@@ -39,6 +39,7 @@ SHARES = {
     "micrograph": 4.0,
     "lattice": 0.8,
     "atoms": 0.5,
+    "lone_particles": 0.6,
     "false_colour": 0.8,
     "diffraction": 1.0,
     "eds": 1.2,
@@ -99,6 +100,8 @@ def drawn_panels(
             kind, picture = CONTENTS[name][0], _real_crop(rng, micrographs)
         else:
             kind, picture = draw_content(rng, name, height, width)
+        if kind == "photo" and rng.random() < 0.6:
+            picture = _faded(rng, picture)
         if kind == "em":
             picture = annotate(rng, picture)
         if kind not in ("plot", "other") and rng.random() < 0.3:
@@ -112,9 +115,27 @@ def drawn_panels(
 def _real_crop(rng: np.random.Generator, micrographs: Sequence[Picture]) -> Picture:
     picture = micrographs[int(rng.integers(len(micrographs)))]
     height, width = picture.shape[:2]
-    h, w = int(height * rng.uniform(0.4, 1.0)), int(width * rng.uniform(0.4, 1.0))
+    least = 0.12 if rng.random() < 0.3 else 0.4  # a close-up of a single particle, smooth as such are
+    h, w = (min(side, max(64, int(side * rng.uniform(least, 1.0)))) for side in (height, width))
     y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
-    return to_rgb(np.ascontiguousarray(picture[y : y + h, x : x + w]))
+    crop = picture[y : y + h, x : x + w]
+    if rng.random() < 0.2:
+        crop = _dark_field(rng, crop)
+    return to_rgb(np.ascontiguousarray(crop))
+
+
+def _dark_field(rng: np.random.Generator, picture: Picture) -> Picture:
+    """The negative, its ground near black, as a dark-field detector gives it."""
+    low, high = np.percentile(picture, (2, 98))
+    bright = np.clip((high - picture.astype(np.float32)) / max(1.0, float(high - low)), 0, 1)
+    noise = rng.normal(0, rng.uniform(0, 12), picture.shape)
+    return np.asarray(np.clip(rng.uniform(0, 30) + 225 * bright ** rng.uniform(1.0, 2.5) + noise, 0, 255), np.uint8)
+
+
+def _faded(rng: np.random.Generator, picture: Picture) -> Picture:
+    """Weaker colours: thin stains, and print that does not do them justice."""
+    tones = picture.mean(axis=2, keepdims=True)
+    return np.asarray(np.clip(tones + rng.uniform(0.15, 0.9) * (picture - tones), 0, 255), np.uint8)
 
 
 def _decorated(rng: np.random.Generator, picture: Picture) -> Picture:
