@@ -137,9 +137,17 @@ def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarr
 @click.option("--synthetic", "count", default=0, show_default=True, help="Also split this many drawn figures.")
 @click.option("--seed", default=7, show_default=True, help="Of the drawn figures.")
 @click.option("--only", default="", help="Only figures whose name contains this.")
+@click.option("--holding", default="", help="Only figures with a panel of this kind.")
 @click.option("--verbose", is_flag=True, help="A row for every figure.")
 def main(
-    data: Path, labels: tuple[Path, ...], half: str | None, count: int, seed: int, only: str, verbose: bool
+    data: Path,
+    labels: tuple[Path, ...],
+    half: str | None,
+    count: int,
+    seed: int,
+    only: str,
+    holding: str,
+    verbose: bool,
 ) -> None:
     """Score the splitting of figures."""
     cv2.setNumThreads(1)
@@ -151,7 +159,7 @@ def main(
     ]:
         total = Tally()
         for figure, image, truth in items:
-            if only not in figure:
+            if only not in figure or (holding and all(p["kind"] != holding for p in truth)):
                 continue
             started = time.process_time()
             panels = split_figure(image)
