@@ -9,7 +9,7 @@ from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
 from imagedataextractor.figures.layout import analyse, least_side
 from imagedataextractor.figures.network import forward
-from imagedataextractor.figures.page import page_of
+from imagedataextractor.figures.page import cut_page, page_of
 from imagedataextractor.figures.seams import divide
 from imagedataextractor.figures.train_cuts import examples, seam_examples, train, variants
 from imagedataextractor.records import Box
@@ -129,3 +129,21 @@ def test_the_network_learns_from_examples():
     weights = train(features, labels, np.ones(len(labels), np.float32), epochs=60)
     scaled = np.clip((features - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
     assert (forward(weights, scaled).argmax(axis=1) == labels).mean() > 0.9
+
+
+#: A large image with two small ones beside it under its letter, another like it, and a third image.
+LETTERED = [
+    *(Box(30, 30, 260, 250), Box(266, 30, 336, 120), Box(266, 130, 336, 220)),
+    *(Box(380, 30, 610, 250), Box(616, 30, 686, 120), Box(616, 130, 686, 220)),
+    Box(730, 30, 960, 250),
+]
+LETTERS = [Box(10, 20, 22, 36), Box(360, 20, 372, 36), Box(710, 20, 722, 36)]
+
+
+def panels_of(missing):
+    regions = cut_page(analyse(page_with(LETTERED, (280, 980))), LETTERS, missing)
+    return sorted((r.box for r in regions), key=lambda b: b.x0)
+
+
+def test_small_images_join_the_panel_whose_letter_they_stand_under():
+    assert panels_of(missing=0) == [Box(30, 30, 336, 250), Box(380, 30, 686, 250), Box(730, 30, 960, 250)]

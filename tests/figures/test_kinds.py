@@ -28,6 +28,23 @@ def test_real_micrographs_are_micrographs(shared):
     assert said.count("em") >= 0.9 * len(files)
 
 
+def test_a_micrograph_is_called_so_only_where_that_is_likelier_than_all_else():
+    _, picture = draw_content(np.random.default_rng(2), "micrograph", 260, 340)
+    said = [classify(picture, {"em": float(chance)}) for chance in np.geomspace(1, 1e-5, 60)]
+    scores = [score for kind, score in said if kind == "em"]
+    assert 0 < len(scores) < len(said)
+    assert min(scores) > 0.5
+
+
+def test_faded_stains_are_no_micrographs_and_lone_bright_particles_are():
+    rng = np.random.default_rng(6)
+    stained = [draw_content(rng, "tissue", 240, 260)[1] for _ in range(8)]
+    faded = [(p.mean(axis=2, keepdims=True) * 0.6 + 0.4 * p).astype(np.uint8) for p in stained]
+    lone = [draw_content(rng, "lone_particles", 240, 260)[1] for _ in range(8)]
+    assert sum(classify(p)[0] == "em" for p in faded) <= 1
+    assert sum(classify(p)[0] == "em" for p in lone) >= 7
+
+
 def test_scores_are_probabilities_and_the_caption_moves_them():
     _, picture = draw_content(np.random.default_rng(2), "micrograph", 260, 340)
     kind, score = classify(picture)
