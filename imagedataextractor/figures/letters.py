@@ -60,6 +60,8 @@ LIKELY = 0.5
 LEAST_SHARE = 0.17
 #: What is left of the probability of a letter without brackets in a figure whose letters have them.
 LOST_BRACKETS = 0.6
+#: How much more a letter counts that the caption speaks of.
+TOLD = 1.5
 #: How much more convincing a letter is that has brackets.
 BRACKETS = 1.5
 
@@ -516,5 +518,6 @@ def _worth(run: list[_Chosen], table: _Table, told: frozenset[str], size: float)
     if table.wrapped:
         value *= BRACKETS
     if told:
-        value += 1.5 * known - 1.0 * sum(not names & told for names in meant.values())
+        # The caption's word counts for as much as the letters are well read and agree: it makes no letters of texture.
+        value += sum((TOLD * _evidence(c) if meant[c.name.lower()] & told else -1.0) for c in run)
     return value

@@ -8,6 +8,7 @@ from imagedataextractor.artificial.annotations import font
 from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.layout import analyse
 from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 
 
@@ -106,3 +107,9 @@ def test_among_much_writing_chance_sequences_are_not_believed():
 def test_one_capital_among_small_letters_is_read_as_printed():
     letters = find_letters(analyse(lettered_page(["a", "b", "d", "e", "G", "h"])))
     assert [x.text for x in letters] == ["a", "b", "d", "e", "G", "h"]
+
+
+def test_the_captions_word_makes_no_letters_of_texture(shared):
+    image = load_image(shared / "samples" / "jats" / "PMC7052380" / "fchem-08-00104-g0004.jpg")
+    letters = find_letters(analyse(image), tuple("ABCDEFGHI"))
+    assert [letter.text for letter in letters][:8] == list("ABCDEFGH")
