@@ -12,7 +12,7 @@ from imagedataextractor.figures.fringes import fringe_strength
 from imagedataextractor.figures.infobar import find_info_bar, info_bar_below, read_info_bar
 from imagedataextractor.figures.insets import Inset, find_insets
 from imagedataextractor.figures.kinds import classify
-from imagedataextractor.figures.layout import Layout, analyse, luma
+from imagedataextractor.figures.layout import Layout, analyse, bounding_box, luma
 from imagedataextractor.figures.letters import Letter, find_letters
 from imagedataextractor.figures.naming import (
     alphabet_of,
@@ -34,6 +34,8 @@ __all__ = ["split_figure"]
 DEFAULTS = FigureSettings()
 #: An inset's longer reach as a share of its panel's.
 INSET_REACH = 0.9
+#: Share of their common box that images cover which touch everywhere.
+TILED = 0.97
 #: Coloured bars and curves over a micrograph are a plot, although the micrograph shows through.
 DRAWN_PRIOR: dict[PanelKind, float] = {"plot": 100.0, "em": 0.01}
 
@@ -179,9 +181,13 @@ def _describe(
 
 
 def _main_image(image: npt.NDArray[np.uint8], piece: _Piece) -> npt.NDArray[np.uint8]:
-    """What the panel is judged by: the largest of its images if it is made of images, else all of it."""
+    """What the panel is judged by: the largest of its images if it is made of images, else all of it.
+
+    Several that touch everywhere may be the fields of one map, which shows only as a whole what it is.
+    """
     covered = sum(b.area for b in piece.images)
-    if piece.images and covered > 0.6 * piece.box.area:
+    tiled = len(piece.images) > 1 and covered > TILED * bounding_box(piece.images).area
+    if not tiled and covered > 0.6 * piece.box.area:
         return image[max(piece.images, key=lambda b: b.area).slices]
     return image[piece.box.slices]
 
