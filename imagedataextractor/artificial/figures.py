@@ -315,13 +315,12 @@ def _draw_cell(
         kind, picture = draw_content(rng, name, box.height, box.width, pool)
     panels: list[Panel] = []
     bar = None
-    if parted:
-        pass  # data bars and scale bars would cross the gaps
-    elif kind == "em" and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
+    marked = kind == "em" and not parted  # data bars and scale bars would cross the gaps
+    if marked and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
         barred, _, bar_box = draw_info_bar(rng, picture[..., 0], 1.0)
         picture = to_rgb(barred)[: box.height, : box.width].copy()
         bar = InfoBar(bar_box)
-    elif kind == "em":
+    elif marked:
         picture = annotate(rng, picture)
     inset = None
     if not parted and _can_hold_inset(kind, name, picture) and rng.random() < insets:
