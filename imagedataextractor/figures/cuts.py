@@ -1,6 +1,6 @@
 """Whether the page is to be cut at a gutter.
 
-Each bare strip through a piece of the page is described by some fifty numbers: how wide it is beside the
+Each bare strip through a piece of the page is described by some sixty numbers: how wide it is beside the
 piece's other gutters, what lies on either side of it, and where the letters stand. A small network
 trained on figures whose panels are known tells whether the strip lies inside a panel, parts two panels,
 or has something beside it that belongs to no panel: a heading, a letter that was not read, a stray word.

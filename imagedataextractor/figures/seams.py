@@ -2,7 +2,7 @@
 
 Images that are printed without a gutter meet at a straight edge or at a line of a pixel or two. Rows and
 columns that could be such a seam (bare lines, steps through the whole extent, the places where the
-edges of neighbouring images go on) are described by some fifty numbers, and a small network trained on
+edges of neighbouring images go on) are described by some forty numbers, and a small network trained on
 figures whose panels are known tells whether other pictures lie on either side.
 """
 
