@@ -11,6 +11,7 @@ with one table a dataclass below ([services], [keys], [figures], [scalebar], [se
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -145,6 +146,23 @@ class Settings:
         return values
 
 
+#: What a text may be, where only some words mean anything.
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "scalebar.ocr": ("rapidocr", "tesseract"),
+    "segmentation.mode": ("discriminative", "bayesian", "filtered"),
+}
+#: Bounds of numbers, both included; the others are bounded by 0 alone.
+_BOUNDS: Mapping[str, tuple[float, float]] = {
+    "figures.em_threshold": (0, 1),
+    "mining.max_attempts": (1, math.inf),
+    "scalebar.threshold": (0, 1),
+    "segmentation.samples": (1, math.inf),
+    "services.attempts": (1, math.inf),
+}
+
+#: Whole numbers whose default, None, does not say so.
+_WHOLE = frozenset({"segmentation.samples"})
+
 #: Environment variable → (section, field); section None is `Settings` itself.
 ENVIRONMENT: Mapping[str, tuple[str | None, str]] = {
     "IDE_DB": (None, "db"),
@@ -186,11 +204,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     Raises
     ------
     UsageError
-        The file is not TOML, or names a setting that does not exist or has the wrong type.
+        The file that ``$IDE_CONFIG`` names is not there; the file is not TOML, or names a setting that
+        does not exist, has the wrong type, or makes no sense.
     """
     environ = os.environ if environ is None else environ
     settings = Settings()
     path = config_path()
+    if os.environ.get("IDE_CONFIG") and not path.is_file():
+        raise UsageError(f"{path}: no such file, though IDE_CONFIG names it; make it, or unset IDE_CONFIG")
     if path.is_file():
         try:
             content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -205,7 +226,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def apply(settings: Settings, content: Mapping[str, Any], *, where: str) -> Settings:
-    """`settings` with the values of a nested mapping laid over them, checked by name and type."""
+    """`settings` with the values of a nested mapping laid over them, checked by name, type and range."""
     overlaid: Settings = _overlay(settings, content, where, "")
     return overlaid
 
@@ -224,6 +245,7 @@ def _overlay(target: Any, content: Mapping[str, Any], where: str, prefix: str) -
             changes[name] = _overlay(current, value, where, f"{full}.")
         else:
             changes[name] = _checked(value, current, where, full)
+            _check_range(changes[name], where, full)
     return dataclasses.replace(target, **changes)
 
 
@@ -235,13 +257,25 @@ def _checked(value: Any, current: Any, where: str, name: str) -> Any:
         return tuple(value)
     if isinstance(current, bool):
         ok = isinstance(value, bool)
-    elif isinstance(current, int):
+    elif isinstance(current, int) or name in _WHOLE:
         ok = isinstance(value, int) and not isinstance(value, bool)
     elif isinstance(current, float) or current is None:
         ok = isinstance(value, int | float) and not isinstance(value, bool)
     else:
         ok = isinstance(value, str)
     if not ok:
-        wanted = "number" if current is None else type(current).__name__
-        raise UsageError(f"{where}: {name} must be a {wanted}, not {value!r}")
+        wanted = {bool: "true or false", int: "a whole number", str: "a text"}.get(type(current), "a number")
+        wanted = "a whole number" if name in _WHOLE else wanted
+        raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")
     return float(value) if isinstance(current, float) else value
+
+
+def _check_range(value: Any, where: str, name: str) -> None:
+    """Refuse what has the right type and means nothing: better once now than at every article of a long run."""
+    if isinstance(value, str) and name in _WORDS and value not in _WORDS[name]:
+        raise UsageError(f"{where}: {name} must be one of {', '.join(_WORDS[name])}, not {value!r}")
+    if isinstance(value, int | float):
+        low, high = _BOUNDS.get(name, (0, math.inf))
+        if not (low <= value <= high and math.isfinite(value)):
+            wanted = f"between {low} and {high}" if math.isfinite(high) else f"a number from {low} on"
+            raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")

@@ -15,8 +15,15 @@ def config(tmp_path, monkeypatch):
     return path
 
 
-def test_without_a_file_the_defaults_hold(config):
+def test_without_a_file_the_defaults_hold(monkeypatch, tmp_path):
+    monkeypatch.delenv("IDE_CONFIG", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert load_settings({}) == Settings()
+
+
+def test_a_file_that_is_named_must_be_there(config):
+    with pytest.raises(UsageError, match="no such file, though IDE_CONFIG names it"):
+        load_settings({})
 
 
 def test_the_environment_wins_over_the_file(config):
@@ -31,10 +38,18 @@ def test_the_environment_wins_over_the_file(config):
     ("content", "message"),
     [
         ("[segmentation]\nsampels = 3\n", "no setting is called 'segmentation.sampels'"),
-        ('[segmentation]\nseed = "x"\n', "segmentation.seed must be a int"),
+        ('[segmentation]\nseed = "x"\n', "segmentation.seed must be a whole number"),
         ("segmentation = 3\n", "segmentation is a table"),
-        ("[mining]\nkeep_figures = 1\n", "mining.keep_figures must be a bool"),
+        ("[mining]\nkeep_figures = 1\n", "mining.keep_figures must be true or false"),
         ("not toml", "cannot be read as TOML"),
+        ('[segmentation]\nmode = "best"\n', "segmentation.mode must be one of discriminative, bayesian, filtered"),
+        ('[scalebar]\nocr = "eyes"\n', "scalebar.ocr must be one of rapidocr, tesseract"),
+        ("[segmentation]\nsamples = 0\n", "segmentation.samples must be a number from 1 on, not 0"),
+        ("[segmentation]\nsamples = 2.5\n", "segmentation.samples must be a whole number, not 2.5"),
+        ("[segmentation]\nthreshold = nan\n", "segmentation.threshold must be a number from 0 on, not nan"),
+        ("[segmentation]\nthreshold = inf\n", "segmentation.threshold must be a number from 0 on, not inf"),
+        ("[figures]\nem_threshold = 1.5\n", "figures.em_threshold must be between 0 and 1, not 1.5"),
+        ("[mining]\nworkers = -1\n", "mining.workers must be a number from 0 on, not -1"),
     ],
 )
 def test_a_wrong_file_names_the_file_and_the_setting(config, content, message):

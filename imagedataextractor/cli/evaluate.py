@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagedataextractor.cli.options import FiniteRange
 from imagedataextractor.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -40,8 +41,12 @@ _SUFFIXES = (".png", ".npy", ".tif", ".tiff")
     "--mode", type=click.Choice(["discriminative", "bayesian", "filtered"]), default="filtered", show_default=True
 )
 @click.option("--samples", type=click.IntRange(min=1), help="T, Monte Carlo samples [default: the model's own].")
-@click.option("--threshold", type=float, help="t_u, uncertainty from which to filter, nats [default: the model's own].")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--threshold",
+    type=FiniteRange(min=0),
+    help="t_u, uncertainty from which to filter, nats [default: the model's own].",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep the model's label maps here, as 16-bit PNG.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON object, each image's numbers too.")

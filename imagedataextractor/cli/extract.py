@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -90,17 +92,21 @@ def command(
         for failure in failures:
             _complain(failure)
             store.record_failure(failure, run.id)
-        failed = len(failures)
-        state = "interrupted"
+        counts = Counter(failed=len(failures))
+        state, code = "interrupted", 130
         try:
             for target in found:
-                failed += not _one(target, stages, store, run.id, again, as_json, pictures)
-            state = "failed" if failed else "finished"
+                counts[_one(target, stages, store, run.id, again, as_json, pictures)] += 1
+                store.update_run(run.id, **{f"targets_{name}": counts[name] for name in ("done", "failed", "skipped")})
+            code = int(counts["failed"] + counts["waiting"] > 0)
+            state = "failed" if counts["failed"] else "interrupted" if counts["waiting"] else "finished"
         finally:
-            store.finish_run(run.id, state=state, exit_code=int(state != "finished"))
-    if failed:
-        click.echo(f"ide: {failed} of {len(found) + len(failures)} targets with failures; see `ide status`", err=True)
-        raise click.exceptions.Exit(1)
+            store.finish_run(run.id, state=state, exit_code=code)
+    if counts["failed"]:
+        total = len(found) + len(failures)
+        click.echo(f"ide: {counts['failed']:,} of {total:,} targets with failures; see `ide status`", err=True)
+    if code:
+        raise click.exceptions.Exit(code)
 
 
 def _make_folder(folder: Path) -> None:
@@ -114,8 +120,8 @@ def _make_folder(folder: Path) -> None:
 
 def _one(
     target: Target, stages: Stages, store: Store, run_id: str, again: bool, as_json: bool, pictures: Path | None
-) -> bool:
-    """One target into the database; whether all of it could be done."""
+) -> Literal["done", "failed", "skipped", "waiting"]:
+    """One target into the database; what became of it."""
     from imagedataextractor.errors import IdeError, QuotaError, StoreError
     from imagedataextractor.pipeline import process_target
     from imagedataextractor.records import Failure
@@ -124,7 +130,7 @@ def _one(
     mark = fingerprint(target)
     if not again and store.is_done(target.key, store.digest_of(run_id), fingerprint=mark):
         click.echo(f"{target.key}: finished before under these settings, passed over", err=True)
-        return True
+        return "skipped"
     try:
         result = process_target(target, stages, _painter(pictures) if pictures else None)
     except StoreError:
@@ -132,17 +138,17 @@ def _one(
     except QuotaError as error:
         # Not the article's fault: it stays to be done, without a failure to its name.
         click.echo(f"ide: {error}. {target.key} waits for it; the same command again goes on with it", err=True)
-        return False
+        return "waiting"
     except IdeError as error:
         failure = Failure("articles", target.key, type(error).__name__, str(error))
         _complain(failure)
         store.record_failure(failure, run_id, target=target.key)
-        return False
+        return "failed"
     store.write_article(result, run_id, target=target.key, fingerprint=mark)
     for failure in result.failures:
         _complain(failure)
     click.echo(json.dumps(as_object(result), ensure_ascii=False) if as_json else as_table(result))
-    return not result.failures
+    return "failed" if result.failures else "done"
 
 
 def _complain(failure: Failure) -> None:
@@ -165,7 +171,7 @@ def _painter(folder: Path) -> Watcher:
 def panel_row(figure: FigureResult, result: PanelResult) -> dict[str, Any]:
     """What the summary says of one panel; nm only where the scale is known."""
     accepted = [p for p in result.particles if p.accepted]
-    diameters = sorted(p.ecd_nm for p in accepted if p.ecd_nm is not None)
+    diameters = [p.ecd_nm for p in accepted if p.ecd_nm is not None]
     bar = result.scalebar
     return {
         "figure": figure.label,
@@ -177,7 +183,7 @@ def panel_row(figure: FigureResult, result: PanelResult) -> dict[str, Any]:
         "scale_reason": None if bar is None else bar.reason,
         "particles": len(result.particles),
         "accepted": len(accepted),
-        "median_ecd_nm": None if not diameters else float(f"{diameters[len(diameters) // 2]:.4g}"),
+        "median_ecd_nm": float(f"{statistics.median(diameters):.4g}") if diameters else None,
     }
 
 
@@ -196,7 +202,12 @@ def as_table(result: ArticleResult) -> str:
     """The summary of one target, for people."""
     rows = [panel_row(figure, panel) for figure in result.figures for panel in figure.panels]
     name = result.article.doi or result.article.title or result.article.key
-    head = f"{name}: {len(result.article.figures)} figures, {len(result.figures)} pictures of micrographs"
+    head = (
+        f"{name}: {_counted(len(result.article.figures), 'figure')}, "
+        f"{_counted(len(result.figures), 'picture')} looked at"
+    )
+    if not rows:
+        return f"{head}; nothing measured"
     lines = [
         head,
         f"  {'figure':<16} {'panel':<6} {'kind':<12} {'nm/px':>10} {'found':>6} {'measured':>9} {'median ECD':>12}",
@@ -212,5 +223,9 @@ def as_table(result: ArticleResult) -> str:
         )
     found = sum(row["particles"] for row in rows)
     measured = sum(row["accepted"] for row in rows)
-    lines.append(f"  {found} particles found, {measured} measured")
+    lines.append(f"  {_counted(found, 'particle')} found, {measured:,} measured")
     return "\n".join(lines)
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'' if count == 1 else 's'}"

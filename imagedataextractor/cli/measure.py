@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from imagedataextractor.cli.options import FiniteRange
+
 __all__ = ["command"]
 
 #: Columns of the table; the JSON has them all.
@@ -34,7 +36,7 @@ _TABLE = (
 @click.argument("label_map", metavar="LABELMAP", type=click.Path(path_type=Path))
 @click.option(
     "--nm-per-px",
-    type=click.FloatRange(min=0, min_open=True),
+    type=FiniteRange(min=0, min_open=True),
     metavar="X",
     help="The scale; without it everything is in pixels and the nm columns are empty.",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ import click
 from imagedataextractor.settings import ArticleSettings, Settings, load_settings
 
 __all__ = [
+    "FiniteRange",
     "chosen_settings",
     "command_line",
     "db_option",
@@ -22,6 +24,17 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class FiniteRange(click.FloatRange):
+    """A range that holds neither "nan" nor "inf", which Python reads as numbers."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number to reckon with.", param, ctx)
+        return number
+
 
 db_option = click.option("--db", metavar="URL", help="Database; else $IDE_DB, else sqlite:///particles.db.")
 
@@ -36,7 +49,7 @@ def segmentation_options(function: F) -> F:
                 help="One pass; T samples; T samples and the uncertainty filter (default).",
             ),
             click.option("--samples", type=click.IntRange(min=1), metavar="T", help="Monte Carlo samples."),
-            click.option("--threshold", type=click.FloatRange(min=0), metavar="TU", help="Uncertainty filter, nats."),
+            click.option("--threshold", type=FiniteRange(min=0), metavar="TU", help="Uncertainty filter, nats."),
             click.option("--seed", type=click.IntRange(min=0), help="Of the dropout; default 0."),
             click.option("--model", help="Model name or weights file; see `ide model list`."),
             click.option("--device", help="auto, cpu, cuda, cuda:1, mps."),
@@ -54,9 +67,7 @@ def scale_options(function: F) -> F:
             click.option(
                 "--scalebar", metavar="LENGTH", help="Length of the scale bars by hand, as '200 nm'; the bar is found."
             ),
-            click.option(
-                "--nm-per-px", type=click.FloatRange(min=0, min_open=True), help="Scale of every panel by hand."
-            ),
+            click.option("--nm-per-px", type=FiniteRange(min=0, min_open=True), help="Scale of every panel by hand."),
         ]
     ):
         function = option(function)

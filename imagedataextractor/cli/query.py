@@ -54,6 +54,8 @@ def command(
         statement, bound = str(sql), {name: parameter_value(value) for name, value in given.items()}
     with Store.open(db or load_settings().db, read_only=True) as store:
         columns, rows = store.iterate(statement, bound)
+        if not columns:
+            raise UsageError("query: there is no question in it; write a SELECT")
         if as_csv:
             print_csv(columns, rows)
         elif as_json:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import click
 
+from imagedataextractor.cli.options import FiniteRange
 from imagedataextractor.errors import IdeError, UsageError
 from imagedataextractor.images import load_image
 from imagedataextractor.ocr import EngineName, load_engine
@@ -19,7 +20,7 @@ from imagedataextractor.settings import load_settings
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="IMAGE…")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("--ocr", type=click.Choice(["rapidocr", "tesseract"]), help="OCR engine.  [default: rapidocr]")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Confidence below which no scale is given.")
+@click.option("--threshold", type=FiniteRange(0, 1), help="Confidence below which no scale is given.")
 @click.option(
     "--picture",
     type=click.Path(path_type=Path, dir_okay=False),

@@ -70,6 +70,8 @@ def export(store: Store, format: str, out: Path, *, accepted_only: bool = False)
     """
     if format not in FORMATS:
         raise UsageError(f"export: no format is called {format!r}; there are: {', '.join(FORMATS)}")
+    if out.is_dir():
+        raise InputError(f"{out}: is a folder; name a file in it")
     partial = out.with_name(f".{out.name}.part")
     try:
         if format == "csv":

@@ -235,7 +235,7 @@ def test_command(server: Server, services: Services, tmp_path: Path, monkeypatch
     europepmc(server, [record(1), record(2, license="cc by-nc")])
     monkeypatch.setenv("IDE_EUROPEPMC_URL", services.europepmc)
     monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("IDE_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     out = tmp_path / "found.tsv"
     arguments = ["SEM", "--years", "2015-2020", "--licence", "CC BY", "--out", str(out), "--json"]
     result = CliRunner().invoke(command, arguments)

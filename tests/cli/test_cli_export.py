@@ -58,6 +58,9 @@ def test_the_ending_of_the_file_is_its_format(ide, db, tmp_path):
     [
         (["export", "--format", "parquet"], 2, "--out FILE"),
         (["export", "--out", "/nowhere/p.csv"], 1, "/nowhere/p.csv"),
+        (["export", "--out", "/"], 2, "no format ends in ''"),
+        (["export", "--out", "/", "--format", "csv"], 1, "is a folder"),
+        (["export", "--out", "p.xlsx"], 2, "use .csv, .parquet, .json, or give --format"),
         (["serve", "--db", "/nowhere/p.db"], 1, "no such database"),
     ],
 )

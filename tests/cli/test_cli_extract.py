@@ -26,7 +26,7 @@ VOLATILE = {"run_id", "started_at", "updated_at", "finished_at", "created_at", "
 def quiet_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("IDE_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
 
 
 def extract(*arguments):
@@ -100,6 +100,8 @@ def test_bad_files_are_failures_with_one_line_and_the_good_ones_are_done(tmp_pat
     assert len(messages) == 4
     assert all("\n" not in message for (message,) in messages)
     assert [label for label, sha in rows("figures", ["label", "image_sha256"]) if sha] == ["good.png"]
+    counts = ["targets_total", "targets_done", "targets_failed", "targets_skipped", "state", "exit_code"]
+    assert rows("runs", counts) == [(5, 1, 4, 0, "failed", 1)]
 
     # What was wrong is put right: the second run does that, and only that.
     for name in ("empty.png", "cut.png", "text.jpg"):
@@ -107,6 +109,7 @@ def test_bad_files_are_failures_with_one_line_and_the_good_ones_are_done(tmp_pat
     result = extract(folder)
     assert result.exit_code == 0
     assert "passed over" in result.stderr
+    assert (1, 0, 0, 1, "finished", 0) in rows("runs", counts)
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,9 @@ def test_every_command_explains_itself():
         (["extract"], 2, "nothing to extract"),
         (["extract", "x.png", "--scalebar", "long"], 2, "is no length"),
         (["extract", "x.png", "--nm-per-px", "1", "--scalebar", "1 nm"], 2, "use one of them"),
+        (["extract", "x.png", "--nm-per-px", "inf"], 2, "no number to reckon with"),
+        (["extract", "x.png", "--threshold", "nan"], 2, "no number to reckon with"),
+        (["measure", "x.png", "--nm-per-px", "nan"], 2, "no number to reckon with"),
         (["segment", "none.png", "--out", "/proc/nowhere"], 1, "cannot be made a folder"),
     ],
 )

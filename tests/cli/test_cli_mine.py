@@ -26,7 +26,7 @@ from imagedataextractor.store import Store
 def ide(monkeypatch, capsys, tmp_path):
     """Run `ide ARGUMENTS`; its exit code, stdout and stderr."""
     monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("IDE_CONFIG", str(tmp_path / "no-config.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.delenv("IDE_DB", raising=False)
 
     def call(*arguments: object) -> tuple[int, str, str]:

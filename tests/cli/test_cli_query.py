@@ -95,6 +95,8 @@ def test_the_list_of_named_queries(ide):
         (["query", "--named", "nonsense"], 2, "'nonsense'"),
         (["query", "--named", "particles"], 2, "--param doi=VALUE"),
         (["query", "SELECT 1", "--param", "x"], 2, "NAME=VALUE"),
+        (["query", ""], 2, "write a SELECT"),
+        (["query", " -- nothing"], 2, "write a SELECT"),
         (["query", "SELEC 1"], 2, "syntax error"),
         (["query", "DELETE FROM runs"], 2, "query"),
         (["query", "SELECT 1", "--csv", "--json"], 2, "not both"),

@@ -46,7 +46,7 @@ def test_a_full_disk_of_downloads_stops_the_run_and_fails_no_article(store, tmp_
 def test_a_full_disk_of_pictures_costs_no_measurement(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("IDE_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     Image.fromarray(draw_micrograph(np.random.default_rng(1), shape=(200, 260)).image).save("a.png")
     command = ["extract", "a.png", "--mode", "discriminative", "--nm-per-px", "2", "--assume-em", "--pictures", "disk"]
     with small_disk(tmp_path / "disk", "4k") as disk:
