@@ -26,6 +26,10 @@ IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".
 MAX_PIXELS = 400_000_000
 #: Pixels that are converted together: some 30 MB of 8-bit colour, 80 MB of floats.
 STRIP_PIXELS = 10_000_000
+#: Share of the pixels at either end of a 16-bit picture that may be dead or hot: 100 of a megapixel.
+_STRAY = 1e-4
+#: Pixels that are asked for it.
+_SAMPLE = 500_000
 
 # A truncated file must be an error, not a half-grey picture that is measured all the same.
 ImageFile.LOAD_TRUNCATED_IMAGES = False
@@ -36,7 +40,8 @@ Image.MAX_IMAGE_PIXELS = None
 def load_image(path: str | Path) -> npt.NDArray[np.uint8]:
     """Read a picture file as an 8-bit array, (H, W) grey or (H, W, 3) RGB.
 
-    16- and 32-bit pictures are stretched from their own minimum … maximum to 0 … 255;
+    16- and 32-bit pictures are stretched from their own darkest … brightest to 0 … 255, without what
+    a few dead or hot pixels and a burned-in scale bar would do to that (`_ends`);
     transparency is laid on white; palettes and CMYK become RGB; of an animation or a
     multi-page TIFF the first frame is taken; the EXIF orientation is applied.
 
@@ -144,15 +149,28 @@ def _plain(image: Image.Image) -> npt.NDArray[np.uint8]:
 
 def _stretched(image: Image.Image) -> npt.NDArray[np.uint8]:
     """A picture of more than 8 bits; what is no number in it counts as 0."""
-    low, high = np.inf, -np.inf
-    for _, strip in _strips(image):
-        values = _finite(strip)
-        low, high = min(low, float(values.min())), max(high, float(values.max()))
+    every = max(1, image.width * image.height // _SAMPLE)
+    low, high = _ends(np.concatenate([_finite(strip).ravel()[::every].copy() for _, strip in _strips(image)]))
     pixels = np.zeros((image.height, image.width), np.uint8)
     if high > low:
         for rows, strip in _strips(image):
-            pixels[rows] = np.round((_finite(strip) - low) * (255.0 / (high - low)))
+            pixels[rows] = np.round((np.clip(_finite(strip), low, high) - low) * (255.0 / (high - low)))
     return pixels
+
+
+def _ends(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Which values become black and white.
+
+    A camera's image fills a small part of 16 bits. One hot pixel, or a scale bar burned in at the
+    end of the range, would leave it a few grey levels; so the smallest and the largest value (what is
+    burned in or saturated has exactly these) and the `_STRAY` most extreme pixels do not count.
+    """
+    low, high = float(values.min()), float(values.max())
+    inner = values[(values > low) & (values < high)]
+    if 2 * inner.size < values.size:  # a drawing, or a mask
+        return low, high
+    darkest, brightest = np.quantile(inner, (_STRAY, 1 - _STRAY))
+    return float(darkest), float(brightest)
 
 
 def _finite(image: Image.Image) -> npt.NDArray[np.float64]:

@@ -48,6 +48,23 @@ def test_sixteen_bits_are_stretched_over_their_own_range(tmp_path):
         assert np.all(np.diff(pixels[0].astype(int)) >= 0)
 
 
+def test_hot_pixels_and_a_burned_in_bar_leave_a_sixteen_bit_picture_its_contrast(tmp_path):
+    y, x = np.mgrid[:300, :400]
+    scene = 300 + 2000 * ((x - 200) ** 2 + (y - 150) ** 2 < 60**2) + np.random.default_rng(0).normal(0, 50, (300, 400))
+    plain = np.clip(scene, 0, None).astype(np.uint16)
+    spoilt = plain.copy()
+    spoilt[280:290, 300:390] = 65535
+    spoilt[[3, 7], [5, 9]] = 60_000, 0
+    pixels = load_image(saved(tmp_path, spoilt, "a.tif"))
+    assert np.abs(pixels[:270].astype(int) - load_image(saved(tmp_path, plain, "b.tif"))[:270]).mean() < 3
+    assert np.all(pixels[280:290, 300:390] == 255)
+
+
+def test_a_sixteen_bit_mask_keeps_its_two_levels(tmp_path):
+    mask = np.where(np.median(GREY) < GREY, 3, 1).astype(np.uint16)
+    assert set(np.unique(load_image(saved(tmp_path, mask, "a.png")))) == {0, 255}
+
+
 def test_a_float_picture_with_a_hole_is_read(tmp_path):
     deep = GREY.astype(np.float32)
     deep[0, 0] = np.nan

@@ -137,7 +137,7 @@ def _median_interval(ordered: Reals) -> tuple[float, float]:
     n = len(ordered)
     below = int(stats.binom.ppf((1 - CONFIDENCE) / 2, n, 0.5))
     # the interval from the below-th to the (n + 1 − below)-th value; none at all for fewer than six
-    if below < 1 or stats.binom.cdf(below - 1, n, 0.5) > (1 - CONFIDENCE) / 2:
+    if below < 1:
         return float("nan"), float("nan")
     return float(ordered[below - 1]), float(ordered[n - below])
 
