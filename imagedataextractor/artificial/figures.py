@@ -19,6 +19,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.artificial.annotations import draw_info_bar, font
 from imagedataextractor.artificial.assembled import draw_parts, draw_scheme
+from imagedataextractor.artificial.clippings import Clipping, choose_clipping, fitted
 from imagedataextractor.artificial.contents import annotate, draw_content
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, InfoBar, Panel, PanelKind
@@ -106,6 +107,7 @@ def draw_figure(
     rng: Generator,
     *,
     pool: Sequence[npt.NDArray[np.uint8]] = (),
+    clippings: Sequence[Clipping] = (),
     width: int | None = None,
     mix: dict[str, float] | None = None,
     gutter_px: int | None = None,
@@ -123,10 +125,12 @@ def draw_figure(
         Same state, same figure.
     pool : sequence of uint8 arrays, optional
         Real micrographs to use as contents beside drawn ones.
+    clippings : sequence of Clipping, optional
+        Panels of real figures: the contents called "clipping" in `mix`.
     width : int, optional
         Of the page, px.
     mix : dict, optional
-        Names of `contents.CONTENTS` with their weights.
+        Names of `contents.CONTENTS`, "scheme" and "clipping", with their weights.
     gutter_px : int, optional
         Between panels, 0 … 40.
     black : bool, optional
@@ -142,7 +146,7 @@ def draw_figure(
     """
     width = width or int(rng.integers(600, 1800))
     mix = mix or _MIXES[int(rng.integers(len(_MIXES)))]
-    drawings = set(DRAWINGS) & set(mix)
+    drawings = {*DRAWINGS, "clipping"} & set(mix)
     black = bool(rng.random() < 0.15) and not drawings if black is None else black
     letters = letters or _letter_style(rng, width, black)
     if gutter_px is None:
@@ -151,10 +155,13 @@ def draw_figure(
         gutter_px = max(gutter_px, 12)
     top = round(1.8 * letters.size_px) if extras and not black and rng.random() < 0.15 else 0
     cells, height = _cells(rng, width, gutter_px, panels, top)
-    page = np.full((height, width, 3), 0 if black else 255, np.uint8)
-    if top and len(cells) > 1:
-        _print_headings(rng, page, [c for c in cells if c.row == 0], letters.size_px)
+    headed = [c.row == 0 for c in cells] if top and len(cells) > 1 else []
     framed = extras and gutter_px >= 12 and rng.random() < 0.1
+    margin = gutter_px // 3 + 3 if framed else 0
+    cells = [replace(c, box=c.box.shifted(margin, margin)) for c in cells]
+    page = np.full((height + 2 * margin, width + 2 * margin, 3), 0 if black else 255, np.uint8)
+    if any(headed):
+        _print_headings(rng, page, [c for c, first in zip(cells, headed, strict=True) if first], letters.size_px)
     grouped = 0.5 if extras and gutter_px >= 12 and rng.random() < 0.3 else 0.0
     if extras and len(cells) == 1 and drawings and rng.random() < 0.5:
         mix = {str(rng.choice(_ALONE)): 1.0}
@@ -163,7 +170,7 @@ def draw_figure(
         name = str(rng.choice(list(mix), p=np.array(list(mix.values())) / sum(mix.values())))
         label = letters.label(i, cell.row, cell.column) if len(cells) > 1 else None
         gap = _gap(rng, gutter_px) if rng.random() < grouped and label else None
-        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, insets, len(drawn), gap)
+        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, clippings, insets, len(drawn), gap)
         if framed:
             cv2.rectangle(page, *_corners(cell.box, gutter_px // 3, page), (90, 90, 90), 1)
     if extras and rng.random() < 0.3:
@@ -290,6 +297,7 @@ def _draw_cell(
     label: str | None,
     style: LetterStyle,
     pool: Sequence[npt.NDArray[np.uint8]],
+    clippings: Sequence[Clipping],
     insets: float,
     index: int,
     gap: int | None,
@@ -300,14 +308,18 @@ def _draw_cell(
     """
     text = style.text(label) if label else ""
     ink = style.font().getbbox(text) if text else (0, 0, 0, 0)
+    clipping = choose_clipping(rng, clippings, cell.height, cell.width) if name == "clipping" else None
+    drawing = clipping.drawn if clipping else name in DRAWINGS
     left = round(ink[2] + 0.4 * style.size_px) if text and style.place == "left" else 0
     above = round(ink[3] + 0.25 * style.size_px) if text and style.place == "above" else 0
     below = round(ink[3] + 0.5 * style.size_px) if text and style.place == "below" else 0
-    if text and name in DRAWINGS and style.place in ("inside", "boxed"):
+    if text and drawing and style.place in ("inside", "boxed"):
         above = round(ink[3] + 0.25 * style.size_px)
     box = Box(cell.x0 + left, cell.y0 + above, cell.x1, cell.y1 - below)
     parted = gap is not None and name in ("plot", *PICTURES)
-    if name == "scheme":
+    if clipping is not None:
+        kind, picture = clipping.kind, fitted(rng, clipping, box.height, box.width)
+    elif name == "scheme":
         kind, picture = draw_scheme(rng, box.height, box.width, pool)
     elif parted:
         kind, picture = draw_parts(rng, name, box.height, box.width, gap or 0, pool)
@@ -315,7 +327,7 @@ def _draw_cell(
         kind, picture = draw_content(rng, name, box.height, box.width, pool)
     panels: list[Panel] = []
     bar = None
-    marked = kind == "em" and not parted  # data bars and scale bars would cross the gaps
+    marked = kind == "em" and not parted and clipping is None  # data bars and scale bars would cross the gaps
     if marked and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
         barred, _, bar_box = draw_info_bar(rng, picture[..., 0], 1.0)
         picture = to_rgb(barred)[: box.height, : box.width].copy()
@@ -323,18 +335,18 @@ def _draw_cell(
     elif marked:
         picture = annotate(rng, picture)
     inset = None
-    if not parted and _can_hold_inset(kind, name, picture) and rng.random() < insets:
+    if not parted and _can_hold_inset(kind, drawing, picture) and rng.random() < insets:
         picture = picture.copy()
         inset, inset_kind = _draw_inset(rng, picture, pool)
         where = inset.shifted(box.x0, box.y0)
         panels.append(Panel(index + 1, where, kind=inset_kind, kind_score=1.0, parent=index))
     page[box.slices] = picture
     tight = box
-    if name in DRAWINGS:
+    if drawing:
         tight = _tight(picture).shifted(box.x0, box.y0)
     label_box = None
     if text:
-        on_image = style.place in ("inside", "boxed") and name not in DRAWINGS
+        on_image = style.place in ("inside", "boxed") and not drawing
         printed = _print_letter(rng, page, box if on_image else cell, text, style, inside=on_image)
         if on_image:
             label_box = printed.shifted(-tight.x0, -tight.y0)
@@ -352,8 +364,8 @@ def _draw_cell(
     return [first, *panels]
 
 
-def _can_hold_inset(kind: PanelKind, name: str, picture: Rgb) -> bool:
-    photographed = kind in ("em", "photo", "eds", "diffraction") and name not in DRAWINGS
+def _can_hold_inset(kind: PanelKind, drawing: bool, picture: Rgb) -> bool:
+    photographed = kind in ("em", "photo", "eds", "diffraction") and not drawing
     return photographed and min(picture.shape[:2]) >= 160
 
 

@@ -47,6 +47,14 @@ LEGEND_AREA = 0.15
 FAINT_LEVEL = 252
 #: Height of a data bar as a share of its micrograph's, at most.
 BAR_SHARE = 0.25
+#: Ruled lines around images reach at least this far, as a share of the figure's size …
+RULE_REACH = 0.15
+#: … are no thicker than this, px …
+RULE_PX = 4
+#: … and nearly all of their ink is in straight strokes: an axis has ticks.
+RULE_STRAIGHT = 0.97
+#: An image in a ruled cell covers at least this share of it.
+RULED_IMAGE = 0.35
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
 FLAT_DRAWING = 0.38
 
@@ -158,6 +166,7 @@ def analyse(image: npt.NDArray[np.uint8], *, divided: bool = True) -> Layout:
     coloured = _coloured_mask(image)
     # Pale yellow on white is as bright as paper, but it is no paper.
     ink = ((grey < paper - INK_LEVELS) if paper else (grey > INK_LEVELS)) | coloured
+    ink &= ~_rules_around_images(ink)
     layout = Layout(full=full, picture=image, grey=grey, coloured=coloured, scale=scale, paper=paper, ink=ink)
     images = _solid_boxes(layout)
     if divided:
@@ -182,6 +191,48 @@ def _coloured_mask(image: npt.NDArray[np.uint8]) -> BoolArray:
     highest = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
     lowest = cv2.min(cv2.min(channels[0], channels[1]), channels[2])
     return np.asarray(cv2.subtract(highest, lowest) > 2 * INK_LEVELS, dtype=np.bool_)
+
+
+def _rules_around_images(ink: BoolArray) -> BoolArray:
+    """Frames around images and the lines of tables that hold images, as a mask: they are no part of any panel."""
+    found = np.zeros(ink.shape, np.bool_)
+    reach = max(24.0, RULE_REACH * float(np.sqrt(ink.size)))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
+    for i, (x, y, w, h, area) in enumerate(stats[1:].tolist(), start=1):
+        if min(w, h) < reach or area > 4 * RULE_PX * (w + h):
+            continue
+        part = (slice(y, y + h), slice(x, x + w))
+        lines = labels[part] == i
+        if _is_ruled(lines) and _holds_images(lines, ink[part]):
+            found[part] |= lines
+    return found
+
+
+def _is_ruled(lines: BoolArray) -> bool:
+    """Whether ink consists of thin straight horizontal and vertical strokes alone."""
+    part = lines.astype(np.uint8)
+    thick = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((RULE_PX + 1, RULE_PX + 1), np.uint8))
+    length = max(12, min(lines.shape) // 4)
+    straight = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    straight |= cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    return not thick.any() and int(straight.sum()) >= RULE_STRAIGHT * int(part.sum())
+
+
+def _holds_images(lines: BoolArray, ink: BoolArray) -> bool:
+    """Whether a third or more of the cells that lines enclose hold an image."""
+    _, _, cells, _ = cv2.connectedComponentsWithStats((~lines).astype(np.uint8), connectivity=4)
+    images, enclosed = 0, 0
+    for x, y, w, h, area in cells[1:].tolist():
+        # What is open to a side is outside of the lines.
+        if x == 0 or y == 0 or x + w == lines.shape[1] or y + h == lines.shape[0] or area < 0.9 * w * h:
+            continue
+        enclosed += 1
+        inside = ink[y : y + h, x : x + w].astype(np.uint8)
+        _, _, stats, _ = cv2.connectedComponentsWithStats(inside, connectivity=8)
+        images += any(
+            bw * bh > RULED_IMAGE * area and size > BLOCK_FILL * bw * bh for _, _, bw, bh, size in stats[1:].tolist()
+        )
+    return images > 0 and 3 * images >= enclosed
 
 
 # ---------------------------------------------------------------- blocks

@@ -59,6 +59,47 @@ def test_a_frame_around_a_panel_is_no_part_of_it():
     assert box == Box(70, 60, 330, 240)
 
 
+def ruled(cells, fill):
+    """A page with ruled lines around `cells`, and `fill` drawn in each."""
+    image = np.full((420, 640), 255, np.uint8)
+    for cell in cells:
+        cv2.rectangle(image, (cell.x0, cell.y0), (cell.x1, cell.y1), 90, 1)
+        fill(image, cell)
+    return image
+
+
+RULED = [Box(20 + 200 * i, 20 + 190 * j, 220 + 200 * i, 210 + 190 * j) for j in range(2) for i in range(3)]
+
+
+def image_of(cell):
+    return Box(cell.x0 + 12, cell.y0 + 12, cell.x1 - 12, cell.y1 - 40)
+
+
+def test_the_lines_of_a_table_of_images_are_no_part_of_them():
+    def fill(image, cell):
+        inner = image_of(cell)
+        image[inner.slices] = texture(inner.height, inner.width, 110, seed=cell.x0 + cell.y0)
+
+    layout = analyse(ruled(RULED, fill))
+    assert {region.box for region in cut_page(layout)} == {image_of(cell) for cell in RULED}
+
+
+def test_the_lines_of_a_table_of_words_and_the_frame_of_a_plot_stay():
+    def fill(image, cell):
+        for k in range(4):
+            cv2.putText(image, "12.5", (cell.x0 + 20, cell.y0 + 40 * (k + 1)), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 0, 2)
+
+    table = ruled(RULED, fill)
+    assert analyse(table).ink[20, 30:600].all()
+    plot = np.full((300, 400), 255, np.uint8)
+    cv2.rectangle(plot, (60, 20), (380, 250), 0, 2)
+    for x in range(80, 380, 40):
+        cv2.line(plot, (x, 250), (x, 242), 0, 2)
+        cv2.putText(plot, "5", (x - 6, 275), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 0, 1)
+    plot[80:200, 100:330] = texture(120, 230)
+    assert analyse(plot).ink[20, 70:370].all()
+
+
 def test_a_picture_that_fills_its_page_has_no_frame():
     image = texture(300, 400)
     assert whole_page(image)[1] == Box(0, 0, 400, 300)
