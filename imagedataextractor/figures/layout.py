@@ -213,8 +213,9 @@ def _is_ruled(lines: BoolArray) -> bool:
     part = lines.astype(np.uint8)
     thick = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((RULE_PX + 1, RULE_PX + 1), np.uint8))
     length = max(12, min(lines.shape) // 4)
-    straight = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    straight |= cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    across = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    along = cv2.morphologyEx(part, cv2.MORPH_OPEN, np.ones((length, 1), np.uint8))
+    straight = cv2.max(across, along)
     return not thick.any() and int(straight.sum()) >= RULE_STRAIGHT * int(part.sum())
 
 
