@@ -1,6 +1,6 @@
 """How well figures are split into panels: boxes, letters and kinds against labels, and the time it takes.
 
-    python benchmarks/figures.py [--data ../shared] [--labels FILE.json …] [--half dev|kept] [--synthetic N]
+    python benchmarks/figures.py [--data ../shared] [--labels FILE.json …] [--half dev|learn|kept] [--synthetic N]
 
 A predicted panel matches a labelled one if their boxes overlap with an IoU of at least 0.5 (0.75);
 the matching is one to one and as good as it can be. Insets are no panels here, as in the labels.
@@ -133,7 +133,7 @@ def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarr
     type=click.Path(exists=True, path_type=Path, dir_okay=False),
     help="Label files; by default DATA/figures/panels.json and tests/figures/panels.json.",
 )
-@click.option("--half", type=click.Choice(["dev", "kept"]), help='Only the labels whose "set" this is.')
+@click.option("--half", type=click.Choice(["dev", "learn", "kept"]), help='Only the labels whose "set" this is.')
 @click.option("--synthetic", "count", default=0, show_default=True, help="Also split this many drawn figures.")
 @click.option("--seed", default=7, show_default=True, help="Of the drawn figures.")
 @click.option("--only", default="", help="Only figures whose name contains this.")

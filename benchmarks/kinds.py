@@ -83,7 +83,7 @@ def fringes(data: Path) -> None:
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=HERE.parents[1] / "shared", show_default=True)
 @click.option("--labels", multiple=True, type=click.Path(exists=True, path_type=Path, dir_okay=False))
-@click.option("--half", type=click.Choice(["dev", "kept"]), help="Only this half of labels that are in two.")
+@click.option("--half", type=click.Choice(["dev", "learn", "kept"]), help="Only this half of labels that are in two.")
 @click.option("--fringes", "with_fringes", is_flag=True, help="Also score the search for lattice fringes.")
 @click.option("--verbose", is_flag=True, help="Name the panels taken wrongly for a micrograph or for none.")
 def main(data: Path, labels: tuple[Path, ...], half: str | None, with_fringes: bool, verbose: bool) -> None:
