@@ -305,7 +305,7 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
     chosen = stages.settings.segmentation
     pixels = image[panel.box.slices]
     # The data bar is cut off and not merely masked: a particle that it cuts lies on the border then.
-    view = _micrograph_part(panel)
+    view = panel.box.without_info_bar(panel.info_bar.box if panel.info_bar else None)
     part = pixels[view.slices]
     shift = (-view.x0, -view.y0)
     hidden = _mask(part.shape, [box.shifted(*shift) for box in panel.insets])
@@ -333,18 +333,6 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
     statistics = panel_statistics(particles, bar.nm_per_px, shape=(height, width), excluded_px=int(hidden.sum()))
     particles = tuple(_shifted(particle, view, bar.nm_per_px) for particle in particles)
     return PanelResult(panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, statistics)
-
-
-def _micrograph_part(panel: Panel) -> Box:
-    """The panel without its instrument's data bar, in panel coordinates."""
-    whole = Box(0, 0, panel.box.width, panel.box.height)
-    if panel.info_bar is None:
-        return whole
-    bar = panel.info_bar.box
-    above, below = bar.y0, whole.y1 - bar.y1
-    if max(above, below) < whole.height // 2:
-        return whole  # no data bar covers half a micrograph
-    return Box(0, 0, whole.x1, bar.y0) if above >= below else Box(0, bar.y1, whole.x1, whole.y1)
 
 
 def _mask(shape: Sequence[int], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:

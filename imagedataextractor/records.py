@@ -71,6 +71,15 @@ class Box:
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)
         return Box(x0, y0, max(x0, min(self.x1, other.x1)), max(y0, min(self.y1, other.y1)))
 
+    def without_info_bar(self, bar: Box | None) -> Box:
+        """What is measured of this panel: its part beside the instrument's data bar, in panel coordinates."""
+        if bar is None:
+            return Box(0, 0, self.width, self.height)
+        above, below = bar.y0, self.height - bar.y1
+        if max(above, below) < self.height // 2:  # no data bar covers half a micrograph
+            return Box(0, 0, self.width, self.height)
+        return Box(0, 0, self.width, above) if above >= below else Box(0, bar.y1, self.width, self.height)
+
     def iou(self, other: Box) -> float:
         common = self.intersection(other).area
         union = self.area + other.area - common

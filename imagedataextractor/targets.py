@@ -77,7 +77,7 @@ def folder_targets(folder: Path) -> Iterator[Target]:
     is_empty = True
     for name, folders, files in os.walk(folder):
         folders.sort()
-        here = Path(name).absolute()
+        here = _in_full(Path(name))
         articles = articles_among(here / file for file in sorted(files))
         for target in map(_article, articles) if articles else map(_image, _images_among(here, files)):
             is_empty = False
@@ -95,11 +95,18 @@ def _images_among(folder: Path, files: Iterable[str]) -> Iterator[Path]:
 
 
 def _article(path: Path) -> Target:
-    return Target("article", str(path.absolute()), path.absolute())
+    full = _in_full(path)
+    return Target("article", str(full), full)
 
 
 def _image(path: Path) -> Target:
-    return Target("image", str(path.absolute()), path.absolute())
+    full = _in_full(path)
+    return Target("image", str(full), full)
+
+
+def _in_full(path: Path) -> Path:
+    """The same name for the same file, wherever it is named from: absolute, without "..", links left as they are."""
+    return Path(os.path.abspath(path))
 
 
 def _images_below(folder: Path) -> list[Path]:

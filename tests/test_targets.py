@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,3 +64,11 @@ def test_find_images_takes_files_and_folders(tmp_path):
     assert find_images(a) == [a]
     with pytest.raises(InputError, match="no such"):
         find_images(tmp_path / "none")
+
+
+def test_a_target_has_one_key_wherever_it_is_named_from(tmp_path, monkeypatch):
+    one = picture(tmp_path / "a" / "x.png")
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "b")
+    keys = {target.key for path in ("../a", "../a/x.png", one) for target in find_targets([Path(path)])[0]}
+    assert keys == {str(one)}

@@ -242,7 +242,7 @@ def _tip(particle: Particle) -> str:
 
 
 def _numbers(panel: ReportPanel) -> str:
-    shape = (panel.box.height, panel.box.width)
+    shape = (panel.measured.height, panel.measured.width)
     found = panel_statistics(panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px)
     size, unit = (found["ecd_nm"], "nm") if panel.nm_per_px is not None else (found["ecd_px"], "px")
     lines: list[tuple[str, str]] = [("scale", _scale_words(panel))]
@@ -294,9 +294,9 @@ def _graphs(panel: ReportPanel) -> str:
         graphs.append(histogram_svg(ratios.edges.tolist(), ratios.counts.tolist(), "aspect ratio", ratios.median))
     present = [p for p in panel.particles if p.reason in (None, "border")]
     if len(present) >= _ORDER_FROM:
-        centres = np.array([[p.x_px, p.y_px] for p in present]) * scale
-        frame = (panel.box.width * scale, panel.box.height * scale)
-        order = radial_distribution_function(centres, frame, bins=40)
+        frame = panel.measured
+        centres = np.array([[p.x_px - frame.x0, p.y_px - frame.y0] for p in present]) * scale
+        order = radial_distribution_function(centres, (frame.width * scale, frame.height * scale), bins=40)
         graphs.append(
             curve_svg(order.r.tolist(), order.g.tolist(), f"r / {unit}: radial distribution g(r)", "g(r)", 1.0)
         )

@@ -15,7 +15,11 @@ __all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_rows
 
 @dataclass(frozen=True)
 class ReportPanel:
-    """One measured panel with the article and figure it belongs to."""
+    """One measured panel with the article and figure it belongs to.
+
+    ``measured`` is the part of the panel beside its data bar, in panel coordinates, ``excluded_px`` the
+    pixels of insets in it.
+    """
 
     doi: str | None
     article: str
@@ -41,6 +45,7 @@ class ReportPanel:
     samples: int
     seed: int
     run_id: str
+    measured: Box
     excluded_px: int
     particles: tuple[Particle, ...]
 
@@ -166,6 +171,8 @@ def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None 
 
 def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
     bar_x0, bar_x1, bar_y = row[22:25]
+    box = Box(*row[13:17])
+    measured = box.without_info_bar(Box(*json.loads(row[31])) if row[31] else None)
     return ReportPanel(
         doi=row[1],
         article=row[2],
@@ -179,7 +186,7 @@ def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
         technique=row[10],
         image_path=row[11],
         image_sha256=row[12],
-        box=Box(*row[13:17]),
+        box=box,
         nm_per_px=row[17],
         scale_text=row[18],
         scale_source=row[19],
@@ -191,17 +198,14 @@ def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
         samples=row[27],
         seed=row[28],
         run_id=row[29],
-        excluded_px=_excluded(row[30], row[31]),
+        measured=measured,
+        excluded_px=_inset_pixels(row[30], measured),
         particles=particles,
     )
 
 
-def _excluded(insets: str | None, info_bar: str | None) -> int:
-    """Pixels of a panel that are not measured: insets and the data bar."""
-    boxes = [Box(*corners) for corners in json.loads(insets or "[]")]
-    if info_bar:
-        boxes.append(Box(*json.loads(info_bar)))
-    return sum(box.area for box in boxes)
+def _inset_pixels(insets: str | None, within: Box) -> int:
+    return sum(within.intersection(Box(*corners)).area for corners in json.loads(insets or "[]"))
 
 
 def _particles(store: Store, segmentation: int) -> tuple[Particle, ...]:

@@ -17,7 +17,7 @@ from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.cli.report import command
 from imagedataextractor.errors import InputError, StoreError
 from imagedataextractor.images import sha256_of
-from imagedataextractor.measurement import measure_particles
+from imagedataextractor.measurement import measure_particles, panel_statistics
 from imagedataextractor.records import (
     Article,
     ArticleResult,
@@ -25,6 +25,7 @@ from imagedataextractor.records import (
     Failure,
     Figure,
     FigureResult,
+    InfoBar,
     Panel,
     PanelResult,
     Run,
@@ -150,6 +151,30 @@ def test_every_particle_is_drawn_with_its_numbers(url: str, tmp_path: Path) -> N
     assert "radial distribution" in content
     assert content.count("nm/px") == 1  # the panel without a scale says so
     assert "unknown" in content
+
+
+def test_a_data_bar_is_no_part_of_what_was_measured(tmp_path: Path) -> None:
+    result = result_of(tmp_path)
+    figure = result.figures[0]
+    first, second = figure.panels
+    assert first.segmentation is not None
+    barred = dataclasses.replace(first.panel, info_bar=InfoBar(Box(0, 240, 400, 300)))
+    seen = measure_particles(first.segmentation.label_map[:240], nm_per_px=2.0)
+    panels = (dataclasses.replace(first, panel=barred, particles=seen), second)
+    url = f"sqlite:///{tmp_path / 'barred.db'}"
+    with Store.open(url) as store:
+        store.start_run(Run("run-1", "2026-01-02T03:04:05Z", "ide extract x", {}, {}, "0" * 64, 7))
+        store.write_article(dataclasses.replace(result, figures=(dataclasses.replace(figure, panels=panels),)), "run-1")
+    rows = write_report(url, tmp_path / "report.html")
+    assert [panel.measured for panel in rows.panels] == [Box(0, 0, 400, 240), Box(0, 0, 400, 300)]
+    covered = [
+        panel_statistics(seen, shape=(240, 400))["coverage"],
+        panel_statistics(second.particles, shape=(300, 400))["coverage"],
+    ]
+    text = " ".join(read(tmp_path / "report.html").text)
+    assert [float(share) for share in re.findall(r"coverage\s+([\d.]+) %", text)] == [
+        pytest.approx(100 * share, abs=0.051) for share in covered
+    ]
 
 
 def test_links_lead_to_panels(url: str, tmp_path: Path) -> None:
