@@ -51,14 +51,18 @@ PARTICLES = re.compile(
 )
 
 
-#: Farthest that a letter may stand from its panel, in its own heights.
-FARTHEST = 8.0
-#: Distance from the place of the figure's letters, in their heights, from which a letter is off it altogether.
-OFF_PLACE = 1.0
+#: Places where a figure's letters stand: corners of their panels, or the middle of the upper or lower edge, as indices
+#: into (x0, y0, x1, y1).
+PLACES: tuple[tuple[int | None, int], ...] = ((0, 1), (2, 1), (0, 3), (2, 3), (None, 1), (None, 3))
+#: Distance from that place, in sides of the panel (roots of its area), from which a letter is not the panel's.
+FARTHEST = 1.0
+#: How much more a distance towards the middle of the panel counts: panels are cut tighter than their authors laid
+#: them out, so letters stand outwards of the corner rather than inwards.
+INWARDS = 2.0
 
 
 def assign_letters(letters: Sequence[Box], panels: Sequence[Box]) -> list[int | None]:
-    """Which letter is whose: as many as can be, each near its panel and at the same place of it as the others.
+    """Which letter is whose, so that all together stand near the same place of their panels.
 
     Parameters
     ----------
@@ -74,36 +78,26 @@ def assign_letters(letters: Sequence[Box], panels: Sequence[Box]) -> list[int | 
         return owners
     a = np.array([[b.x0, b.y0, b.x1, b.y1] for b in letters], np.float64)[:, None]
     b = np.array([[b.x0, b.y0, b.x1, b.y1] for b in panels], np.float64)[None]
-    height = float(np.median(a[..., 3] - a[..., 1]))
-    gap = np.maximum(0, np.maximum(b[..., :2] - a[..., 2:], a[..., :2] - b[..., 2:])).sum(axis=2) / height
-    near = gap <= FARTHEST
-    off = _off_place(a, b, near, height)
-    cost = np.where(near, off + 0.5 * gap, 0.0) - np.where(near, 10.0, 0.0)
-    for i, k in zip(*linear_sum_assignment(cost), strict=True):
-        if near[i, k]:
+    nearness = np.stack([np.maximum(FARTHEST - _off_place(a, b, *place), 0.0) for place in PLACES])
+    pairs = [linear_sum_assignment(near, maximize=True) for near in nearness]
+    best = int(np.argmax([near[pair].sum() for near, pair in zip(nearness, pairs, strict=True)]))
+    for i, k in zip(*pairs[best], strict=True):
+        if nearness[best, i, k] > 0:
             owners[int(k)] = int(i)
     return owners
 
 
 def _off_place(
-    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], near: npt.NDArray[np.bool_], height: float
+    a: npt.NDArray[np.float64], b: npt.NDArray[np.float64], x: int | None, y: int
 ) -> npt.NDArray[np.float64]:
-    """How far every letter (rows) is off the usual place, if the panel (column) were its: 0 … 1.
-
-    The usual place is the distance from a corner, or from the middle of the upper or lower edge, at which
-    most letters would be at once.
-    """
-    places: list[tuple[float, int, npt.NDArray[np.float64]]] = []
-    for x, y in ((0, 1), (2, 1), (0, 3), (2, 3), (None, 1), (None, 3)):
-        dx = (a[..., 0] + a[..., 2] - b[..., 0] - b[..., 2]) / 2 if x is None else a[..., x] - b[..., x]
-        shift = np.stack([dx, a[..., y] - b[..., y]], axis=-1) / height
-        for i, k in np.argwhere(near):
-            off = np.minimum(np.abs(shift - shift[i, k]).max(axis=-1) / OFF_PLACE, 1.0)
-            off[~near] = 1.0
-            # Most letters, and of two places with as many the nearer one.
-            value = float((1.0 - off.min(axis=1)).sum()) - 0.05 * float(np.abs(shift[i, k]).sum())
-            places.append((value, len(places), off))
-    return max(places, key=lambda p: p[:2])[2] if places else np.ones(near.shape)
+    """How far every letter (rows) is off its place at every panel (columns), in sides of the panel."""
+    if x is None:
+        outwards = -np.abs((a[..., 0] + a[..., 2] - b[..., 0] - b[..., 2]) / 2)
+    else:
+        outwards = (b[..., x] - a[..., x]) * (1 if x == 0 else -1)
+    off = np.stack([outwards, (b[..., y] - a[..., y]) * (1 if y == 1 else -1)])
+    side = np.sqrt((b[..., 2] - b[..., 0]) * (b[..., 3] - b[..., 1]))
+    return np.asarray(np.where(off > 0, off, -INWARDS * off).sum(axis=0) / np.maximum(side, 1.0), np.float64)
 
 
 def complete_letters(

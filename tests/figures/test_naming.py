@@ -122,3 +122,21 @@ def test_between_numbered_letters_nothing_is_made_up():
 )
 def test_what_is_no_image_of_particles_is_not_measured_even_where_particles_are_named(words):
     assert not is_measurable("em", "STEM", words)
+
+
+def test_a_letter_whose_panel_was_cut_tight_far_below_it_is_not_taken_by_the_panel_above():
+    # Panels with wide blank rims: the lower letter is nearer to the upper panel's edge than the upper letter is.
+    letters = [Box(0, 0, 14, 13), Box(472, 0, 486, 13), Box(0, 387, 14, 400), Box(472, 387, 486, 400)]
+    panels = [Box(18, 23, 461, 376), Box(552, 54, 884, 366), Box(5, 413, 459, 767), Box(475, 412, 930, 767)]
+    assert assign_letters(letters, panels) == [0, 1, 2, 3]
+    assert assign_letters([*letters, Box(784, 753, 798, 766)], panels) == [0, 1, 2, 3]
+
+
+def test_letters_inside_of_the_lower_right_corners_go_to_their_panels():
+    letters = [Box(p.x1 - 12, p.y1 - 14, p.x1 - 4, p.y1 - 4) for p in GRID]
+    assert assign_letters(letters, GRID) == [0, 1, 2, 3]
+
+
+def test_where_two_panels_were_not_parted_the_first_of_their_letters_counts():
+    letters = [Box(2, 2, 12, 12), Box(102, 2, 112, 12), Box(202, 2, 212, 12)]
+    assert assign_letters(letters, [Box(0, 0, 190, 90), Box(200, 0, 290, 90)]) == [0, 2]
