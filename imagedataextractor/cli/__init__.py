@@ -81,3 +81,7 @@ def main() -> None:
     except BrokenPipeError:  # the reader of stdout left, as `| head` does
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:  # a disk or a folder that no stage looks after
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"ide: {where}{error.strerror or error}", err=True)
+        sys.exit(1)

@@ -99,9 +99,8 @@ def _as_text(article: Article, path: Path) -> str:
     lines = [f"{path}: {article.title}", f"  {about}"]
     for figure in article.figures:
         kinds = ", ".join(figure.facts.techniques) or "no technique named"
-        lines.append(
-            f"  {figure.label}{' [EM]' if figure.facts.is_em else ''}: {kinds}; {len(figure.graphics)} pictures"
-        )
+        pictures = f"{len(figure.graphics)} picture{'' if len(figure.graphics) == 1 else 's'}"
+        lines.append(f"  {figure.label}{' [EM]' if figure.facts.is_em else ''}: {kinds}; {pictures}")
         if figure.missing:
             lines.append(f"    not beside the article: {', '.join(figure.missing)}")
         if not figure.facts.subcaptions:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from imagedataextractor.cli.options import FiniteRange
 from imagedataextractor.errors import UsageError
 
 
@@ -17,22 +18,30 @@ from imagedataextractor.errors import UsageError
 @click.option("--architecture", type=click.Choice(["lite0", "erfnet"]), default="lite0", show_default=True)
 @click.option("--split", default="train", show_default=True, help="Part of split.csv to learn from, or 'all'.")
 @click.option("--validate", "validation", default="val", show_default=True, help="Part to choose by; '' for none.")
-@click.option("--validate-images", type=int, default=40, show_default=True, help="Images of it; 0 for all.")
-@click.option("--steps", type=int, default=None, help="Optimiser steps.")
-@click.option("--cooldown", type=float, default=None, help="Last share of the steps, over which the rate falls.")
-@click.option("--learning-rate", type=float, default=None)
-@click.option("--seed", type=int, default=0, show_default=True)
-@click.option("--synthetic", type=int, default=0, show_default=True, help="Synthetic micrographs to mix in.")
-@click.option("--synthetic-share", type=float, default=None, help="Share of crops cut from them.")
+@click.option(
+    "--validate-images", type=click.IntRange(min=0), default=40, show_default=True, help="Images of it; 0 for all."
+)
+@click.option("--steps", type=click.IntRange(min=1), default=None, help="Optimiser steps.")
+@click.option(
+    "--cooldown", type=FiniteRange(0, 1), default=None, help="Last share of the steps, over which the rate falls."
+)
+@click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), default=None)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option(
+    "--synthetic", type=click.IntRange(min=0), default=0, show_default=True, help="Synthetic micrographs to mix in."
+)
+@click.option("--synthetic-share", type=FiniteRange(0, 1), default=None, help="Share of crops cut from them.")
 @click.option("--initial", default=None, help="Model to start from: a name of `ide model list`, or a weights file.")
 @click.option("--crops", default=None, help="Side and number of a batch's crops, to draw from: 256x8,384x4,512x2.")
 @click.option(
     "--seed-loss", type=click.Choice(["likelihood", "regression"]), default=None, help="The paper: regression."
 )
 @click.option("--device", default="auto", show_default=True)
-@click.option("--workers", type=int, default=0, show_default=True, help="Processes that cut crops.")
-@click.option("--threads", type=int, default=0, help="CPU threads of the network; 0 leaves it to PyTorch.")
-@click.option("--validate-every", type=int, default=None, help="Steps between validations.")
+@click.option("--workers", type=click.IntRange(min=0), default=0, show_default=True, help="Processes that cut crops.")
+@click.option(
+    "--threads", type=click.IntRange(min=0), default=0, help="CPU threads of the network; 0 leaves it to PyTorch."
+)
+@click.option("--validate-every", type=click.IntRange(min=1), default=None, help="Steps between validations.")
 def command(
     data: Path,
     out: Path,

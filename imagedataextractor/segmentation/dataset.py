@@ -68,7 +68,7 @@ def read_label_map(path: Path) -> LabelMap:
         The file is absent, has more than one channel, or holds no whole numbers.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such label map")
+        raise InputError(f"{path}: {'is a folder; name one label map' if path.is_dir() else 'no such label map'}")
     try:
         array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.asarray(Image.open(path))
     except (OSError, ValueError, SyntaxError) as error:

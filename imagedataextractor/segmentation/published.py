@@ -218,8 +218,8 @@ def _convert(path: Path, checkpoint: bytes) -> dict[str, Tensor]:
             warnings.simplefilter("ignore")
             state = torch.load(io.BytesIO(checkpoint), map_location="cpu", weights_only=True)
     except Exception as error:  # the restricted unpickler raises whatever broken bytes lead it to
-        reason = str(error).split("\n")[0][:120]
-        raise InputError(f"{path}: not a checkpoint of plain tensors ({reason})") from error
+        reason = type(error).__name__
+        raise InputError(f"{path}: not a PyTorch checkpoint that holds tensors and nothing else ({reason})") from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise InputError(f"{path}: not a state dictionary of tensors")
     tensors = {key: value for key, value in state.items() if not key.startswith(_UNUSED)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -54,6 +55,8 @@ def test_every_command_explains_itself():
         (["extract", "x.png", "--nm-per-px", "inf"], 2, "no number to reckon with"),
         (["extract", "x.png", "--threshold", "nan"], 2, "no number to reckon with"),
         (["measure", "x.png", "--nm-per-px", "nan"], 2, "no number to reckon with"),
+        (["train", ".", "--out", "x", "--steps", "0"], 2, "'--steps'"),
+        (["measure", "."], 1, ".: is a folder"),
         (["segment", "none.png", "--out", "/proc/nowhere"], 1, "cannot be made a folder"),
     ],
 )
@@ -62,6 +65,19 @@ def test_mistakes_are_one_line_and_no_traceback(arguments, code, message):
     assert done.returncode == code
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_disk_that_no_stage_looks_after_is_one_line(monkeypatch, capsys):
+    from imagedataextractor import cli
+
+    def full(**_):
+        raise OSError(errno.ENOSPC, "No space left on device", "runs/curve.csv")
+
+    monkeypatch.setattr(cli.ide, "main", full)
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "ide: runs/curve.csv: No space left on device\n"
 
 
 @pytest.mark.parametrize(
