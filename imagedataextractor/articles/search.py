@@ -317,11 +317,13 @@ def search_to_file(
     mark = hashlib.sha256(json.dumps([source, dataclasses.asdict(query)], sort_keys=True).encode()).hexdigest()[:16]
     state_path = path.with_name(f"{path.name}.state.json")
     state = _state(state_path)
-    if path.exists() and state.get("search") != mark:
-        raise UsageError(f"{path}: holds the results of another search; give another file or remove it")
-    known = list(read_doi_list(path)) if path.exists() else []
+    ours = "search" in state
+    known = read_doi_list(path) if path.exists() and ours else []
     seen = set(known)
-    if not path.exists():
+    if state.get("search") != mark or not path.exists():
+        # A search that found nothing, or could not begin, leaves nothing worth keeping.
+        if path.exists() and (known or not ours):
+            raise UsageError(f"{path}: holds the results of another search; give another file or remove it")
         write_atomically(path, ("\t".join(_COLUMNS) + "\n").encode())
         state = {"search": mark, "cursor": None, "complete": False}
         write_atomically(state_path, json.dumps(state).encode())

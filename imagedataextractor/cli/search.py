@@ -47,8 +47,11 @@ def command(
 
     from imagedataextractor.articles.retrieve.http import Client
     from imagedataextractor.articles.search import Query, search_to_file
+    from imagedataextractor.errors import UsageError
     from imagedataextractor.settings import cache_dir, load_settings
 
+    if not query.strip():
+        raise UsageError("search: QUERY is empty; say what to look for")
     first, last = parse_years(years)
     settings = load_settings()
     client = Client(settings.services, settings.keys, cache_dir())

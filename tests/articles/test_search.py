@@ -168,6 +168,28 @@ def test_results_of_another_search_are_not_mixed(server: Server, client: Client,
     search_to_file(QUERY, "europepmc", client, path)
     with pytest.raises(UsageError, match="another search"):
         search_to_file(Query("other"), "europepmc", client, path)
+    path.with_name("dois.tsv.state.json").unlink()
+    with pytest.raises(UsageError, match="another search"):
+        search_to_file(QUERY, "europepmc", client, path)
+
+
+def test_a_search_that_could_not_begin_leaves_the_file_to_another(
+    server: Server, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "dois.tsv"
+    server.on("/europepmc/search", Reply(status=400))
+    with pytest.raises(ServiceError):
+        search_to_file(Query("SEM AND ("), "europepmc", client, path)
+    assert path.exists()
+    server.routes.clear()
+    europepmc(server, [record(1)])
+    assert search_to_file(QUERY, "europepmc", client, path) == 1
+
+
+def test_an_empty_query_is_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(command, [" ", "--out", str(tmp_path / "x.tsv")])
+    assert isinstance(result.exception, UsageError)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("body", [Reply("<html>busy</html>"), Reply({"resultList": None}), Reply([1])])
