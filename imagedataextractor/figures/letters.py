@@ -27,7 +27,7 @@ from imagedataextractor.figures.blobs import (
 )
 from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.layout import Layout, bounding_box
-from imagedataextractor.figures.naming import ROMAN
+from imagedataextractor.figures.naming import ROMAN, alphabet_of
 from imagedataextractor.records import Box
 
 __all__ = ["Letter", "find_letters"]
@@ -64,6 +64,8 @@ LOST_BRACKETS = 0.6
 TOLD = 1.5
 #: How much more convincing a letter is that has brackets.
 BRACKETS = 1.5
+#: What Roman numerals count beside letters: where there are both, they number the parts of the lettered panels.
+ROMAN_WORTH = 0.5
 
 
 @dataclass(frozen=True)
@@ -103,12 +105,19 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     told = frozenset(e.strip("()[]. ").lower() for e in expected)
     candidates = _read(layout, words_on_paper(layout) + words_on_images(layout, first_corner=True))
     letters = _best_sequence(candidates, layout, told)
-    if len(letters) < max(2, 0.5 * len(layout.blocks)) and layout.blocks:
+    if layout.blocks and (len(letters) < max(2, 0.5 * len(layout.blocks)) or _has_gaps(letters)):
         candidates += _read(layout, words_on_images(layout, first_corner=False))
         letters = _best_sequence(candidates, layout, told)
     if not letters and _is_one_image(layout):
         letters = _single(candidates, layout)
     return letters
+
+
+def _has_gaps(letters: Sequence[Letter]) -> bool:
+    """Whether names before the last are missing: they may stand in corners that were not looked at."""
+    names = [letter.text.lower() for letter in letters]
+    alphabet = alphabet_of(names)
+    return max((alphabet.index(name) for name in names if name in alphabet), default=-1) >= len(names)
 
 
 # ---------------------------------------------------------------- candidates
@@ -509,7 +518,7 @@ def _worth(run: list[_Chosen], table: _Table, told: frozenset[str], size: float)
     if table.roman and not {"i", "ii"} <= set(texts):
         return 0.0
     # The first letters may be unreadable; brackets, or a long run, speak for themselves.
-    long = len(run) > (1 if table.wrapped else 3) and len(run) >= (1.0 - MOST_MISSING) * (run[-1].index + 1)
+    long = len(run) > (1 if table.wrapped else 2) and len(run) >= (1.0 - MOST_MISSING) * (run[-1].index + 1)
     if not starts and known < max(1, len(texts) - 1) and not (long and mean > SURE and not several):
         return 0.0
     if len(run) == 1 and not (known or (starts and table.wrapped)):
@@ -517,6 +526,8 @@ def _worth(run: list[_Chosen], table: _Table, told: frozenset[str], size: float)
     value = sum(map(_evidence, run)) + size
     if table.wrapped:
         value *= BRACKETS
+    if table.roman:
+        value *= ROMAN_WORTH
     if told:
         # The caption's word counts for as much as the letters are well read and agree: it makes no letters of texture.
         value += sum((TOLD * _evidence(c) if meant[c.name.lower()] & told else -1.0) for c in run)

@@ -113,3 +113,33 @@ def test_the_captions_word_makes_no_letters_of_texture(shared):
     image = load_image(shared / "samples" / "jats" / "PMC7052380" / "fchem-08-00104-g0004.jpg")
     letters = find_letters(analyse(image), tuple("ABCDEFGHI"))
     assert [letter.text for letter in letters][:8] == list("ABCDEFGH")
+
+
+def test_roman_numerals_of_parts_are_not_taken_for_the_letters_of_their_panels():
+    from PIL import Image, ImageDraw
+
+    page = Image.fromarray(lettered_page("ab", "({})", name="serif-bold"))
+    pen = ImageDraw.Draw(page)
+    for panel in range(2):
+        for part, numeral in enumerate(["(i)", "(ii)", "(iii)"]):
+            pen.text((60 + 300 * panel, 300 + 60 * part), numeral, fill=0, font=font("serif", 28))
+    assert [x.text for x in find_letters(analyse(np.asarray(page).copy()))] == ["a", "b"]
+
+
+def test_three_letters_of_which_only_the_first_is_missing_are_believed():
+    assert [x.text for x in find_letters(analyse(lettered_page(["", "b", "c", "d"])))] == ["b", "c", "d"]
+
+
+def test_letters_in_other_corners_are_looked_for_where_names_are_missing():
+    from PIL import Image, ImageDraw
+
+    rng = np.random.default_rng(5)
+    page = Image.new("L", (1000, 500), 255)
+    pen = ImageDraw.Draw(page)
+    for i, letter in enumerate("abcdefgh"):
+        x, y = (i % 4) * 250, (i // 4) * 250
+        noise = cv2.GaussianBlur(rng.integers(0, 120, (240, 240)).astype(np.uint8), (0, 0), 3)
+        page.paste(Image.fromarray(noise), (x, y))
+        corner = (x + 8, y + 6) if letter not in "bf" else (x + 8, y + 200)
+        pen.text(corner, letter, fill=255, font=font("sans-bold", 30))
+    assert [x.text for x in find_letters(analyse(np.asarray(page).copy()))] == list("abcdefgh")
