@@ -1,4 +1,4 @@
--- How many particles were measured, and how many were rejected and why, over the whole database.
+-- How many particles were measured, and how many were rejected and why, over the whole database; what touches the border may be uncertain, too.
 SELECT
     count(*) AS panels,
     sum(n_particles) AS particles,
