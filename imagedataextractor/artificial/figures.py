@@ -19,7 +19,6 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.artificial.annotations import draw_info_bar, font
 from imagedataextractor.artificial.assembled import draw_parts, draw_scheme
-from imagedataextractor.artificial.clippings import Clipping, choose_clipping, fitted
 from imagedataextractor.artificial.contents import annotate, draw_content
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, InfoBar, Panel, PanelKind
@@ -107,7 +106,6 @@ def draw_figure(
     rng: Generator,
     *,
     pool: Sequence[npt.NDArray[np.uint8]] = (),
-    clippings: Sequence[Clipping] = (),
     width: int | None = None,
     mix: dict[str, float] | None = None,
     gutter_px: int | None = None,
@@ -125,12 +123,10 @@ def draw_figure(
         Same state, same figure.
     pool : sequence of uint8 arrays, optional
         Real micrographs to use as contents beside drawn ones.
-    clippings : sequence of Clipping, optional
-        Panels of real figures: the contents called "clipping" in `mix`.
     width : int, optional
         Of the page, px.
     mix : dict, optional
-        Names of `contents.CONTENTS`, "scheme" and "clipping", with their weights.
+        Names of `contents.CONTENTS`, and "scheme", with their weights.
     gutter_px : int, optional
         Between panels, 0 … 40.
     black : bool, optional
@@ -146,7 +142,7 @@ def draw_figure(
     """
     width = width or int(rng.integers(600, 1800))
     mix = mix or _MIXES[int(rng.integers(len(_MIXES)))]
-    drawings = {*DRAWINGS, "clipping"} & set(mix)
+    drawings = set(DRAWINGS) & set(mix)
     black = bool(rng.random() < 0.15) and not drawings if black is None else black
     letters = letters or _letter_style(rng, width, black)
     if gutter_px is None:
@@ -170,7 +166,7 @@ def draw_figure(
         name = str(rng.choice(list(mix), p=np.array(list(mix.values())) / sum(mix.values())))
         label = letters.label(i, cell.row, cell.column) if len(cells) > 1 else None
         gap = _gap(rng, gutter_px) if rng.random() < grouped and label else None
-        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, clippings, insets, len(drawn), gap)
+        drawn += _draw_cell(rng, page, cell.box, name, label, letters, pool, insets, len(drawn), gap)
         if framed:
             cv2.rectangle(page, *_corners(cell.box, gutter_px // 3, page), (90, 90, 90), 1)
     if extras and rng.random() < 0.3:
@@ -297,7 +293,6 @@ def _draw_cell(
     label: str | None,
     style: LetterStyle,
     pool: Sequence[npt.NDArray[np.uint8]],
-    clippings: Sequence[Clipping],
     insets: float,
     index: int,
     gap: int | None,
@@ -308,8 +303,7 @@ def _draw_cell(
     """
     text = style.text(label) if label else ""
     ink = style.font().getbbox(text) if text else (0, 0, 0, 0)
-    clipping = choose_clipping(rng, clippings, cell.height, cell.width) if name == "clipping" else None
-    drawing = clipping.drawn if clipping else name in DRAWINGS
+    drawing = name in DRAWINGS
     left = round(ink[2] + 0.4 * style.size_px) if text and style.place == "left" else 0
     above = round(ink[3] + 0.25 * style.size_px) if text and style.place == "above" else 0
     below = round(ink[3] + 0.5 * style.size_px) if text and style.place == "below" else 0
@@ -317,9 +311,7 @@ def _draw_cell(
         above = round(ink[3] + 0.25 * style.size_px)
     box = Box(cell.x0 + left, cell.y0 + above, cell.x1, cell.y1 - below)
     parted = gap is not None and name in ("plot", *PICTURES)
-    if clipping is not None:
-        kind, picture = clipping.kind, fitted(rng, clipping, box.height, box.width)
-    elif name == "scheme":
+    if name == "scheme":
         kind, picture = draw_scheme(rng, box.height, box.width, pool)
     elif parted:
         kind, picture = draw_parts(rng, name, box.height, box.width, gap or 0, pool)
@@ -327,7 +319,7 @@ def _draw_cell(
         kind, picture = draw_content(rng, name, box.height, box.width, pool)
     panels: list[Panel] = []
     bar = None
-    marked = kind == "em" and not parted and clipping is None  # data bars and scale bars would cross the gaps
+    marked = kind == "em" and not parted  # data bars and scale bars would cross the gaps
     if marked and rng.random() < 0.15 and min(picture.shape[:2]) >= 120:
         barred, _, bar_box = draw_info_bar(rng, picture[..., 0], 1.0)
         picture = to_rgb(barred)[: box.height, : box.width].copy()

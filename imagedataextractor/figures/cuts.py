@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.layout import Core, Layout, ink_box, runs
-from imagedataextractor.figures.network import chances
+from imagedataextractor.figures.network import chances, load_weights
 from imagedataextractor.records import Box
 
 __all__ = [
@@ -104,7 +104,7 @@ def gutters(page: Page, box: Box) -> list[Gutter]:
 
 def judge(page: Page, box: Box, strips: Sequence[Gutter]) -> Floats:
     """Chances of `KEEP`, `PART`, `DROP_BEFORE` and `DROP_AFTER` at each gutter, shape (gutters, 4)."""
-    return chances(WEIGHTS, describe(page, box, strips))
+    return chances(load_weights(WEIGHTS), describe(page, box, strips))
 
 
 def describe(page: Page, box: Box, strips: Sequence[Gutter]) -> Floats:

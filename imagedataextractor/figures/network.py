@@ -1,4 +1,4 @@
-"""A small convolutional network, run with NumPy alone.
+"""Small networks, run with NumPy alone.
 
 The networks of this stage have some ten thousand weights. Running them does not need a framework
 whose import takes longer than the whole figure.
@@ -35,18 +35,20 @@ def forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArray
     Parameters
     ----------
     weights : mapping
-        "conv1.weight" (out, in, 3, 3), "conv1.bias" … , "dense1.weight" (out, in), "dense1.bias" …
+        "conv1.weight" (out, in, 3, 3), "conv1.bias" … , "dense1.weight" (out, in), "dense1.bias" …; the
+        members of an ensemble of dense layers along a first axis of their own
     inputs : float32 array, shape (N, C, H, W), or (N, F) without convolutions
         H and W divisible by 2 as often as there are convolutions.
 
     Returns
     -------
-    float32 array, shape (N, classes)
+    float32 array, shape (N, classes), or (members, N, classes)
     """
     parts = [_forward(weights, inputs[i : i + BATCH]) for i in range(0, len(inputs), BATCH)]
     if not parts:
-        return np.zeros((0, weights[_last(weights, "dense") + ".bias"].size), np.float32)
-    return np.concatenate(parts)
+        bias = weights[_last(weights, "dense") + ".bias"]
+        return np.zeros((*bias.shape[:-1], 0, bias.shape[-1]), np.float32)
+    return np.concatenate(parts, axis=-2)
 
 
 def _last(weights: Mapping[str, FloatArray], kind: str) -> str:
@@ -59,7 +61,8 @@ def _forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArra
         x = _convolutions(weights, inputs)
     layer = 1
     while f"dense{layer}.weight" in weights:
-        x = x @ weights[f"dense{layer}.weight"].T + weights[f"dense{layer}.bias"]
+        weight, bias = weights[f"dense{layer}.weight"], weights[f"dense{layer}.bias"]
+        x = x @ weight.swapaxes(-1, -2) + bias[..., None, :]
         layer += 1
         if f"dense{layer}.weight" in weights:
             x = _relu(x)
@@ -99,22 +102,22 @@ def _pool(x: FloatArray) -> FloatArray:
     return np.maximum(upper, lower, out=upper)
 
 
-def chances(name: str, numbers: FloatArray) -> FloatArray:
-    """Probabilities that a network of dense layers gives for rows of numbers.
+def chances(weights: Mapping[str, FloatArray], numbers: FloatArray) -> FloatArray:
+    """Probabilities that a network of dense layers, or the mean of an ensemble, gives for rows of numbers.
 
     Parameters
     ----------
-    name : str
-        Its file in data/figures, with "mean" and "scale" of the numbers it was trained on.
+    weights : mapping
+        As for `forward`, with "mean" and "scale" of the numbers it was trained on.
     numbers : float32 array, shape (N, F)
 
     Returns
     -------
     float32 array, shape (N, classes)
     """
-    weights = load_weights(name)
     scaled = np.clip((numbers - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
-    return softmax(forward(weights, scaled))
+    probabilities = softmax(forward(weights, scaled))
+    return probabilities if probabilities.ndim == 2 else probabilities.mean(axis=0, dtype=np.float32)
 
 
 def softmax(logits: FloatArray) -> FloatArray:

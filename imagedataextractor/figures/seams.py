@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.network import chances
+from imagedataextractor.figures.network import chances, load_weights
 from imagedataextractor.records import Box
 
 __all__ = ["FEATURES", "Seam", "describe", "divide", "flat_share", "is_even_ground", "parts_of", "runs", "seams"]
@@ -77,7 +77,7 @@ def _divide(grey: Picture, colour: Picture, box: Box, others: Sequence[Box], sho
     found = seams(grey, box, others, shortest)
     if not found:
         return [box]
-    scores = chances(WEIGHTS, describe(grey, colour, box, found, others))[:, 1]
+    scores = chances(load_weights(WEIGHTS), describe(grey, colour, box, found, others))[:, 1]
     best = int(scores.argmax())
     if scores[best] < CUT_FROM:
         return [box]

@@ -6,13 +6,16 @@ Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and l
 truth says, and every gutter of every piece is an example: kept, where it lies inside a panel; cut, where
 it parts panels; or with one side to be dropped. So is every seam of every block of touching images.
 Panel letters are taken as they are read, in some of the figures only a part of them or none, so that the
-network does not lean on them alone.
+networks do not lean on them alone. Each of the two is an ensemble of networks that
+differ in their beginning alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -49,7 +52,7 @@ from imagedataextractor.figures.seams import parts_of, seams
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.records import Box
 
-__all__ = ["command", "examples", "seam_examples", "train", "variants"]
+__all__ = ["command", "examples", "labelled", "seam_examples", "train", "variants"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -61,6 +64,8 @@ HIDDEN, PARTLY_HIDDEN = 0.08, 0.12
 SLACK_PX, SLACK_SHARE = 3.0, 0.03
 #: Weight of an example of a real figure.
 REAL_WEIGHT = 8.0
+#: Networks of an ensemble.
+MEMBERS = 4
 #: Longest side of a labelled figure, px: what is looked at is smaller still.
 LARGEST = 1400
 
@@ -187,9 +192,16 @@ def variants(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) ->
 
 
 def train(
-    features: Floats, labels: Labels, weight: Floats, *, seed: int = 0, hidden: int = 64, epochs: int = 40
+    features: Floats,
+    labels: Labels,
+    weight: Floats,
+    *,
+    seed: int = 0,
+    hidden: int = 64,
+    epochs: int = 40,
+    members: int = MEMBERS,
 ) -> dict[str, Floats]:
-    """Weights of the network, with the mean and scale of its inputs.
+    """Weights of the ensemble, with the mean and scale of its inputs.
 
     Parameters
     ----------
@@ -197,14 +209,29 @@ def train(
     labels : int64 array, shape (N,)
     weight : float32 array, shape (N,)
         Of every example.
+
+    Returns
+    -------
+    dict of float32 arrays
+        As `network.forward` takes them; "mean" and "scale" have the shape (F,).
     """
-    torch.manual_seed(seed)
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
     x = torch.from_numpy(np.clip((features - mean) / scale, -4, 4).astype(np.float32))
     y, w = torch.from_numpy(labels), torch.from_numpy(weight)
+    trained = [_member(x, y, w, seed + k, hidden, epochs) for k in range(members)]
+    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
+    for layer, of_members in enumerate(zip(*trained, strict=True), start=1):
+        weights[f"dense{layer}.weight"] = np.stack([m.weight.detach().numpy() for m in of_members])
+        weights[f"dense{layer}.bias"] = np.stack([m.bias.detach().numpy() for m in of_members])
+    return weights
+
+
+def _member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int, hidden: int, epochs: int) -> list[nn.Linear]:
+    """The dense layers of one trained network."""
+    torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Linear(x.shape[1], hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.ReLU(),
-        nn.Linear(hidden, int(labels.max()) + 1),
+        nn.Linear(hidden, int(y.max()) + 1),
     )  # fmt: skip
     steps = epochs * (len(x) // 512 + 1)
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-3)
@@ -219,12 +246,7 @@ def train(
             (loss * w[batch]).mean().backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
-    dense = [layer for layer in network if isinstance(layer, nn.Linear)]
-    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
-    for i, layer in enumerate(dense, start=1):
-        weights[f"dense{i}.weight"] = layer.weight.detach().numpy().copy()
-        weights[f"dense{i}.bias"] = layer.bias.detach().numpy().copy()
-    return weights
+    return [layer for layer in network if isinstance(layer, nn.Linear)]
 
 
 # ---------------------------------------------------------------- the command
@@ -254,18 +276,16 @@ def drawn(rng: np.random.Generator, pool: Sequence[Picture], *, touching: bool) 
     return figure.image, [p.box for p in figure.panels if p.parent is None]
 
 
-def labelled(files: Sequence[Path], data: Path | None) -> Iterator[tuple[Picture, list[Box]]]:
+def labelled(files: Sequence[Path], data: Sequence[Path]) -> Iterator[tuple[Picture, list[Box]]]:
     """Labelled figures, no larger than the analysis looks at them.
 
     Those kept to test with are left out, and those of which nobody says that they may be used.
     """
     for file in files:
         for figure in json.loads(file.read_text()):
-            if figure.get("set") == "kept":
-                continue  # to test with, never to learn from
-            if "CC BY" not in figure.get("licence", "CC BY"):
+            if not _may_be_learned_from(figure.get("set"), figure.get("licence", "CC BY")):
                 continue
-            places = [folder / figure["file"] for folder in (file.parent, data) if folder is not None]
+            places = [folder / figure["file"] for folder in (file.parent, *data)]
             path = next((p for p in places if p.exists()), None)
             if path is None:
                 continue
@@ -275,35 +295,110 @@ def labelled(files: Sequence[Path], data: Path | None) -> Iterator[tuple[Picture
             yield small, [Box(*(round(scale * p[k]) for k in ("x0", "y0", "x1", "y1"))) for p in figure["panels"]]
 
 
+def _may_be_learned_from(part: str | None, licence: str) -> bool:
+    return part == "learn" or (part != "kept" and "CC BY" in licence)
+
+
+# ---------------------------------------------------------------- examples, on several cores
+
+
+@dataclass(frozen=True)
+class _Sources:
+    """What the figures are made of; every one has a generator of its own, so that any process may make it."""
+
+    pool: list[Picture]
+    real: list[tuple[Picture, list[Box]]]
+    seed: int
+
+    def figures(self, source: int, index: int) -> Iterator[tuple[Picture, list[Box]]]:
+        """The figures of one job."""
+        rng = np.random.default_rng([self.seed, source, index])
+        if source == REAL:
+            yield from variants(rng, *self.real[index])
+        else:
+            yield drawn(rng, self.pool, touching=source == TOUCHING)
+
+
+#: Where a figure comes from, and the weight of its examples.
+DRAWN, TOUCHING, REAL = range(3)
+_WEIGHTS = {DRAWN: 1.0, TOUCHING: 1.0, REAL: REAL_WEIGHT}
+_Examples = tuple[Floats, Labels, float]
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A figure that is looked at twice, compressed, with the examples of its seams."""
+
+    png: bytes
+    boxes: list[Box]
+    source: int
+    place: tuple[int, int]
+    seams: tuple[Floats, Labels]
+
+
+#: What a process of the command makes its figures of.
+_held: list[_Sources] = []
+
+
+def _begin(sources: _Sources) -> None:
+    # Torch has run threads in the parent by now and must not be touched here.
+    load_weights.cache_clear()
+    _held[:] = [sources]
+
+
+def _make(job: tuple[int, int]) -> list[_Made]:
+    """Figures of a job, with the examples of their seams."""
+    sources = _held[0]
+    made = []
+    for k, (image, boxes) in enumerate(sources.figures(*job)):
+        rng = np.random.default_rng([sources.seed, *job, k, 1])
+        _, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+        made.append(_Made(data.tobytes(), boxes, job[0], (job[1], k), seam_examples(rng, image, boxes)))
+    return made
+
+
+def _gutters_of(made: _Made) -> tuple[Floats, Labels]:
+    sources = _held[0]
+    image = np.asarray(cv2.imdecode(np.frombuffer(made.png, np.uint8), cv2.IMREAD_UNCHANGED), np.uint8)
+    return examples(np.random.default_rng([sources.seed, made.source, *made.place, 2]), image, made.boxes)
+
+
 @click.command()
 @click.option("--textures", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of micrographs.")
 @click.option("--panels", multiple=True, type=click.Path(exists=True, path_type=Path), help="Labelled figures.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder the labels' files lie in, if not beside them.")
+@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folders the labels' files may lie in.")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
 @click.option("--count", default=1000, show_default=True, help="Figures to draw; as many again whose images touch.")
 @click.option("--seed", default=0, show_default=True)
-def command(textures: Path, panels: tuple[Path, ...], data: Path | None, out: Path, count: int, seed: int) -> None:
-    """Train the network of the seams, then, with images cut as it says, that of the gutters."""
+@click.option("--workers", default=1, show_default=True, help="Processes; the weights are the same with any number.")
+def command(
+    textures: Path,
+    panels: tuple[Path, ...],
+    data: tuple[Path, ...],
+    out: Path,
+    count: int,
+    seed: int,
+    workers: int,
+) -> None:
+    """Train the networks of the seams, then, with images cut as they say, those of the gutters."""
     torch.set_num_threads(1)  # sums in another order would give other weights
     cv2.setNumThreads(1)
     out.mkdir(parents=True, exist_ok=True)
     pool = [to_grey(load_image(p)) for p in sorted(textures.glob("*.png"))]
-    figures: list[tuple[Picture, list[Box], bool, float]] = []
-    rng = np.random.default_rng(seed)
-    for touching in (False, True):
-        figures += [(*drawn(rng, pool, touching=touching), touching, 1.0) for _ in range(count)]
-    for image, boxes in labelled(panels, data):
-        figures += [(picture, b, False, REAL_WEIGHT) for picture, b in variants(rng, image, boxes)]
-    seam_sets = [(*seam_examples(rng, image, boxes), weight) for image, boxes, _, weight in figures]
-    _train_and_save(seam_sets, out / SEAM_WEIGHTS, seed, hidden=48, epochs=30)
-    load_weights.cache_clear()
-    gutter_sets = [(*examples(rng, image, boxes), weight) for image, boxes, touching, weight in figures if not touching]
-    _train_and_save(gutter_sets, out / GUTTER_WEIGHTS, seed, hidden=64, epochs=40)
+    sources = _Sources(pool, list(labelled(panels, data)), seed)
+    jobs = [(DRAWN, i) for i in range(count)] + [(TOUCHING, i) for i in range(count)]
+    jobs += [(REAL, i) for i in range(len(sources.real))]
+    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:
+        made = [figure for figures in processes.map(_make, jobs, chunksize=4) for figure in figures]
+    _train_and_save([(*m.seams, _WEIGHTS[m.source]) for m in made], out / SEAM_WEIGHTS, seed, hidden=48, epochs=30)
+    made = [m for m in made if m.source != TOUCHING]
+    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:
+        gutter_sets = list(processes.map(_gutters_of, made, chunksize=4))
+    sets = [(*x, _WEIGHTS[m.source]) for x, m in zip(gutter_sets, made, strict=True)]
+    _train_and_save(sets, out / GUTTER_WEIGHTS, seed, hidden=64, epochs=40)
 
 
-def _train_and_save(
-    sets: Sequence[tuple[Floats, Labels, float]], path: Path, seed: int, *, hidden: int, epochs: int
-) -> None:
+def _train_and_save(sets: Sequence[_Examples], path: Path, seed: int, *, hidden: int, epochs: int) -> None:
     features = np.concatenate([f for f, _, _ in sets])
     labels = np.concatenate([x for _, x, _ in sets])
     weight = np.concatenate([np.full(len(x), w, np.float32) for _, x, w in sets])

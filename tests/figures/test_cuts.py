@@ -1,17 +1,20 @@
 """Gutters and seams: where a page is cut, and where touching images are."""
 
+import json
+
 import cv2
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
 from imagedataextractor.figures.layout import analyse, least_side
-from imagedataextractor.figures.network import forward
+from imagedataextractor.figures.network import chances
 from imagedataextractor.figures.page import cut_page, page_of
 from imagedataextractor.figures.seams import divide
-from imagedataextractor.figures.train_cuts import examples, seam_examples, train, variants
+from imagedataextractor.figures.train_cuts import command, examples, seam_examples, train, variants
 from imagedataextractor.records import Box
 
 
@@ -168,8 +171,23 @@ def test_the_network_learns_from_examples():
         sets.append(examples(rng, figure.image, [p.box for p in figure.panels if p.parent is None]))
     features, labels = np.concatenate([f for f, _ in sets]), np.concatenate([x for _, x in sets])
     weights = train(features, labels, np.ones(len(labels), np.float32), epochs=60)
-    scaled = np.clip((features - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
-    assert (forward(weights, scaled).argmax(axis=1) == labels).mean() > 0.9
+    assert (chances(weights, features).argmax(axis=1) == labels).mean() > 0.9
+
+
+def test_the_command_trains_the_same_networks_with_one_process_as_with_two(tmp_path):
+    (tmp_path / "textures").mkdir()
+    cv2.imwrite(str(tmp_path / "textures" / "a.png"), texture(300, 400))
+    cv2.imwrite(str(tmp_path / "figure.png"), page_with(PAIR, (280, 664)))
+    panels = [{"x0": b.x0, "y0": b.y0, "x1": b.x1, "y1": b.y1, "label": None, "kind": "em"} for b in PAIR]
+    kept = {"file": "not-there.png", "set": "kept", "licence": "CC BY 4.0", "panels": panels}
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps([{"file": "figure.png", "panels": panels}, kept]))
+    for workers in ("1", "2"):
+        paths = ["--textures", str(tmp_path / "textures"), "--panels", str(labels), "--out", str(tmp_path / workers)]
+        result = CliRunner().invoke(command, [*paths, "--count", "1", "--workers", workers])
+        assert result.exit_code == 0, result.output
+    for name in ("cuts.safetensors", "seams.safetensors"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()
 
 
 #: A large image with two small ones beside it under its letter, another like it, and a third image.
