@@ -4,7 +4,7 @@
 
 The expected calibration error is the mean distance, over ten bins of the score, between the score and the share that is
 right. `--fringes` counts the micrographs of DATA/emps-train, all of particles, and the drawn lattices that are told to
-show lattice fringes.
+show lattice fringes. LABELS can also be `benchmarks/pictures_elsewhere.json`, whose entries are whole pictures.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def judged(path: Path, data: Path, half: str | None) -> list[tuple[str, str, str
         if file is None or (half and figure.get("set") != half):
             continue
         image = load_image(file)
-        for p in figure["panels"]:
+        whole = {"x0": 0, "y0": 0, "x1": image.shape[1], "y1": image.shape[0], "kind": figure.get("kind")}
+        for p in figure.get("panels", [whole]):
             kind, score = classify(image[p["y0"] : p["y1"], p["x0"] : p["x1"]])
             found.append((f"{figure['file']} {p.get('label') or '-'}", p["kind"], kind, score))
     return found
