@@ -60,6 +60,9 @@ FARTHEST = 1.0
 #: them out, so letters stand outwards of the corner rather than inwards.
 INWARDS = 2.0
 
+#: What it costs that a letter stands at another place than the figure's other letters.
+ELSEWHERE = 0.4
+
 
 def assign_letters(letters: Sequence[Box], panels: Sequence[Box]) -> list[int | None]:
     """Which letter is whose, so that all together stand near the same place of their panels.
@@ -78,7 +81,8 @@ def assign_letters(letters: Sequence[Box], panels: Sequence[Box]) -> list[int | 
         return owners
     a = np.array([[b.x0, b.y0, b.x1, b.y1] for b in letters], np.float64)[:, None]
     b = np.array([[b.x0, b.y0, b.x1, b.y1] for b in panels], np.float64)[None]
-    nearness = np.stack([np.maximum(FARTHEST - _off_place(a, b, *place), 0.0) for place in PLACES])
+    off = np.stack([_off_place(a, b, *place) for place in PLACES])
+    nearness = np.maximum(FARTHEST - np.minimum(off, off.min(axis=0) + ELSEWHERE), 0.0)
     pairs = [linear_sum_assignment(near, maximize=True) for near in nearness]
     best = int(np.argmax([near[pair].sum() for near, pair in zip(nearness, pairs, strict=True)]))
     for i, k in zip(*pairs[best], strict=True):

@@ -140,3 +140,9 @@ def test_letters_inside_of_the_lower_right_corners_go_to_their_panels():
 def test_where_two_panels_were_not_parted_the_first_of_their_letters_counts():
     letters = [Box(2, 2, 12, 12), Box(102, 2, 112, 12), Box(202, 2, 212, 12)]
     assert assign_letters(letters, [Box(0, 0, 190, 90), Box(200, 0, 290, 90)]) == [0, 2]
+
+
+def test_a_letter_at_another_place_than_the_others_still_goes_to_the_panel_it_stands_at():
+    panels = [Box(0, 0, 200, 120), Box(220, 0, 420, 120), Box(440, 0, 640, 120), Box(0, 150, 200, 270)]
+    letters = [Box(4, 4, 14, 14), Box(224, 4, 234, 14), Box(620, 100, 632, 114), Box(4, 154, 14, 164)]
+    assert assign_letters(letters, panels) == [0, 1, 2, 3]
