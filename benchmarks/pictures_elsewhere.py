@@ -1,7 +1,6 @@
 """Take the pictures that benchmarks/pictures_elsewhere.json labels out of the packages that hold them.
 
     python benchmarks/pictures_elsewhere.py PACKAGES --out FOLDER
-    python -m imagedataextractor.figures.train_kinds --panels benchmarks/pictures_elsewhere.json --data FOLDER …
     python benchmarks/kinds.py --labels benchmarks/pictures_elsewhere.json --data FOLDER --half kept
 
 Sample pictures of light microscopy, fluorescence, tissue, X-rays, magnetic resonance, scanning tunnelling, stars and
