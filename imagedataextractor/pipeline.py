@@ -44,7 +44,15 @@ from imagedataextractor.records import (
     ScaleBar,
     Segmentation,
 )
-from imagedataextractor.scalebar import read_scale_bar, reconcile, user_scale, with_length, with_particle_sizes
+from imagedataextractor.scalebar import (
+    read_file_scale,
+    read_scale_bar,
+    reconcile,
+    user_scale,
+    with_file_scale,
+    with_length,
+    with_particle_sizes,
+)
 from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.settings import Settings
 from imagedataextractor.targets import Target
@@ -53,6 +61,9 @@ __all__ = ["Manual", "Stages", "new_run", "process_article", "process_target", "
 
 #: A panel's edges are blurred and known to a pixel or two: a particle this near to them is cut off.
 EDGE_MARGIN_PX = 2
+#: Share of a picture above which its only panel is the picture, less margins, data bar and flat ground: no
+#: other of its size lies beside it.
+WHOLE_PICTURE = 0.5
 
 log = logging.getLogger(__name__)
 
@@ -255,6 +266,8 @@ def _process_figure(
         bars.append(bar if bar is not None else ScaleBar(reason="failed"))
     if stages.manual.nm_per_px is None:
         bars = reconcile(bars, panels, figure.facts.scale_statements, stages.settings.scalebar)
+        if article.source == "image":  # an article's figures are copies
+            bars = _with_file(path, image, panels, bars)
     results: list[PanelResult] = []
     for panel, bar in zip(panels, bars, strict=True):
         if panel.kind != "em":
@@ -294,6 +307,16 @@ def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> Sca
         settings=stages.settings.scalebar,
     )
     return bar if stages.manual.bar is None else with_length(bar, *stages.manual.bar)
+
+
+def _with_file(path: Path, image: Image, panels: Sequence[Panel], bars: Sequence[ScaleBar]) -> list[ScaleBar]:
+    """The scales after the file's own tags are heard; they speak of the panel that is the whole picture."""
+    outer = [i for i, panel in enumerate(panels) if panel.parent is None]
+    whole = len(outer) == 1 and panels[outer[0]].box.area > WHOLE_PICTURE * image.shape[0] * image.shape[1]
+    scale = read_file_scale(path) if whole else None
+    if scale is None:
+        return list(bars)
+    return [with_file_scale(bar, scale) if i == outer[0] else bar for i, bar in enumerate(bars)]
 
 
 def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) -> PanelResult:

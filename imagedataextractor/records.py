@@ -237,13 +237,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class ScaleBar:
-    """The scale of one panel. Where no scale can be trusted ``nm_per_px`` is None and ``reason`` says why.
+    """The scale of one panel. Where no scale can be trusted ``nm_per_px`` is None and ``reason`` says why;
+    beside a scale it names a doubt.
 
     ``x0``, ``x1`` are the bar's outer ends and ``y`` its middle line, in pixels of the panel
     (sub-pixel; an edge between pixel 4 and 5 is 5.0). ``source`` is "bar" (bar and printed text),
     "caption" (bar measured, length from the caption), "figure" (a sibling panel's scale, where the
-    caption says it holds) or "user". Of an upright bar ``x0`` and ``x1`` are the edges of its line, and
-    ``bar_box`` shows it whole. ``magnification`` is the one that the panel prints, where it does.
+    caption says it holds), "file" (the TIFF's own tags) or "user". Of an upright bar ``x0`` and ``x1`` are
+    the edges of its line, and ``bar_box`` shows it whole. ``magnification`` is the one that the panel
+    prints, where it does.
     """
 
     value: float | None = None

@@ -30,12 +30,12 @@ from imagedataextractor.settings import load_settings
 def command(
     images: tuple[Path, ...], as_json: bool, ocr: str | None, threshold: float | None, picture: Path | None
 ) -> None:
-    """Read the scale bar of each IMAGE.
+    """Read the scale bar of each IMAGE, or the pixel size in the tags of a TIFF without one.
 
     Where no scale can be trusted the values are empty (null in JSON); the confidence says how sure
     the likeliest reading was.
     """
-    from imagedataextractor.scalebar import read_scale_bar
+    from imagedataextractor.scalebar import read_file_scale, read_scale_bar, with_file_scale
     from imagedataextractor.scalebar.picture import draw_scale_bar, save_picture
 
     if picture is not None and len(images) != 1:
@@ -49,6 +49,8 @@ def command(
         try:
             image = load_image(path)
             bar = read_scale_bar(image, engine=engine, settings=settings)
+            if (stated := read_file_scale(path)) is not None:
+                bar = with_file_scale(bar, stated)
             if picture is not None:
                 save_picture(draw_scale_bar(image, bar), picture)
         except UsageError:
@@ -72,6 +74,7 @@ def as_object(path: Path, bar: ScaleBar) -> dict[str, Any]:
         found[name] = round(value, 6) if isinstance(value, float) else value
     found["confidence"] = round(bar.confidence, 4)
     found["text"] = bar.text if trusted else None
+    found["source"] = bar.source if trusted else None
     found["reason"] = bar.reason
     return found
 
@@ -80,7 +83,6 @@ def as_line(path: Path, bar: ScaleBar) -> str:
     """One line for people."""
     if bar.nm_per_px is None:
         return f"{path}: no scale ({bar.reason})"
-    return (
-        f"{path}: {bar.value:g} {bar.unit} over {bar.length_px:.1f} px, {bar.nm_per_px:.4g} nm/px "
-        f"(confidence {bar.confidence:.2f})"
-    )
+    read = bar.text if bar.value is None else f"{bar.value:g} {bar.unit} over {bar.length_px:.1f} px"
+    doubt = f"; {bar.reason}" if bar.reason else ""
+    return f"{path}: {read}, {bar.nm_per_px:.4g} nm/px (confidence {bar.confidence:.2f}){doubt}"

@@ -270,7 +270,8 @@ def _scale_words(panel: ReportPanel) -> str:
     how = [word for word in (panel.scale_text, panel.scale_source) if word]
     if panel.scale_confidence is not None:
         how.append(f"confidence {panel.scale_confidence:.2f}")
-    return f"{panel.nm_per_px:.4g} nm/px ({', '.join(how)})" if how else f"{panel.nm_per_px:.4g} nm/px"
+    scale = f"{panel.nm_per_px:.4g} nm/px ({', '.join(how)})" if how else f"{panel.nm_per_px:.4g} nm/px"
+    return f"{scale}; {panel.scale_reason}" if panel.scale_reason else scale
 
 
 def _interval(size: dict[str, Any], name: str) -> str:

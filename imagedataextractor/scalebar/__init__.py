@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_length
+from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_file_scale, with_length
 from imagedataextractor.scalebar.evidence import with_particle_sizes
 from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars
+from imagedataextractor.scalebar.tags import FileScale, read_file_scale
 
-__all__ = ["read_scale_bar", "read_scale_bars", "reconcile", "user_scale", "with_length", "with_particle_sizes"]
+__all__ = [
+    "FileScale",
+    "read_file_scale",
+    "read_scale_bar",
+    "read_scale_bars",
+    "reconcile",
+    "user_scale",
+    "with_file_scale",
+    "with_length",
+    "with_particle_sizes",
+]

@@ -1,4 +1,4 @@
-"""What the caption, the sibling panels and the user say about a scale.
+"""What the caption, the sibling panels, the file and the user say about a scale.
 
 Conflicts are reported, never averaged: where the bar and the caption state different lengths there
 is no scale, and the reason names both.
@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from imagedataextractor.errors import UsageError
 from imagedataextractor.records import Panel, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar.evidence import photo_width_mm
+from imagedataextractor.scalebar.tags import FileScale
 from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
-__all__ = ["fill_from_caption", "reconcile", "statements_for", "user_scale", "with_length"]
+__all__ = ["fill_from_caption", "reconcile", "statements_for", "user_scale", "with_file_scale", "with_length"]
 
 #: Two lengths are the same within this share (a caption rounds, "0.2 µm" and "200 nm" are equal).
 SAME = 0.01
@@ -37,6 +38,11 @@ MAGNIFICATION_AGREES, MAGNIFICATION_DIFFERS = 1.5, -1.0
 SIBLING_DISCOUNT = 0.9
 #: Chance that a length which a caption states is the one of the only bar in its panel.
 CAPTION_TRUST = 0.97
+#: Chance that the pixel size in a file's tags holds for its pixels; not measured: what is wrong are copies that
+#: were resampled by a program which kept the tags.
+FILE_TRUST = 0.95
+#: From this share on a bar and the file's tags disagree: more than a bar is mismeasured by.
+FILE_DIFFERS = 0.1
 
 
 def user_scale(nm_per_px: float) -> ScaleBar:
@@ -84,6 +90,51 @@ def with_length(bar: ScaleBar, value: float, unit: str) -> ScaleBar:
         confidence=1.0,
         source="user",
         reason=None,
+    )
+
+
+def with_file_scale(bar: ScaleBar, scale: FileScale) -> ScaleBar:
+    """The scale of a micrograph after its file is heard.
+
+    Parameters
+    ----------
+    bar : ScaleBar
+        As read in the picture, or given by the user.
+    scale : FileScale
+        Of the same picture, from `tags.read_file_scale`.
+
+    Returns
+    -------
+    ScaleBar
+        The user's scale and a trusted bar stand: a bar lies on the pixels themselves and survives
+        resampling. Otherwise the file's, with ``source`` "file". Where a bar reads another scale,
+        ``reason`` names both; where there is no scale and the file's cannot be believed, it says why.
+    """
+    if bar.source == "user":
+        return bar
+    if scale.nm_per_px is None:
+        if bar.nm_per_px is not None:
+            return bar
+        return replace(bar, reason=f"{bar.reason}; the file's {scale.writer} tags give none: {scale.reason}")
+    doubt = None
+    if bar.value is not None and bar.unit is not None and bar.length_px:
+        read = bar.value * NM_PER_UNIT[bar.unit] / bar.length_px
+        if max(read, scale.nm_per_px) > (1 + FILE_DIFFERS) * min(read, scale.nm_per_px):
+            doubt = (
+                f"doubt: the bar reads {bar.value:g} {bar.unit} over {bar.length_px:.1f} px ({read:.4g} nm/px), "
+                f"the file's {scale.writer} tags say {scale.nm_per_px:.4g} nm/px"
+            )
+    if bar.nm_per_px is not None:
+        return replace(bar, reason=doubt)
+    return replace(
+        bar,
+        value=None,
+        unit=None,
+        nm_per_px=scale.nm_per_px,
+        confidence=FILE_TRUST,
+        text=f"{scale.writer} tags",
+        source="file",
+        reason=doubt,
     )
 
 

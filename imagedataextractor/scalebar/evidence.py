@@ -133,9 +133,8 @@ def with_particle_sizes(bar: ScaleBar, diameters_px: Sequence[float]) -> ScaleBa
     middle = float(np.median(diameters_px)) * bar.nm_per_px
     if PARTICLE_NM[0] <= middle <= PARTICLE_NM[1]:
         return bar
-    return replace(
-        bar, nm_per_px=None, reason=f"conflict: by the scale bar the median particle measures {_length(middle)}"
-    )
+    by = "file's tags" if bar.source == "file" else "scale bar"
+    return replace(bar, nm_per_px=None, reason=f"conflict: by the {by} the median particle measures {_length(middle)}")
 
 
 def _length(nm: float) -> str:

@@ -64,7 +64,7 @@ def _words(bar: ScaleBar) -> list[str]:
     length = f" over {bar.length_px:.1f} px" if bar.length_px else ""
     scale = f" = {bar.nm_per_px:.4g} nm/px" if bar.nm_per_px is not None else ""
     lines = [f"{read}{length}{scale}, confidence {bar.confidence:.2f}, source {bar.source}"]
-    return lines if bar.reason is None else [*lines, f"no scale: {bar.reason}"]
+    return lines if bar.reason is None else [*lines, f"no scale: {bar.reason}" if bar.nm_per_px is None else bar.reason]
 
 
 def save_picture(picture: npt.NDArray[np.uint8], path: Path) -> None:

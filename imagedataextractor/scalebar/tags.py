@@ -1,0 +1,214 @@
+"""The pixel size that ImageJ and the microscopes write into a TIFF.
+
+Where the numbers and fields come from:
+
+- ImageJ: ``ij/io/TiffEncoder.java`` and ``TiffDecoder.java`` of ImageJ 1. ImageDescription (270) begins with
+  "ImageJ=" and holds lines "unit=nm" and, where it differs, "yunit="; XResolution and YResolution (282, 283)
+  are pixels per unit, and ResolutionUnit (296) is 1, "none". Units inch and cm are those that ImageJ gives a
+  picture which it opened with a print resolution: they say nothing of the specimen.
+- FEI, Thermo Fisher: tags 34680 (FEI_SFEG) and 34682 (FEI_HELIOS) of the TIFF tag registry; INI text, PixelWidth
+  and PixelHeight in metres in [Scan], or in the beam's own section ([EScan], [IScan] …); [Image] ResolutionX
+  is the picture's width.
+- Zeiss SmartSEM: tag 34118 (CZ_SEM); lines "Image Pixel Size = 35.94 nm" (under AP_IMAGE_PIXEL_SIZE) and
+  "Pixel Size = 35.94 nm" (under AP_PIXEL_SIZE). The second is that of a display of 1024 pixels, whatever the
+  width that is stored (hyperspy, pull request 2056); "Store resolution = 1024 * 768" is the picture's size.
+
+The print resolution (dots an inch or a centimetre) is never a scale.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from PIL.TiffImagePlugin import TiffImageFile
+
+from imagedataextractor.scalebar.evidence import FIELD_NM
+from imagedataextractor.scalebar.text import NM_PER_UNIT
+
+__all__ = ["FileScale", "read_file_scale"]
+
+WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 256, 270, 282, 283, 296
+ZEISS, FEI = 34118, (34680, 34682)
+#: Sizes of a pixel that are believed, nm.
+PIXEL_NM = (1e-4, 1e5)
+#: Width and height of a pixel, or what two programs wrote, are the same within this share.
+SAME_SIZE = 0.01
+#: Pixels across the display that Zeiss's "Pixel Size" speaks of; pictures are stored in multiples of half of it.
+ZEISS_DISPLAY_PX = 1024
+
+_NAMES = {"micron": "um", "microns": "um", "micrometer": "um", "nanometer": "nm", "angstrom": "Å", "A": "Å"}
+
+Tags = Mapping[int, Any]
+#: Width and height of a pixel in nm, and the width of the picture that is spoken of, where it is told.
+Stated = tuple[float, float, float | None]
+
+
+@dataclass(frozen=True)
+class FileScale:
+    """What a file says of its pixels: their size, or why that cannot be believed."""
+
+    writer: str
+    nm_per_px: float | None = None
+    reason: str | None = None
+
+
+def read_file_scale(path: str | Path) -> FileScale | None:
+    """The pixel size in a TIFF's own tags.
+
+    Parameters
+    ----------
+    path : str or Path
+        A picture file that can be read; other formats than TIFF hold nothing that is looked for.
+
+    Returns
+    -------
+    FileScale or None
+        None where the file states no pixel size. ``nm_per_px`` is None, and ``reason`` says why, where
+        what it states cannot be believed: no number or unit, pixels that are not square, an absurd
+        size, a picture of another width (a resampled copy), or two programs that disagree. Whatever
+        the tags hold, nothing is raised.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                if not isinstance(image, TiffImageFile):
+                    return None
+                wanted = (WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ZEISS, *FEI)
+                tags = {number: image.tag_v2[number] for number in wanted if number in image.tag_v2}
+                width = image.width
+    except Exception as error:  # Pillow raises many unrelated classes on broken tags
+        return FileScale("TIFF", reason=f"they cannot be read ({type(error).__name__})")
+    said = [scale for writer, read in _READERS.items() if (scale := _judged(writer, read, tags, width)) is not None]
+    sizes = [scale.nm_per_px for scale in said if scale.nm_per_px is not None]
+    if sizes and max(sizes) > (1 + SAME_SIZE) * min(sizes):
+        each = ", ".join(f"{s.writer} {s.nm_per_px:g} nm" for s in said if s.nm_per_px is not None)
+        return FileScale("TIFF", reason=f"conflict: {each}")
+    return next((scale for scale in said if scale.nm_per_px is not None), said[0] if said else None)
+
+
+def _judged(writer: str, read: Callable[[Tags], Stated | None], tags: Tags, width: int) -> FileScale | None:
+    """What one kind of tags says, where it can be believed."""
+    try:
+        stated = read(tags)
+        if stated is None:
+            return None
+        x, y, stated_px = stated
+        if stated_px is not None and stated_px != width:
+            raise ValueError(f"they speak of a picture {stated_px:g} px wide, this one is {width} px")
+        if not all(PIXEL_NM[0] <= size <= PIXEL_NM[1] for size in (x, y)):
+            raise ValueError(f"pixels of {x:g} x {y:g} nm are absurd")
+        if max(x, y) > (1 + SAME_SIZE) * min(x, y):
+            raise ValueError(f"pixels of {x:g} x {y:g} nm are not square")
+        if not FIELD_NM[0] <= x * width <= FIELD_NM[1]:
+            raise ValueError(f"pixels of {x:g} nm make the picture {x * width:.3g} nm wide")
+    except (ValueError, OverflowError) as error:
+        return FileScale(writer, reason=" ".join(str(error).split())[:200])
+    return FileScale(writer, (x + y) / 2)
+
+
+def _imagej(tags: Tags) -> Stated | None:
+    text = _text(tags.get(DESCRIPTION))
+    if not text.startswith("ImageJ="):
+        return None
+    said = _lines(text)
+    unit = said.get("unit", "")
+    if unit in ("", "pixel", "pixels", "inch", "cm"):
+        return None
+    if tags.get(RESOLUTION_UNIT, 1) != 1:
+        raise ValueError(f"the unit is {unit[:20]}, but the resolution that of a print")
+    across, down = _number(tags.get(X_RESOLUTION)), _number(tags.get(Y_RESOLUTION))
+    if across <= 0 or down <= 0:
+        raise ValueError(f"a resolution of {across:g} x {down:g} pixels a unit")
+    return _unit_nm(unit) / across, _unit_nm(said.get("yunit", unit)) / down, None
+
+
+def _fei(tags: Tags) -> Stated | None:
+    sections: dict[str, dict[str, str]] = {}
+    for part in "\n".join(_text(tags.get(number)) for number in FEI).split("\n["):
+        name, _, body = part.lstrip("[").partition("]")
+        sections.setdefault(name.strip(), {}).update(_lines(body))
+    scans = [s for name in ("Scan", *sections) if "PixelWidth" in (s := sections.get(name, {}))]
+    if not scans:
+        return None
+    if "PixelWidth" not in sections.get("Scan", {}) and len({s["PixelWidth"] for s in scans}) > 1:
+        raise ValueError("several beams, each with its own pixel size")
+    width = sections.get("Image", {}).get("ResolutionX")
+    x, y = (1e9 * _number(scans[0].get(name)) for name in ("PixelWidth", "PixelHeight"))
+    return x, y, None if width is None else _number(width)
+
+
+def _zeiss(tags: Tags) -> Stated | None:
+    said = _lines(_text(tags.get(ZEISS)))
+    stored = said.get("Store resolution")
+    width = None if stored is None else _number(stored.partition("*")[0])
+    if "Image Pixel Size" in said:
+        size = _length_nm(said["Image Pixel Size"])
+        return size, size, width
+    if "Pixel Size" not in said:
+        return None
+    width = _number(tags.get(WIDTH)) if width is None else width
+    if width <= 0 or width % (ZEISS_DISPLAY_PX // 2):
+        raise ValueError(f"Pixel Size is that of the display, and a picture {width:g} px wide is not as it was stored")
+    size = _length_nm(said["Pixel Size"]) * ZEISS_DISPLAY_PX / width
+    return size, size, width
+
+
+def _text(value: object) -> str:
+    """A tag's text: as Latin-1 by Pillow's reading, as bytes, or absent; newer programs write UTF-8."""
+    raw = value.encode("latin-1", "replace") if isinstance(value, str) else value if isinstance(value, bytes) else b""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        text = raw.decode("latin-1")
+    return text.strip("\0")
+
+
+def _lines(text: str) -> dict[str, str]:
+    """The lines "name = value" of a text; of several of one name the first."""
+    said: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.partition("=")
+        if equals:
+            said.setdefault(name.strip(), value.strip())
+    return said
+
+
+def _number(value: Any) -> float:
+    """A finite number; ValueError where it is none, or not one."""
+    try:
+        number = float(value)
+    except (TypeError, ZeroDivisionError) as error:
+        raise ValueError("a number is missing") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no size")
+    return number
+
+
+def _length_nm(text: str) -> float:
+    number, _, unit = text.partition(" ")
+    return _number(number) * _unit_nm(unit)
+
+
+def _unit_nm(unit: str) -> float:
+    """Nanometres in a unit, as ImageJ and SmartSEM write it."""
+    # A "?" is what programs that write ASCII alone make of µ, the one prefix outside it.
+    plain = re.sub(r"\\u00b5|[µμ]|^\?(?=m$)", "u", unit.strip(), flags=re.IGNORECASE)
+    plain = _NAMES.get(plain, plain)
+    if plain not in NM_PER_UNIT:
+        raise ValueError(f"no unit of length is called {unit[:20]!r}")
+    return NM_PER_UNIT[plain]
+
+
+_READERS: Mapping[str, Callable[[Tags], Stated | None]] = {
+    "ImageJ": _imagej,
+    "FEI": _fei,
+    "Zeiss": _zeiss,
+}
