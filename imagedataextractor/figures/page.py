@@ -39,9 +39,11 @@ KEEP_FROM = 0.5
 #: The same where letters stand on both sides.
 KEEP_LETTERED = 0.9
 #: What has no letter joins a panel that has one if it is this near to it, as a share of the page's size …
-NEAR = 0.06
-#: … if it is not as large, by this factor …
+NEAR = 0.12
+#: … if it is not as large, by this factor, or is read after that panel's letter and before the next …
 LESSER = 0.5
+#: … what is less apart than this share of the page's size being in one line …
+LEVEL = 0.06
 #: … and no third panel reaches into the two by more than this share of itself.
 OVERLAP = 0.05
 #: Letters at least this far apart, as a share of the page's size, name panels that can be parted between them …
@@ -93,7 +95,7 @@ def cut_page(layout: Layout, letters: Sequence[Box] = (), missing: int = 0) -> l
 
 
 def _under_their_letters(regions: list[Region], letters: Sequence[Box], size: float) -> list[Region]:
-    """The regions, those without a letter joined to the one whose letter stands above and left of them.
+    """The regions, those without a letter joined to the one whose letter stands before them.
 
     Where the letters run on without a gap and every one has its region, there is no name left for another panel,
     except after the last: what follows that may be a panel whose letter was not read.
@@ -107,7 +109,7 @@ def _under_their_letters(regions: list[Region], letters: Sequence[Box], size: fl
         options = [
             (_gap(named[name].box, region.box), name)
             for name in range(len(letters) - 1)
-            if _may_join(region.box, letters[name], named[name].box, size)
+            if _may_join(region.box, name, letters, named[name].box, size)
             and not _reaches_into(bounding_box([named[name].box, region.box]), name, named)
         ]
         gap, name = min(options, default=(size, -1))
@@ -119,9 +121,27 @@ def _under_their_letters(regions: list[Region], letters: Sequence[Box], size: fl
     return list(named.values()) + alone
 
 
-def _may_join(box: Box, letter: Box, panel: Box, size: float) -> bool:
-    """Whether `box` is the lesser part of a panel, below or right of the panel's letter."""
-    return box.y0 > letter.y0 - NEAR * size and box.x1 > letter.x1 and box.area < LESSER * panel.area
+def _may_join(box: Box, name: int, letters: Sequence[Box], panel: Box, size: float) -> bool:
+    """Whether `box` may be a part of a letter's panel: a lesser one below or right of it, or what is read next."""
+    level = LEVEL * size
+    if box.area < LESSER * panel.area:
+        return box.y0 > letters[name].y0 - level and box.x1 > letters[name].x1
+    return name == _last_before(box, letters, level)
+
+
+def _last_before(box: Box, letters: Sequence[Box], level: float) -> int | None:
+    """The last of the letters before `box`, as they are read: by rows or, where that is not their order, by columns."""
+    for by_rows in (True, False):
+        places = [(a.y0, a.x0) if by_rows else (a.x0, a.y0) for a in letters]
+        if all(_reads_on(a, b, level) for a, b in itertools.pairwise(places)):
+            place = (box.y0, box.x0) if by_rows else (box.x0, box.y0)
+            return max((i for i, a in enumerate(places) if _reads_on(a, place, level)), default=None)
+    return None
+
+
+def _reads_on(a: tuple[int, int], b: tuple[int, int], level: float) -> bool:
+    """Whether (line, place in the line) `b` comes after `a`; lines are `level` apart at least."""
+    return b[0] > a[0] + level or (abs(b[0] - a[0]) <= level and b[1] > a[1] - level)
 
 
 def _reaches_into(joined: Box, name: int, named: dict[int, Region]) -> bool:
@@ -147,12 +167,19 @@ def missing_letters(read: Sequence[str], expected: Sequence[str] = ()) -> int:
     2
     >>> missing_letters(["a", "b"], ["a", "b", "c"])
     1
+    >>> missing_letters(["a1", "a3", "b1"])
+    1
     """
     seen = {name.lower() for name in read}
+    numbers: dict[str, list[int]] = {}
+    for name in seen:
+        if len(name) > 1 and name[1:].isdecimal():
+            numbers.setdefault(name[0], []).append(int(name[1:]))
+    passed_over = sum(max(counted) - len(counted) for counted in numbers.values())
     alphabet = alphabet_of(read)
     last = max((alphabet.index(name) for name in seen if name in alphabet), default=-1)
     told = len({e.lower() for e in expected} - seen) if seen else 0
-    return max(last + 1 - len(seen), told, 0)
+    return max(last + 1 - len(seen), told, passed_over, 0)
 
 
 def page_of(layout: Layout, letters: Sequence[Box], missing: int = 0) -> tuple[Page, list[Core]]:

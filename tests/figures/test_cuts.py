@@ -12,7 +12,7 @@ from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
 from imagedataextractor.figures.layout import analyse, least_side
 from imagedataextractor.figures.network import chances
-from imagedataextractor.figures.page import cut_page, page_of
+from imagedataextractor.figures.page import cut_page, missing_letters, page_of
 from imagedataextractor.figures.seams import divide
 from imagedataextractor.figures.train_cuts import command, examples, seam_examples, train, variants
 from imagedataextractor.records import Box
@@ -206,3 +206,29 @@ def panels_of(missing):
 
 def test_small_images_join_the_panel_whose_letter_they_stand_under():
     assert panels_of(missing=0) == [Box(30, 30, 336, 250), Box(380, 30, 686, 250), Box(730, 30, 960, 250)]
+
+
+#: Two images under each of two letters, one above the other, and a third panel.
+EQUAL = [Box(30 + 230 * i, 30 + 230 * j, 240 + 230 * i, 240 + 230 * j) for j in range(2) for i in range(2)]
+
+
+def test_equal_images_join_the_letter_before_them_and_not_what_may_be_a_panel_after_the_last():
+    image = page_with(EQUAL, (480, 500))
+    layout = analyse(image)
+    by_rows = [Box(10, 30, 22, 46), Box(10, 260, 22, 276)]
+    first_row = Box(30, 30, 470, 240)
+    assert {r.box for r in cut_page(layout, by_rows)} == {first_row, *EQUAL[2:]}
+    a, b, c = Box(34, 34, 46, 50), Box(264, 34, 276, 50), Box(34, 264, 46, 280)
+    assert {r.box for r in cut_page(layout, [a, b, c])} == set(EQUAL)
+
+
+def test_letters_of_panels_that_run_down_the_columns_take_what_stands_before_the_next_column():
+    boxes = [Box(30, 30, 240, 240), Box(30, 270, 240, 330), Box(30, 336, 240, 396), Box(280, 30, 490, 396)]
+    letters = [Box(10, 30, 22, 46), Box(10, 270, 22, 286), Box(258, 30, 270, 46)]
+    found = {r.box for r in cut_page(analyse(page_with(boxes, (430, 520))), letters)}
+    assert found == {boxes[0], Box(30, 270, 240, 396), boxes[3]}
+
+
+def test_a_number_passed_over_is_a_name_that_was_not_read():
+    assert missing_letters(["a1", "a2", "b1", "b3"]) == 1
+    assert missing_letters(["a1", "a2", "b1"]) == 0
