@@ -27,7 +27,7 @@ from imagedataextractor.figures.blobs import (
 )
 from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.layout import Layout, bounding_box
-from imagedataextractor.figures.naming import ROMAN, alphabet_of
+from imagedataextractor.figures.naming import ROMAN, missing_letters
 from imagedataextractor.records import Box
 
 __all__ = ["Letter", "find_letters"]
@@ -105,19 +105,14 @@ def find_letters(layout: Layout, expected: Collection[str] = ()) -> list[Letter]
     told = frozenset(e.strip("()[]. ").lower() for e in expected)
     candidates = _read(layout, words_on_paper(layout) + words_on_images(layout, first_corner=True))
     letters = _best_sequence(candidates, layout, told)
-    if layout.blocks and (len(letters) < max(2, 0.5 * len(layout.blocks)) or _has_gaps(letters)):
+    # Names that are missing may stand in corners that were not looked at.
+    few = len(letters) < max(2, 0.5 * len(layout.blocks))
+    if layout.blocks and (few or missing_letters([letter.text for letter in letters])):
         candidates += _read(layout, words_on_images(layout, first_corner=False))
         letters = _best_sequence(candidates, layout, told)
     if not letters and _is_one_image(layout):
         letters = _single(candidates, layout)
     return letters
-
-
-def _has_gaps(letters: Sequence[Letter]) -> bool:
-    """Whether names before the last are missing: they may stand in corners that were not looked at."""
-    names = [letter.text.lower() for letter in letters]
-    alphabet = alphabet_of(names)
-    return max((alphabet.index(name) for name in names if name in alphabet), default=-1) >= len(names)
 
 
 # ---------------------------------------------------------------- candidates

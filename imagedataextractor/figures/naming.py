@@ -20,6 +20,7 @@ __all__ = [
     "complete_letters",
     "is_measurable",
     "kind_prior",
+    "missing_letters",
     "reading_order",
     "subcaption_of",
     "technique_of",
@@ -156,6 +157,30 @@ def alphabet_of(names: Sequence[str]) -> tuple[str, ...]:
     if any(len(n) > 1 for n in small):
         return tuple(sorted(small))
     return tuple(string.ascii_lowercase)
+
+
+def missing_letters(read: Sequence[str], expected: Sequence[str] = ()) -> int:
+    """How many names of a sequence were not read, as far as those that were, or the caption, tell.
+
+    Examples
+    --------
+    >>> missing_letters(["b", "c", "e"])
+    2
+    >>> missing_letters(["a", "b"], ["a", "b", "c"])
+    1
+    >>> missing_letters(["a1", "a3", "b1"])
+    1
+    """
+    seen = {name.lower() for name in read}
+    numbers: dict[str, list[int]] = {}
+    for name in seen:
+        if len(name) > 1 and name[1:].isdecimal():
+            numbers.setdefault(name[0], []).append(int(name[1:]))
+    passed_over = sum(max(counted) - len(counted) for counted in numbers.values())
+    alphabet = alphabet_of(read)
+    last = max((alphabet.index(name) for name in seen if name in alphabet), default=-1)
+    told = len({e.lower() for e in expected} - seen) if seen else 0
+    return max(last + 1 - len(seen), told, passed_over, 0)
 
 
 def _from_caption(read: Sequence[str | None], boxes: Sequence[Box], expected: Sequence[str]) -> list[str | None]:

@@ -23,10 +23,10 @@ from imagedataextractor.figures.cuts import (
     tight,
 )
 from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box
-from imagedataextractor.figures.naming import alphabet_of, assign_letters
+from imagedataextractor.figures.naming import assign_letters
 from imagedataextractor.records import Box
 
-__all__ = ["Region", "cut_page", "missing_letters", "page_of"]
+__all__ = ["Region", "cut_page", "page_of"]
 
 #: Share of a piece that images must cover to be panels of their own although no gutter parts them.
 TILED = 0.75
@@ -156,30 +156,6 @@ def _corner(region: Region) -> tuple[int, int]:
 def _gap(a: Box, b: Box) -> float:
     """How far two boxes are apart, along the axis along which they are farther apart."""
     return float(max(a.x0 - b.x1, b.x0 - a.x1, a.y0 - b.y1, b.y0 - a.y1, 0))
-
-
-def missing_letters(read: Sequence[str], expected: Sequence[str] = ()) -> int:
-    """How many names of a sequence were not read, as far as those that were, or the caption, tell.
-
-    Examples
-    --------
-    >>> missing_letters(["b", "c", "e"])
-    2
-    >>> missing_letters(["a", "b"], ["a", "b", "c"])
-    1
-    >>> missing_letters(["a1", "a3", "b1"])
-    1
-    """
-    seen = {name.lower() for name in read}
-    numbers: dict[str, list[int]] = {}
-    for name in seen:
-        if len(name) > 1 and name[1:].isdecimal():
-            numbers.setdefault(name[0], []).append(int(name[1:]))
-    passed_over = sum(max(counted) - len(counted) for counted in numbers.values())
-    alphabet = alphabet_of(read)
-    last = max((alphabet.index(name) for name in seen if name in alphabet), default=-1)
-    told = len({e.lower() for e in expected} - seen) if seen else 0
-    return max(last + 1 - len(seen), told, passed_over, 0)
 
 
 def page_of(layout: Layout, letters: Sequence[Box], missing: int = 0) -> tuple[Page, list[Core]]:

@@ -20,11 +20,12 @@ from imagedataextractor.figures.naming import (
     complete_letters,
     is_measurable,
     kind_prior,
+    missing_letters,
     reading_order,
     subcaption_of,
     technique_of,
 )
-from imagedataextractor.figures.page import Region, cut_page, missing_letters
+from imagedataextractor.figures.page import Region, cut_page
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings

@@ -43,8 +43,9 @@ from imagedataextractor.figures.cuts import (
 from imagedataextractor.figures.cuts import WEIGHTS as GUTTER_WEIGHTS
 from imagedataextractor.figures.layout import Layout, analyse, least_side, shrink
 from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.figures.naming import missing_letters
 from imagedataextractor.figures.network import load_weights
-from imagedataextractor.figures.page import missing_letters, page_of
+from imagedataextractor.figures.page import page_of
 from imagedataextractor.figures.seams import FEATURES as SEAM_FEATURES
 from imagedataextractor.figures.seams import WEIGHTS as SEAM_WEIGHTS
 from imagedataextractor.figures.seams import describe as describe_seams

@@ -12,7 +12,7 @@ from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
 from imagedataextractor.figures.layout import analyse, least_side
 from imagedataextractor.figures.network import chances
-from imagedataextractor.figures.page import cut_page, missing_letters, page_of
+from imagedataextractor.figures.page import cut_page, page_of
 from imagedataextractor.figures.seams import divide
 from imagedataextractor.figures.train_cuts import command, examples, seam_examples, train, variants
 from imagedataextractor.records import Box
@@ -227,8 +227,3 @@ def test_letters_of_panels_that_run_down_the_columns_take_what_stands_before_the
     letters = [Box(10, 30, 22, 46), Box(10, 270, 22, 286), Box(258, 30, 270, 46)]
     found = {r.box for r in cut_page(analyse(page_with(boxes, (430, 520))), letters)}
     assert found == {boxes[0], Box(30, 270, 240, 396), boxes[3]}
-
-
-def test_a_number_passed_over_is_a_name_that_was_not_read():
-    assert missing_letters(["a1", "a2", "b1", "b3"]) == 1
-    assert missing_letters(["a1", "a2", "b1"]) == 0

@@ -7,6 +7,7 @@ from imagedataextractor.figures.naming import (
     complete_letters,
     is_measurable,
     kind_prior,
+    missing_letters,
     reading_order,
     subcaption_of,
     technique_of,
@@ -146,3 +147,8 @@ def test_a_letter_at_another_place_than_the_others_still_goes_to_the_panel_it_st
     panels = [Box(0, 0, 200, 120), Box(220, 0, 420, 120), Box(440, 0, 640, 120), Box(0, 150, 200, 270)]
     letters = [Box(4, 4, 14, 14), Box(224, 4, 234, 14), Box(620, 100, 632, 114), Box(4, 154, 14, 164)]
     assert assign_letters(letters, panels) == [0, 1, 2, 3]
+
+
+def test_a_number_passed_over_is_a_name_that_was_not_read():
+    assert missing_letters(["a1", "a2", "b1", "b3"]) == 1
+    assert missing_letters(["a1", "a2", "b1"]) == 0
