@@ -1,6 +1,7 @@
 """How well figures are split into panels: boxes, letters and kinds against labels, and the time it takes.
 
     python benchmarks/figures.py [--data ../shared] [--labels FILE.json …] [--half dev|learn|kept] [--synthetic N]
+        [--zoom F]
 
 A predicted panel matches a labelled one if their boxes overlap with an IoU of at least 0.5 (0.75);
 the matching is one to one and as good as it can be. Insets are no panels here, as in the labels.
@@ -125,6 +126,18 @@ def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarr
         yield f"synthetic {i}", figure.image, panels
 
 
+def zoomed(
+    image: np.ndarray[Any, Any], truth: list[dict[str, Any]], factor: float
+) -> tuple[np.ndarray[Any, Any], list[dict[str, Any]]]:
+    """A figure and its labels, scaled."""
+    if factor == 1.0:
+        return image, truth
+    method = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+    edges = ("x0", "y0", "x1", "y1")
+    truth = [panel | {edge: round(panel[edge] * factor) for edge in edges} for panel in truth]
+    return cv2.resize(image, None, fx=factor, fy=factor, interpolation=method), truth
+
+
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), default=HERE.parents[1] / "shared", show_default=True)
 @click.option(
@@ -138,6 +151,7 @@ def synthetic(count: int, seed: int, data: Path) -> Iterator[tuple[str, np.ndarr
 @click.option("--seed", default=7, show_default=True, help="Of the drawn figures.")
 @click.option("--only", default="", help="Only figures whose name contains this.")
 @click.option("--holding", default="", help="Only figures with a panel of this kind.")
+@click.option("--zoom", default=1.0, show_default=True, help="Scale the figures by this first: small print is harder.")
 @click.option("--verbose", is_flag=True, help="A row for every figure.")
 def main(
     data: Path,
@@ -147,6 +161,7 @@ def main(
     seed: int,
     only: str,
     holding: str,
+    zoom: float,
     verbose: bool,
 ) -> None:
     """Score the splitting of figures."""
@@ -161,9 +176,10 @@ def main(
         for figure, image, truth in items:
             if only not in figure or (holding and all(p["kind"] != holding for p in truth)):
                 continue
+            scaled, true_panels = zoomed(image, truth, zoom)
             started = time.process_time()
-            panels = split_figure(image)
-            tally = score(truth, panels, time.process_time() - started)
+            panels = split_figure(scaled)
+            tally = score(true_panels, panels, time.process_time() - started)
             if verbose:
                 click.echo(tally.row(figure[-34:]))
             total.add(tally)

@@ -66,6 +66,10 @@ class Box:
     def shifted(self, dx: int, dy: int) -> Box:
         return Box(self.x0 + dx, self.y0 + dy, self.x1 + dx, self.y1 + dy)
 
+    def scaled(self, factor: float) -> Box:
+        """The same rectangle in a picture of `factor` times the size, to the nearest pixel."""
+        return Box(*(round(edge * factor) for edge in (self.x0, self.y0, self.x1, self.y1)))
+
     def intersection(self, other: Box) -> Box:
         """The common rectangle; empty (area 0) where the two do not meet."""
         x0, y0 = max(self.x0, other.x0), max(self.y0, other.y0)

@@ -15,7 +15,7 @@ __all__ = ["LONGEST_NAME", "Word", "find_blobs", "font_range", "print_masks", "w
 
 #: Height of a panel letter's font as a fraction of the figure's longer side, and its least in px …
 FONT_SHARE = (0.006, 0.075)
-FONT_LEAST_PX = 7.0
+FONT_LEAST_PX = 6.0
 #: … and as a fraction of an image's shorter side, if that is more: of a figure that is one image.
 FONT_IMAGE_SHARE = 0.18
 #: Width of the widest character, in its heights.
@@ -55,7 +55,8 @@ def font_range(layout: Layout) -> tuple[float, float]:
     """Least and largest size of the font of panel letters, px of the reduced copy."""
     longest = max(layout.shape)
     image = min((min(b.box.width, b.box.height) for b in layout.blocks), default=0)
-    return max(FONT_LEAST_PX, FONT_SHARE[0] * longest), max(24.0, FONT_SHARE[1] * longest, FONT_IMAGE_SHARE * image)
+    least = max(FONT_LEAST_PX * layout.enlarged, FONT_SHARE[0] * longest)
+    return least, max(24.0, FONT_SHARE[1] * longest, FONT_IMAGE_SHARE * image)
 
 
 def find_blobs(mask: npt.NDArray[np.uint8], low: float, high: float) -> list[Box]:

@@ -13,7 +13,7 @@ Everything here works on a reduced copy of the figure; `Layout.scale` leads back
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import cv2
 import numpy as np
@@ -22,7 +22,7 @@ import numpy.typing as npt
 from imagedataextractor.figures.seams import divide, flat_share, is_even_ground, runs
 from imagedataextractor.records import Box
 
-__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "least_side", "luma", "runs", "shrink"]
+__all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "least_side", "luma", "magnified", "runs", "shrink"]
 
 BoolArray = npt.NDArray[np.bool_]
 GreyArray = npt.NDArray[np.uint8]
@@ -71,7 +71,8 @@ class Core:
 class Layout:
     """What the analysis of one figure saw, in pixels of the reduced copy.
 
-    `full` is the figure itself in grey, `picture` the copy as it is.
+    `full` is the figure itself in grey, `picture` the copy as it is; `enlarged` is by what the figure was magnified
+    before all that.
     """
 
     full: GreyArray
@@ -83,6 +84,7 @@ class Layout:
     ink: BoolArray
     blocks: list[Core] = field(default_factory=list)
     axes: list[Core] = field(default_factory=list)
+    enlarged: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -103,6 +105,19 @@ class Layout:
             max(1, min(width, round(box.x1 / self.scale))),
             max(1, min(height, round(box.y1 / self.scale))),
         )
+
+
+def magnified(layout: Layout, factor: float) -> Layout:
+    """What the search for letters needs of a layout, of the figure enlarged by `factor`: greys, blocks and axes.
+
+    Its boxes are in pixels of the enlarged figure. The ink and the colours stay as they are.
+    """
+    height, width = layout.full.shape
+    size = (round(width * factor), round(height * factor))
+    grey = np.asarray(cv2.resize(layout.full, size, interpolation=cv2.INTER_CUBIC), np.uint8)
+    ratio = factor / layout.scale
+    blocks, axes = ([replace(c, box=c.box.scaled(ratio)) for c in cores] for cores in (layout.blocks, layout.axes))
+    return replace(layout, full=grey, grey=grey, scale=1.0, blocks=blocks, axes=axes, enlarged=factor)
 
 
 def bounding_box(boxes: Iterable[Box]) -> Box:

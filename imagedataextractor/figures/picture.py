@@ -43,21 +43,17 @@ def draw_panels(image: npt.NDArray[np.uint8], panels: Sequence[Panel]) -> npt.ND
     size = max(0.35, max(drawn.shape[:2]) / 1800)
     for panel in panels:
         colour = KIND_COLOURS[panel.kind]
-        box = _scaled(panel.box, scale)
+        box = panel.box.scaled(scale)
         _outline(drawn, box, colour, thick)
         for part in (panel.label_box, panel.info_bar.box if panel.info_bar else None):
             if part is not None:
-                _outline(drawn, _scaled(part.shifted(panel.box.x0, panel.box.y0), scale), (240, 228, 66), thick)
+                _outline(drawn, part.shifted(panel.box.x0, panel.box.y0).scaled(scale), (240, 228, 66), thick)
         words = f"{panel.label or '?'} {panel.technique or panel.kind} {panel.kind_score:.2f}"
         words += "" if panel.measurable or panel.kind != "em" else " (not measured)"
         at = (box.x0 + 3 * thick, box.y1 - 4 * thick)
         cv2.putText(drawn, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 3 * thick, cv2.LINE_AA)
         cv2.putText(drawn, words, at, cv2.FONT_HERSHEY_SIMPLEX, size, colour, thick, cv2.LINE_AA)
     return drawn
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    return box if scale == 1 else Box(*(round(edge * scale) for edge in (box.x0, box.y0, box.x1, box.y1)))
 
 
 def _outline(drawn: npt.NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thick: int) -> None:

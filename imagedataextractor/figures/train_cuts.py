@@ -12,7 +12,6 @@ differ in their beginning alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ from imagedataextractor.figures.cuts import (
     tight,
 )
 from imagedataextractor.figures.cuts import WEIGHTS as GUTTER_WEIGHTS
-from imagedataextractor.figures.layout import Layout, analyse, least_side, shrink
+from imagedataextractor.figures.layout import analyse, least_side
 from imagedataextractor.figures.letters import find_letters
 from imagedataextractor.figures.naming import missing_letters
 from imagedataextractor.figures.network import load_weights
@@ -50,10 +49,11 @@ from imagedataextractor.figures.seams import FEATURES as SEAM_FEATURES
 from imagedataextractor.figures.seams import WEIGHTS as SEAM_WEIGHTS
 from imagedataextractor.figures.seams import describe as describe_seams
 from imagedataextractor.figures.seams import parts_of, seams
+from imagedataextractor.figures.training import labelled_figures
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.records import Box
 
-__all__ = ["command", "examples", "labelled", "seam_examples", "train", "variants"]
+__all__ = ["command", "examples", "seam_examples", "train", "variants"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -67,8 +67,6 @@ SLACK_PX, SLACK_SHARE = 3.0, 0.03
 REAL_WEIGHT = 8.0
 #: Networks of an ensemble.
 MEMBERS = 4
-#: Longest side of a labelled figure, px: what is looked at is smaller still.
-LARGEST = 1400
 
 
 def examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) -> tuple[Floats, Labels]:
@@ -98,7 +96,7 @@ def examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) ->
     whole = tight(page, Box(0, 0, width, height))
     collected: list[tuple[Floats, Labels]] = []
     if whole is not None:
-        _walk(rng, page, whole, [_reduced(b, layout) for b in panels], collected)
+        _walk(rng, page, whole, [b.scaled(layout.scale) for b in panels], collected)
     if not collected:
         return np.zeros((0, len(FEATURES)), np.float32), np.zeros(0, np.int64)
     return np.concatenate([f for f, _ in collected]), np.concatenate([x for _, x in collected])
@@ -111,7 +109,7 @@ def seam_examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box
     """
     layout = analyse(image, divided=False)
     blocks = [block.box for block in layout.blocks]
-    reduced = [_reduced(b, layout) for b in panels]
+    reduced = [b.scaled(layout.scale) for b in panels]
     # Edges of other images are known as far as those were cut before.
     known = blocks + [b for b in reduced if rng.random() < 0.5]
     collected: list[tuple[Floats, Labels]] = []
@@ -130,10 +128,6 @@ def seam_examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box
     if not collected:
         return np.zeros((0, len(SEAM_FEATURES)), np.float32), np.zeros(0, np.int64)
     return np.concatenate([f for f, _ in collected]), np.concatenate([x for _, x in collected])
-
-
-def _reduced(box: Box, layout: Layout) -> Box:
-    return Box(*(round(v * layout.scale) for v in (box.x0, box.y0, box.x1, box.y1)))
 
 
 def _walk(
@@ -185,7 +179,7 @@ def variants(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) ->
     for scale in (rng.uniform(0.55, 0.8), rng.uniform(1.2, 1.7)):
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         scaled = np.asarray(cv2.resize(image, None, fx=scale, fy=scale, interpolation=interpolation), np.uint8)
-        yield scaled, [Box(*(round(v * scale) for v in (b.x0, b.y0, b.x1, b.y1))) for b in panels]
+        yield scaled, [b.scaled(scale) for b in panels]
     height, width = image.shape[:2]
     yield np.ascontiguousarray(image[:, ::-1]), [Box(width - b.x1, b.y0, width - b.x0, b.y1) for b in panels]
     yield np.ascontiguousarray(image[::-1]), [Box(b.x0, height - b.y1, b.x1, height - b.y0) for b in panels]
@@ -277,29 +271,6 @@ def drawn(rng: np.random.Generator, pool: Sequence[Picture], *, touching: bool) 
     return figure.image, [p.box for p in figure.panels if p.parent is None]
 
 
-def labelled(files: Sequence[Path], data: Sequence[Path]) -> Iterator[tuple[Picture, list[Box]]]:
-    """Labelled figures, no larger than the analysis looks at them.
-
-    Those kept to test with are left out, and those of which nobody says that they may be used.
-    """
-    for file in files:
-        for figure in json.loads(file.read_text()):
-            if not _may_be_learned_from(figure.get("set"), figure.get("licence", "CC BY")):
-                continue
-            places = [folder / figure["file"] for folder in (file.parent, *data)]
-            path = next((p for p in places if p.exists()), None)
-            if path is None:
-                continue
-            image = load_image(path)
-            small = shrink(image, LARGEST)
-            scale = small.shape[0] / image.shape[0]
-            yield small, [Box(*(round(scale * p[k]) for k in ("x0", "y0", "x1", "y1"))) for p in figure["panels"]]
-
-
-def _may_be_learned_from(part: str | None, licence: str) -> bool:
-    return part == "learn" or (part != "kept" and "CC BY" in licence)
-
-
 # ---------------------------------------------------------------- examples, on several cores
 
 
@@ -386,7 +357,8 @@ def command(
     cv2.setNumThreads(1)
     out.mkdir(parents=True, exist_ok=True)
     pool = [to_grey(load_image(p)) for p in sorted(textures.glob("*.png"))]
-    sources = _Sources(pool, list(labelled(panels, data)), seed)
+    real = [(figure.image, [panel.box for panel in figure.panels]) for figure in labelled_figures(panels, data)]
+    sources = _Sources(pool, real, seed)
     jobs = [(DRAWN, i) for i in range(count)] + [(TOUCHING, i) for i in range(count)]
     jobs += [(REAL, i) for i in range(len(sources.real))]
     with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -43,6 +43,13 @@ SERIF = ("serif", "roman", "termes", "pagella", "schola", "bonum", "caladea", "s
 #: Signs that are not panel letters but look like characters.
 SIGNS = "αβγδεθλμπσφωΔΩ°%+=−-/|,:;*#&@$<>[]{}~^→←↑↓×±√∑∫"
 
+#: Least and largest size of the font, px of the figure.
+SIZES = (5.5, 60.0)
+#: Size below which figures are magnified before letters are looked for in them, and by how much at most.
+SMALL, MAGNIFY = 28.0, 2.0
+#: Share of characters that stand at the edge of their figure.
+AT_EDGE = 0.12
+
 
 def find_fonts(folders: Sequence[str] = FONT_FOLDERS) -> list[Path]:
     """Upright and slanted text fonts of this machine and of Matplotlib."""
@@ -55,13 +62,26 @@ def find_fonts(folders: Sequence[str] = FONT_FOLDERS) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Print:
-    """A canvas, what was printed on it and where (None for a texture without print)."""
+    """A canvas, what was printed on it and where (None for a texture without print), and the font's size, px."""
 
     canvas: Grey
     box: Box | None
     label: int
-    size: int
+    size: float
     bright: bool
+
+    def resized(self, factor: float) -> _Print:
+        if factor == 1.0:
+            return self
+        size = (max(1, round(self.canvas.shape[1] * factor)), max(1, round(self.canvas.shape[0] * factor)))
+        method = cv2.INTER_AREA if factor < 1.0 else cv2.INTER_CUBIC
+        canvas = np.asarray(cv2.resize(self.canvas, size, interpolation=method), np.uint8)
+        return replace(
+            self,
+            canvas=canvas,
+            box=None if self.box is None else self.box.scaled(factor),
+            size=self.size * factor,
+        )
 
 
 def draw_sample(
@@ -71,16 +91,33 @@ def draw_sample(
     printed = _print(rng, fonts, textures)
     if printed is None:
         return None
-    canvas = _degrade(rng, printed.canvas, printed.size)
-    found = _blob_of(rng, canvas, printed)
+    if rng.random() < AT_EDGE:
+        printed = _at_edge(rng, printed)
+    printed = replace(printed, canvas=_degrade(rng, printed.canvas, printed.size))
+    if printed.size < SMALL and rng.random() < 0.7:
+        printed = printed.resized(float(rng.uniform(1.0, MAGNIFY)))
+    found = _blob_of(rng, printed)
     if found is None:
         return None
     blob, label = found
-    return frame_of(canvas, _jittered(rng, blob), bright=printed.bright), label
+    return frame_of(printed.canvas, _jittered(rng, blob), bright=printed.bright), label
+
+
+def _at_edge(rng: np.random.Generator, printed: _Print) -> _Print:
+    """The print at the left or the upper edge of its figure, where many letters are."""
+    box = printed.box
+    if box is None:
+        return printed
+    off = int(rng.integers(0, 3))
+    dx, dy = (max(0, box.x0 - off), 0) if rng.random() < 0.6 else (0, max(0, box.y0 - off))
+    return replace(printed, canvas=printed.canvas[dy:, dx:].copy(), box=box.shifted(-dx, -dy))
 
 
 def _print(rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[Grey]) -> _Print | None:
-    size = int(np.exp(rng.uniform(np.log(9), np.log(60))))
+    final = float(np.exp(rng.uniform(np.log(SIZES[0]), np.log(SIZES[1]))))
+    # Small print was scaled down with its figure: fonts drawn small are hinted, which sharpens them.
+    finer = max(1, round(SMALL / final)) if rng.random() < 0.7 else 1
+    size = round(final * finer)
     canvas = _ground(rng, textures, 4 * size)
     bright = bool(canvas.mean() < rng.uniform(90, 165))
     ink = int(rng.integers(200, 256)) if bright else int(rng.integers(0, 70))
@@ -88,12 +125,12 @@ def _print(rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[G
     nothing = len(CLASSES) - 1
     if rng.random() < 0.2:
         box, drawn = _draw_other(rng, canvas, fonts, size, ink)
-        return _Print(canvas, box, nothing, size, bright) if box is not None or not drawn else None
+        return _Print(canvas, box, nothing, size, bright).resized(1 / finer) if box is not None or not drawn else None
     # The first letters of the alphabet name most panels.
     likely = "abcdefghABCDEFGH" if rng.random() < 0.75 else "()"
     name = str(rng.choice(list(likely))) if rng.random() < 0.45 else CLASSES[int(rng.integers(0, nothing))]
     box = _draw_character(rng, canvas, fonts, size, ink, name, alone=False)
-    return None if box is None else _Print(canvas, box, CLASSES.index(name), size, bright)
+    return None if box is None else _Print(canvas, box, CLASSES.index(name), size, bright).resized(1 / finer)
 
 
 def _ground(rng: np.random.Generator, textures: Sequence[Grey], side: int) -> Grey:
@@ -204,10 +241,10 @@ def _draw_shape(rng: np.random.Generator, canvas: Grey, a: int, w: int, h: int, 
         cv2.polylines(canvas, [points], bool(rng.random() < 0.5), ink, thick)
 
 
-def _degrade(rng: np.random.Generator, canvas: Grey, size: int) -> Grey:
+def _degrade(rng: np.random.Generator, canvas: Grey, size: float) -> Grey:
     """What scaling and compression do to a figure on its way into a journal."""
     if rng.random() < 0.6:
-        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.0) * max(1.0, size / 25)), np.uint8)
+        canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.0) * max(0.6, size / 25)), np.uint8)
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(1, 12), canvas.shape)
         canvas = np.clip(canvas + noise, 0, 255).astype(np.uint8)
@@ -225,9 +262,10 @@ DIFFERENT = 0.5
 TRIES = 3
 
 
-def _blob_of(rng: np.random.Generator, canvas: Grey, printed: _Print) -> tuple[Box, int] | None:
+def _blob_of(rng: np.random.Generator, printed: _Print) -> tuple[Box, int] | None:
     """The blob that the letter finder would see of what was printed, and its class."""
     nothing = len(CLASSES) - 1
+    canvas = printed.canvas
     if printed.label == nothing and printed.box is not None and rng.random() < 0.5:
         box = printed.box.intersection(Box(0, 0, canvas.shape[1], canvas.shape[0]))
         return (box, nothing) if box.width > 1 and box.height > 4 else None
@@ -251,7 +289,7 @@ def _shares(box: Box | None, blob: Box) -> bool:
     return box is not None and box.intersection(blob).area > 0.4 * min(box.area, blob.area)
 
 
-def _overlap(box: Box | None, blob: Box, size: int) -> float:
+def _overlap(box: Box | None, blob: Box, size: float) -> float:
     """IoU of two boxes with a rim around them, without which thin strokes that are off by a pixel would not overlap."""
     rim = 1 + round(0.08 * size)
     if box is None:
@@ -326,8 +364,8 @@ def train(
 @click.command()
 @click.option("--textures", type=click.Path(exists=True, path_type=Path), help="Folder of micrographs to draw on.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--count", default=60_000, show_default=True, help="Characters to draw.")
-@click.option("--epochs", default=10, show_default=True)
+@click.option("--count", default=120_000, show_default=True, help="Characters to draw.")
+@click.option("--epochs", default=14, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def command(textures: Path | None, out: Path, count: int, epochs: int, seed: int) -> None:
     """Train the letter reader on rendered characters."""
