@@ -15,7 +15,7 @@ __all__ = ["LONGEST_NAME", "Word", "find_blobs", "font_range", "print_masks", "w
 
 #: Height of a panel letter's font as a fraction of the figure's longer side, and its least in px …
 FONT_SHARE = (0.006, 0.075)
-FONT_LEAST_PX = 6.0
+FONT_LEAST_PX = 5.0
 #: … and as a fraction of an image's shorter side, if that is more: of a figure that is one image.
 FONT_IMAGE_SHARE = 0.18
 #: Width of the widest character, in its heights.
@@ -32,7 +32,7 @@ SAME_BLOB = 0.05
 #: Thresholds at which white and black letters are looked for inside images, grey levels.
 BRIGHT_LEVEL, DARK_LEVEL = 235, 25
 #: Levels by which letters stand out from what is around them.
-RAISED_LEVELS = (50, 110)
+RAISED_LEVELS = (50, 80, 110)
 #: The widest stroke, px of the copy, and as a share of the largest font.
 STROKE_PX = 13
 STROKE_SHARE = 0.22

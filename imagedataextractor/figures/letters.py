@@ -26,7 +26,7 @@ from imagedataextractor.figures.blobs import (
 from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.layout import Layout, bounding_box, magnified
 from imagedataextractor.figures.naming import missing_letters
-from imagedataextractor.figures.sequences import best_run
+from imagedataextractor.figures.sequences import Run, best_run
 from imagedataextractor.figures.styles import Candidate, tables
 from imagedataextractor.records import Box
 
@@ -89,15 +89,19 @@ def for_search(layout: Layout) -> Layout:
 def _find(layout: Layout, told: frozenset[str]) -> list[Letter]:
     lists = candidate_lists(layout)
     candidates = next(lists)
-    letters = _best_sequence(candidates, layout, told)
-    # Names that are missing may stand in corners that were not looked at.
-    few = len(letters) < max(2, 0.5 * len(layout.blocks))
-    if layout.blocks and (few or missing_letters([letter.text for letter in letters])):
+    best = best_run(candidates, layout, told)
+    if layout.blocks and (best is None or _may_go_on(best[0], layout)):
         candidates = next(lists)
-        letters = _best_sequence(candidates, layout, told)
-    if not letters and _is_one_image(layout):
-        letters = _single(candidates, layout)
-    return letters
+        # With more to choose from, what was right may be missed.
+        best = max((x for x in (best, best_run(candidates, layout, told)) if x), key=lambda x: x[1], default=None)
+    if best is not None:
+        return _as_letters(best[0])
+    return _single(candidates, layout) if _is_one_image(layout) else []
+
+
+def _may_go_on(run: Run, layout: Layout) -> bool:
+    """Whether there may be letters in corners that were not looked at."""
+    return len(run.letters) < len(layout.blocks) or missing_letters([c.name for c in run.letters]) > 0
 
 
 # ---------------------------------------------------------------- candidates
@@ -156,11 +160,7 @@ def _is_speck(blob: Box, height: float, chances: npt.NDArray[np.float32]) -> boo
 # ---------------------------------------------------------------- the figure's letters
 
 
-def _best_sequence(candidates: list[Candidate], layout: Layout, told: frozenset[str]) -> list[Letter]:
-    """The letters of the most convincing sequence."""
-    run = best_run(candidates, layout, told)
-    if run is None:
-        return []
+def _as_letters(run: Run) -> list[Letter]:
     return [Letter(c.name, min(1.0, c.chance), c.candidate.box, run.font_px, c.candidate.inside) for c in run.letters]
 
 

@@ -135,8 +135,13 @@ def _meant(names: Sequence[str], table: Table) -> list[set[str]]:
     return [{name, name[0]} if table.numbered else {name} for name in names]
 
 
-def best_run(candidates: list[Candidate], layout: Layout, told: frozenset[str] = frozenset()) -> Run | None:
-    """The most convincing sequence; None where none is convincing."""
+def best_run(
+    candidates: list[Candidate], layout: Layout, told: frozenset[str] = frozenset()
+) -> tuple[Run, float] | None:
+    """The most convincing sequence and its logit; None where none is convincing.
+
+    Parameters are those of `runs`.
+    """
     found = runs(candidates, layout, told)
     if not found:
         return None
@@ -150,7 +155,7 @@ def best_run(candidates: list[Candidate], layout: Layout, told: frozenset[str] =
     if (logits[~roman] > least).any():
         logits[roman] = -np.inf
     best = int(logits.argmax())
-    return found[best] if logits[best] > least else None
+    return (found[best], float(logits[best])) if logits[best] > least else None
 
 
 # ---------------------------------------------------------------- what tells

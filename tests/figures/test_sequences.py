@@ -46,7 +46,8 @@ def test_the_sequence_of_the_panels_is_among_the_runs_and_is_chosen():
     layout, candidates = candidates_of(lettered("abc", words="x y c b a d"))
     found = runs(candidates, layout)
     assert len({tuple(c.candidate.box for c in run.letters) for run in found}) > 1
-    best = best_run(candidates, layout)
+    best, logit = best_run(candidates, layout)
+    assert logit > 0
     assert [c.name for c in best.letters] == ["a", "b", "c"]
     assert all(c.candidate.box.y1 < 50 * layout.enlarged for c in best.letters)
 
@@ -62,7 +63,7 @@ def test_every_run_is_described_by_finite_numbers():
 
 def test_what_the_caption_tells_is_counted():
     layout, candidates = candidates_of(lettered("abc"))
-    run = best_run(candidates, layout)
+    run, _ = best_run(candidates, layout)
     counted = dict(zip(FEATURES, describe(run, layout, frozenset("abx")), strict=True))
     assert (counted["letters told"], counted["letters not told"], counted["told and missing"]) == (2, 1, 1)
     assert (counted["letters"], counted["first"]) == (pytest.approx(np.log(3)), 0)
