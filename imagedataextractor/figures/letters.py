@@ -35,6 +35,8 @@ __all__ = ["Letter", "candidate_lists", "find_letters", "for_search"]
 #: Small figures are magnified for the search, up to this longest side, px, and no more than so many times: the edges of
 #: characters of few pixels, and the gaps between them, lie between pixels.
 MAGNIFIED_SIDE, MAGNIFY = 1200, 2.0
+#: Letters for this share of the images are enough not to look at the other corners.
+LETTERED = 0.7
 #: Candidates looked at in one figure, at most.
 MOST_WORDS = 1500
 #: Probability from which the letter of a panel on its own is believed, how much less will do if it has brackets …
@@ -101,7 +103,7 @@ def _find(layout: Layout, told: frozenset[str]) -> list[Letter]:
 
 def _may_go_on(run: Run, layout: Layout) -> bool:
     """Whether there may be letters in corners that were not looked at."""
-    return len(run.letters) < len(layout.blocks) or missing_letters([c.name for c in run.letters]) > 0
+    return len(run.letters) < LETTERED * len(layout.blocks) or missing_letters([c.name for c in run.letters]) > 0
 
 
 # ---------------------------------------------------------------- candidates
