@@ -49,7 +49,7 @@ from imagedataextractor.figures.seams import FEATURES as SEAM_FEATURES
 from imagedataextractor.figures.seams import WEIGHTS as SEAM_WEIGHTS
 from imagedataextractor.figures.seams import describe as describe_seams
 from imagedataextractor.figures.seams import parts_of, seams
-from imagedataextractor.figures.training import labelled_figures
+from imagedataextractor.figures.training import ensemble_weights, labelled_figures
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.records import Box
 
@@ -214,11 +214,7 @@ def train(
     x = torch.from_numpy(np.clip((features - mean) / scale, -4, 4).astype(np.float32))
     y, w = torch.from_numpy(labels), torch.from_numpy(weight)
     trained = [_member(x, y, w, seed + k, hidden, epochs) for k in range(members)]
-    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
-    for layer, of_members in enumerate(zip(*trained, strict=True), start=1):
-        weights[f"dense{layer}.weight"] = np.stack([m.weight.detach().numpy() for m in of_members])
-        weights[f"dense{layer}.bias"] = np.stack([m.bias.detach().numpy() for m in of_members])
-    return weights
+    return ensemble_weights(trained, mean, scale)
 
 
 def _member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int, hidden: int, epochs: int) -> list[nn.Linear]:

@@ -29,7 +29,7 @@ from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.layout import Layout, analyse
 from imagedataextractor.figures.letters import candidate_lists, for_search
 from imagedataextractor.figures.sequences import FEATURES, WEIGHTS, Run, describe, runs
-from imagedataextractor.figures.training import LabelledFigure, LabelledPanel, labelled_figures
+from imagedataextractor.figures.training import LabelledFigure, LabelledPanel, ensemble_weights, labelled_figures
 from imagedataextractor.images import load_image, to_grey
 
 __all__ = ["Choice", "choices", "command", "train"]
@@ -147,11 +147,7 @@ def train(
         right[i, :count] = torch.from_numpy(choice.right)
         right[i, -1] = not bool(choice.right.any())
     trained = [_member(x, there, right, seed + k, hidden, epochs) for k in range(members)]
-    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
-    for layer, of_members in enumerate(zip(*trained, strict=True), start=1):
-        weights[f"dense{layer}.weight"] = np.stack([m.weight.detach().numpy() for m in of_members])
-        weights[f"dense{layer}.bias"] = np.stack([m.bias.detach().numpy() for m in of_members])
-    return weights
+    return ensemble_weights(trained, mean, scale)
 
 
 def _member(

@@ -1,4 +1,4 @@
-"""Labelled figures that the networks of this stage learn from."""
+"""What the training of this stage's networks shares: labelled figures, and weights of ensembles."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
 from imagedataextractor.figures.layout import shrink
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 
-__all__ = ["LabelledFigure", "LabelledPanel", "labelled_figures"]
+__all__ = ["LabelledFigure", "LabelledPanel", "ensemble_weights", "labelled_figures"]
 
 #: Longest side of a labelled figure, px: what is looked at is smaller still.
 LARGEST = 1400
@@ -68,3 +69,14 @@ def labelled_figures(files: Sequence[Path], data: Sequence[Path]) -> Iterator[La
 
 def _may_be_learned_from(part: str | None, licence: str) -> bool:
     return part == "learn" or (part != "kept" and "CC BY" in licence)
+
+
+def ensemble_weights(
+    members: Sequence[Sequence[nn.Linear]], mean: npt.NDArray[np.float32], scale: npt.NDArray[np.float32]
+) -> dict[str, npt.NDArray[np.float32]]:
+    """The dense layers of trained networks as `network.forward` takes them, with the mean and scale of their inputs."""
+    weights = {"mean": mean.astype(np.float32), "scale": scale.astype(np.float32)}
+    for layer, of_members in enumerate(zip(*members, strict=True), start=1):
+        weights[f"dense{layer}.weight"] = np.stack([m.weight.detach().numpy() for m in of_members])
+        weights[f"dense{layer}.bias"] = np.stack([m.bias.detach().numpy() for m in of_members])
+    return weights
