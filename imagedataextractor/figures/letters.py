@@ -1,10 +1,8 @@
 """Find and read the letters that name the panels: a, (a), A., iv, a1 …
 
 Blobs of ink of the right size, alone or with brackets, are candidates: anywhere on the paper, and
-near the corners of images in black or white. The glyph network says what each could be. The letters
-of a figure are the candidates of one style and size that make a sequence (a, b, c …; i, ii, iii … in
-brackets; or a1, a2, b1 …) and stand as panel letters do: in line with each other, at the same place
-of their images, in reading order. Characters elsewhere (axis ticks, markers, annotations) make none.
+near the corners of images in black or white. The glyph network says what each could be, and
+`figures.sequences` which sequence of them, if any, names the panels.
 """
 
 from __future__ import annotations

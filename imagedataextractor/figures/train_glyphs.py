@@ -26,6 +26,7 @@ from torch import nn
 
 from imagedataextractor.figures.blobs import find_blobs, print_masks
 from imagedataextractor.figures.glyphs import CLASSES, FRAME, frame_of
+from imagedataextractor.figures.letters import MAGNIFY
 from imagedataextractor.records import Box
 
 __all__ = ["command", "draw_sample", "find_fonts", "train"]
@@ -45,8 +46,8 @@ SIGNS = "αβγδεθλμπσφωΔΩ°%+=−-/|,:;*#&@$<>[]{}~^→←↑↓×±
 
 #: Least and largest size of the font, px of the figure.
 SIZES = (5.5, 60.0)
-#: Size below which figures are magnified before letters are looked for in them, and by how much at most.
-SMALL, MAGNIFY = 28.0, 2.0
+#: Size below which print is drawn larger and scaled down, and magnified as small figures are, px.
+SMALL = 28.0
 #: Share of characters that stand at the edge of their figure.
 AT_EDGE = 0.12
 
