@@ -24,9 +24,9 @@ from skimage.segmentation import find_boundaries
 
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.dataset import Example, load_emps
 from imagedataextractor.segmentation.evaluation import Predicted, accepted_labels
 from imagedataextractor.segmentation.metrics import Overlap, overlap, score_image
+from imagedataextractor.training.segmentation.dataset import Example, load_emps
 
 Grey = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]

@@ -17,9 +17,9 @@ from typing import Any
 import click
 import numpy as np
 
-from imagedataextractor.figures.fringes import fringe_strength
-from imagedataextractor.figures.kinds import classify
-from imagedataextractor.figures.naming import CLEAR_FRINGES
+from imagedataextractor.figures.kinds.classify import classify
+from imagedataextractor.figures.kinds.fringes import fringe_strength
+from imagedataextractor.figures.letters.naming import CLEAR_FRINGES
 from imagedataextractor.images import load_image, to_grey
 
 HERE = Path(__file__).resolve().parent

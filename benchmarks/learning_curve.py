@@ -25,10 +25,11 @@ from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from imagedataextractor.cli.train import crop_sizes
-from imagedataextractor.segmentation.dataset import load_emps
+from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.inference import choose_device, segment_with
 from imagedataextractor.segmentation.metrics import score_image, summarise
-from imagedataextractor.segmentation.training import build_network, default_settings, train
+from imagedataextractor.training.segmentation.dataset import load_emps
+from imagedataextractor.training.segmentation.train import default_settings, train
 
 KEYS = ("f1_50", "ap50", "ap5095", "pq", "prec50", "rec50", "paper_ap50", "paper_ap75", "paper_miou")
 

@@ -17,8 +17,8 @@ import click
 import cv2
 import numpy as np
 
-from imagedataextractor.figures.layout import analyse
-from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.figures.letters.find import find_letters
+from imagedataextractor.figures.panels.layout import analyse
 from imagedataextractor.images import load_image
 
 HERE = Path(__file__).resolve().parent

@@ -40,8 +40,8 @@ from typing import Any
 
 import numpy as np
 
-from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkExecutor
-from imagedataextractor.mining import Counts, Outcome, Plan, Unit, mine
+from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkExecutor
+from imagedataextractor.mining.run import Counts, Outcome, Plan, Unit, mine
 from imagedataextractor.records import (
     Article,
     ArticleResult,

@@ -33,8 +33,8 @@ import torch
 from kept import keeping
 
 from imagedataextractor.images import sha256_of
+from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.clustering import ClusterSettings
-from imagedataextractor.segmentation.dataset import Example, load_emps
 from imagedataextractor.segmentation.features import calibration_features, particle_features
 from imagedataextractor.segmentation.inference import Maps, cluster_maps, image_maps, label_resized
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
@@ -48,8 +48,8 @@ from imagedataextractor.segmentation.reliability import (
     is_real,
     without,
 )
-from imagedataextractor.segmentation.training import build_network
 from imagedataextractor.segmentation.weights import WeightsInfo, load_weights, save_weights
+from imagedataextractor.training.segmentation.dataset import Example, load_emps
 
 #: What is tried of the clustering's settings; seeds of START and more make a candidate.
 FOREGROUND = (0.2, 0.3, 0.4)

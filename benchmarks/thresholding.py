@@ -21,8 +21,8 @@ from skimage.feature import peak_local_max
 from skimage.filters import gaussian, threshold_otsu
 from skimage.segmentation import watershed
 
-from imagedataextractor.segmentation.dataset import load_emps
 from imagedataextractor.segmentation.metrics import format_table, score_image, summarise
+from imagedataextractor.training.segmentation.dataset import load_emps
 
 Grey = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]

@@ -16,8 +16,8 @@ from pathlib import Path
 from store_results import make_result, make_run
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.executors import InlineExecutor, ProcessExecutor
-from imagedataextractor.mining import Counts, MineOptions, Outcome, Plan, Unit, mine
+from imagedataextractor.mining.executors import InlineExecutor, ProcessExecutor
+from imagedataextractor.mining.run import Counts, MineOptions, Outcome, Plan, Unit, mine
 from imagedataextractor.records import Failure
 from imagedataextractor.store import Store, pack
 from imagedataextractor.targets import Target

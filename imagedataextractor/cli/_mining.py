@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 import click
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.mining import Counts
+from imagedataextractor.mining.run import Counts
 from imagedataextractor.records import Failure
 
 __all__ = ["Log", "Shown", "make_progress"]

@@ -49,7 +49,7 @@ def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: b
     """
     from imagedataextractor.cli._output import print_table
     from imagedataextractor.measurement import measure_particles
-    from imagedataextractor.segmentation.dataset import read_label_map
+    from imagedataextractor.training.segmentation.dataset import read_label_map
 
     particles = measure_particles(read_label_map(label_map), nm_per_px=nm_per_px)
     if len(particles) == 1:

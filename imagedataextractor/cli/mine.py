@@ -25,9 +25,9 @@ from imagedataextractor.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from imagedataextractor.corpus import Corpus
-    from imagedataextractor.executors import WorkExecutor
-    from imagedataextractor.mining import Counts, Plan
+    from imagedataextractor.mining.corpus import Corpus
+    from imagedataextractor.mining.executors import WorkExecutor
+    from imagedataextractor.mining.run import Counts, Plan
     from imagedataextractor.pipeline import Manual
     from imagedataextractor.records import Run
     from imagedataextractor.settings import Settings
@@ -152,7 +152,7 @@ def _tell(line: str) -> None:
 
 def _corpus_and_settings(what: str | None, doi_file: Path | None, limit: int | None) -> tuple[Corpus, Settings]:
     """The corpus, and the user's settings with those of the definition over them."""
-    from imagedataextractor.corpus import Corpus, load_definition
+    from imagedataextractor.mining.corpus import Corpus, load_definition
     from imagedataextractor.settings import load_settings
 
     settings = load_settings()
@@ -222,8 +222,8 @@ def _new_run(request: _Request) -> Run:
 def _mine(request: _Request) -> int:
     """The whole run; its exit code."""
     from imagedataextractor.cli._mining import Log
-    from imagedataextractor.corpus import corpus_targets
-    from imagedataextractor.mining import Counts
+    from imagedataextractor.mining.corpus import corpus_targets
+    from imagedataextractor.mining.run import Counts
     from imagedataextractor.settings import cache_dir
     from imagedataextractor.store import Store
 
@@ -259,7 +259,7 @@ def _mine(request: _Request) -> int:
 
 
 def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run: Run) -> Plan:
-    from imagedataextractor.mining import Plan
+    from imagedataextractor.mining.run import Plan
     from imagedataextractor.store import settings_digest
 
     digest = settings_digest(run.settings, run.weights_sha256, run.seed)
@@ -269,9 +269,9 @@ def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run
 def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts, log: Any) -> tuple[str, int]:
     """Do what is to do; how the run ended, and its exit code."""
     from imagedataextractor.cli._mining import make_progress
-    from imagedataextractor.mining import DiskBudget, MineOptions, StopRequest, mine
+    from imagedataextractor.mining.run import DiskBudget, MineOptions, StopRequest, mine
+    from imagedataextractor.mining.worker import PipelineWork, Retrieval, prune_segmentations
     from imagedataextractor.settings import cache_dir
-    from imagedataextractor.worker import PipelineWork, Retrieval, prune_segmentations
 
     settings, cache = request.settings, cache_dir()
     prune_segmentations(cache)
@@ -300,7 +300,7 @@ def _verdict(counts: Counts) -> tuple[str, int]:
 
 
 def _executor(request: _Request) -> WorkExecutor:
-    from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor
+    from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor
 
     if request.inline:
         return InlineExecutor()
@@ -328,7 +328,7 @@ def _alone(store: Store, *, wait: bool) -> Any:
 
 def _dry_run(request: _Request) -> None:
     """What a run would find to do, without touching anything."""
-    from imagedataextractor.corpus import corpus_targets
+    from imagedataextractor.mining.corpus import corpus_targets
     from imagedataextractor.settings import cache_dir
 
     targets = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)

@@ -71,9 +71,9 @@ def command(
 
     import torch
 
-    from imagedataextractor.segmentation.dataset import load_emps
     from imagedataextractor.segmentation.inference import choose_device
-    from imagedataextractor.segmentation.training import default_settings, synthetic_examples, train, validator
+    from imagedataextractor.training.segmentation.dataset import load_emps
+    from imagedataextractor.training.segmentation.train import default_settings, synthetic_examples, train, validator
 
     if threads:
         torch.set_num_threads(threads)

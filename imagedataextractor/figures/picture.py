@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.figures.layout import shrink
+from imagedataextractor.figures.panels.layout import shrink
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, Panel
 

@@ -8,13 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.fringes import fringe_strength
-from imagedataextractor.figures.infobar import find_info_bar, info_bar_below, read_info_bar
-from imagedataextractor.figures.insets import Inset, find_insets
-from imagedataextractor.figures.kinds import classify
-from imagedataextractor.figures.layout import Layout, analyse, bounding_box, luma
-from imagedataextractor.figures.letters import Letter, find_letters
-from imagedataextractor.figures.naming import (
+from imagedataextractor.figures.kinds.classify import classify
+from imagedataextractor.figures.kinds.fringes import fringe_strength
+from imagedataextractor.figures.letters.find import Letter, find_letters
+from imagedataextractor.figures.letters.naming import (
     alphabet_of,
     assign_letters,
     complete_letters,
@@ -25,7 +22,10 @@ from imagedataextractor.figures.naming import (
     subcaption_of,
     technique_of,
 )
-from imagedataextractor.figures.page import Region, cut_page
+from imagedataextractor.figures.panels.infobar import find_info_bar, info_bar_below, read_info_bar
+from imagedataextractor.figures.panels.insets import Inset, find_insets
+from imagedataextractor.figures.panels.layout import Layout, analyse, bounding_box, luma
+from imagedataextractor.figures.panels.page import Region, cut_page
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings

@@ -64,8 +64,8 @@ class Segmenter:
         UsageError
             The device cannot be used.
         """
+        from imagedataextractor.segmentation.architectures import build_network
         from imagedataextractor.segmentation.inference import choose_device
-        from imagedataextractor.segmentation.training import build_network
         from imagedataextractor.segmentation.weights import find_weights, load_weights
 
         device = choose_device(device)

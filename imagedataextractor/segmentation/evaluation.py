@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Segmentation
-from imagedataextractor.segmentation.dataset import Example, load_emps
 from imagedataextractor.segmentation.metrics import ImageScore, score_image
 from imagedataextractor.segmentation.reliability import without
+from imagedataextractor.training.segmentation.dataset import Example, load_emps
 
 __all__ = ["Predicted", "accepted_labels", "predictions", "score_predictions"]
 

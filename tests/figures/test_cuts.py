@@ -9,13 +9,13 @@ from click.testing import CliRunner
 
 from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.artificial.figures import draw_figure
-from imagedataextractor.figures.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
-from imagedataextractor.figures.layout import analyse, least_side
 from imagedataextractor.figures.network import chances
-from imagedataextractor.figures.page import cut_page, page_of
-from imagedataextractor.figures.seams import divide
-from imagedataextractor.figures.train_cuts import command, examples, seam_examples, train, variants
+from imagedataextractor.figures.panels.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
+from imagedataextractor.figures.panels.layout import analyse, least_side
+from imagedataextractor.figures.panels.page import cut_page, page_of
+from imagedataextractor.figures.panels.seams import divide
 from imagedataextractor.records import Box
+from imagedataextractor.training.figures.cuts import command, examples, seam_examples, train, variants
 
 
 def texture(height, width, mean=120, seed=0, coarse=5):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imagedataextractor.figures.infobar import find_info_bar, parse_info
+from imagedataextractor.figures.panels.infobar import find_info_bar, parse_info
 from imagedataextractor.records import Box
 
 BOX = Box(0, 0, 10, 10)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imagedataextractor.figures.insets import find_insets
+from imagedataextractor.figures.panels.insets import find_insets
 from imagedataextractor.records import Box
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.figures import split_figure
-from imagedataextractor.figures.fringes import fringe_strength
-from imagedataextractor.figures.kinds import FEATURES, KINDS, classify, describe
-from imagedataextractor.figures.naming import CLEAR_FRINGES
+from imagedataextractor.figures.kinds.classify import FEATURES, KINDS, classify, describe
+from imagedataextractor.figures.kinds.fringes import fringe_strength
+from imagedataextractor.figures.letters.naming import CLEAR_FRINGES
 from imagedataextractor.images import load_image, to_grey
 
 

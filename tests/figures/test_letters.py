@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from imagedataextractor.artificial.annotations import font
-from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
-from imagedataextractor.figures.layout import analyse
-from imagedataextractor.figures.letters import find_letters
+from imagedataextractor.figures.letters.find import find_letters
+from imagedataextractor.figures.letters.glyphs import CLASSES, frame_of, read_glyphs
+from imagedataextractor.figures.panels.layout import analyse
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 

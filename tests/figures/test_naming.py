@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagedataextractor.figures.naming import (
+from imagedataextractor.figures.letters.naming import (
     assign_letters,
     complete_letters,
     is_measurable,

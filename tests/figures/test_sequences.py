@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner
 
 from imagedataextractor.artificial.annotations import font
-from imagedataextractor.figures.layout import analyse
-from imagedataextractor.figures.letters import candidate_lists, find_letters, for_search
+from imagedataextractor.figures.letters.find import candidate_lists, find_letters, for_search
+from imagedataextractor.figures.letters.sequences import FEATURES, best_run, describe, runs
 from imagedataextractor.figures.network import forward
-from imagedataextractor.figures.sequences import FEATURES, best_run, describe, runs
-from imagedataextractor.figures.train_letters import choices, command, train
-from imagedataextractor.figures.training import LabelledFigure, LabelledPanel, labelled_figures
+from imagedataextractor.figures.panels.layout import analyse
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
+from imagedataextractor.training.figures.labelled import LabelledFigure, LabelledPanel, labelled_figures
+from imagedataextractor.training.figures.letters import choices, command, train
 
 #: Three images with the letter of each above its left corner.
 IMAGES = [Box(20 + 260 * i, 50, 240 + 260 * i, 270) for i in range(3)]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from imagedataextractor.corpus import Corpus, corpus_targets, load_definition
 from imagedataextractor.errors import InputError, UsageError
-from imagedataextractor.mining import Plan
+from imagedataextractor.mining.corpus import Corpus, corpus_targets, load_definition
+from imagedataextractor.mining.run import Plan
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import Settings
 

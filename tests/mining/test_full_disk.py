@@ -16,8 +16,8 @@ from imagedataextractor.articles.retrieve.http import write_atomically
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import IdeError
-from imagedataextractor.executors import InlineExecutor
-from imagedataextractor.mining import Plan, mine
+from imagedataextractor.mining.executors import InlineExecutor
+from imagedataextractor.mining.run import Plan, mine
 from imagedataextractor.store import Store
 from imagedataextractor.targets import Target
 

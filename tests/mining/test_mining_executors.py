@@ -16,8 +16,8 @@ from mining_work import Dying, MadeUp, targets
 from store_results import all_rows
 
 from imagedataextractor.errors import IdeError, ServiceError
-from imagedataextractor.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkerLostError
-from imagedataextractor.mining import MineOptions, Plan, mine
+from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkerLostError
+from imagedataextractor.mining.run import MineOptions, Plan, mine
 from imagedataextractor.store import Store
 
 
@@ -128,7 +128,7 @@ def test_workers_that_cannot_be_started_stop_the_run(store, monkeypatch):
     def refuse(threads: int) -> None:
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("imagedataextractor.executors._Worker", refuse)
+    monkeypatch.setattr("imagedataextractor.mining.executors._Worker", refuse)
     with ProcessExecutor(2) as executor, pytest.raises(IdeError, match="no worker process could be started"):
         mine(Plan(targets(10), store, store.digest_of("run-1")), MadeUp(), executor, store, "run-1")
 

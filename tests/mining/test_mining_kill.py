@@ -17,8 +17,8 @@ import pytest
 from mining_work import MadeUp, targets
 from store_results import all_rows, make_run
 
-from imagedataextractor.executors import InlineExecutor
-from imagedataextractor.mining import Plan, mine
+from imagedataextractor.mining.executors import InlineExecutor
+from imagedataextractor.mining.run import Plan, mine
 from imagedataextractor.store import Store
 
 COUNT = 60

@@ -13,8 +13,8 @@ from mining_work import MadeUp, Refusing, targets
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import IdeError, InputError, StoreError
-from imagedataextractor.executors import InlineExecutor, WorkerLostError
-from imagedataextractor.mining import (
+from imagedataextractor.mining.executors import InlineExecutor, WorkerLostError
+from imagedataextractor.mining.run import (
     Counts,
     DiskBudget,
     MineOptions,
@@ -360,7 +360,7 @@ def test_a_download_is_dropped_whole_or_not_at_all(tmp_path, monkeypatch):
             (path / "fig1.png").unlink()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("imagedataextractor.mining.shutil.rmtree", killed_amid)
+    monkeypatch.setattr("imagedataextractor.mining.run.shutil.rmtree", killed_amid)
     with pytest.raises(KeyboardInterrupt):
         budget.done("doi:1")
     assert not folder.exists()

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from imagedataextractor.articles.retrieve import RetrievedArticle
-from imagedataextractor.records import Segmentation
-from imagedataextractor.settings import Keys, Settings
-from imagedataextractor.targets import Target
-from imagedataextractor.worker import (
+from imagedataextractor.mining.worker import (
     PipelineWork,
     RememberingSegmenter,
     Retrieval,
     prune_segmentations,
     segmentations_folder,
 )
+from imagedataextractor.records import Segmentation
+from imagedataextractor.settings import Keys, Settings
+from imagedataextractor.targets import Target
 
 
 class Counting:

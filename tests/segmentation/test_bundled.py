@@ -12,10 +12,10 @@ from PIL import Image
 from imagedataextractor.cli.model import command as model_command
 from imagedataextractor.resources import resource_path
 from imagedataextractor.segmentation import MODES, Segmenter
-from imagedataextractor.segmentation.dataset import load_emps, read_label_map
 from imagedataextractor.segmentation.evaluation import accepted_labels
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.weights import list_models, read_info
+from imagedataextractor.training.segmentation.dataset import load_emps, read_label_map
 
 #: Largest file of the paper's network, MB.
 LIMIT_MB = 5.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.blobs import (
+from imagedataextractor.figures.letters.blobs import (
     LONGEST_NAME,
     Word,
     font_range,
@@ -21,11 +21,11 @@ from imagedataextractor.figures.blobs import (
     words_on_images,
     words_on_paper,
 )
-from imagedataextractor.figures.glyphs import CLASSES, frame_of, read_glyphs
-from imagedataextractor.figures.layout import Layout, bounding_box, magnified
-from imagedataextractor.figures.naming import missing_letters
-from imagedataextractor.figures.sequences import Run, best_run
-from imagedataextractor.figures.styles import Candidate, tables
+from imagedataextractor.figures.letters.glyphs import CLASSES, frame_of, read_glyphs
+from imagedataextractor.figures.letters.naming import missing_letters
+from imagedataextractor.figures.letters.sequences import Run, best_run
+from imagedataextractor.figures.letters.styles import Candidate, tables
+from imagedataextractor.figures.panels.layout import Layout, bounding_box, magnified
 from imagedataextractor.records import Box
 
 __all__ = ["Letter", "candidate_lists", "find_letters", "for_search"]

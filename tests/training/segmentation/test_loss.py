@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from imagedataextractor.segmentation.embedding import bandwidth, embed
-from imagedataextractor.segmentation.loss import BPartISLoss, lovasz_hinge
+from imagedataextractor.training.segmentation.loss import BPartISLoss, lovasz_hinge
 
 
 def test_the_hinge_is_zero_for_a_perfect_margin_and_two_for_its_opposite():

@@ -7,7 +7,14 @@ import pytest
 from PIL import Image
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.segmentation.dataset import Crops, Example, augment, load_emps, read_label_map, split_names
+from imagedataextractor.training.segmentation.dataset import (
+    Crops,
+    Example,
+    augment,
+    load_emps,
+    read_label_map,
+    split_names,
+)
 
 
 def example(shape=(120, 160)):

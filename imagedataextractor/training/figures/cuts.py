@@ -1,6 +1,6 @@
 """Train the networks that tell where a figure is cut: at the gutters of the page, and where images touch.
 
-    python -m imagedataextractor.figures.train_cuts --textures MICROGRAPHS --panels LABELS.json … --out data/figures
+    python -m imagedataextractor.training.figures.cuts --textures MICROGRAPHS --panels LABELS.json … --out data/figures
 
 Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and labelled, are cut as their
 truth says, and every gutter of every piece is an example: kept, where it lies inside a panel; cut, where
@@ -26,7 +26,10 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from imagedataextractor.artificial.figures import draw_figure
-from imagedataextractor.figures.cuts import (
+from imagedataextractor.figures.letters.find import find_letters
+from imagedataextractor.figures.letters.naming import missing_letters
+from imagedataextractor.figures.network import load_weights
+from imagedataextractor.figures.panels.cuts import (
     DROP_AFTER,
     DROP_BEFORE,
     FEATURES,
@@ -39,19 +42,16 @@ from imagedataextractor.figures.cuts import (
     halves,
     tight,
 )
-from imagedataextractor.figures.cuts import WEIGHTS as GUTTER_WEIGHTS
-from imagedataextractor.figures.layout import analyse, least_side
-from imagedataextractor.figures.letters import find_letters
-from imagedataextractor.figures.naming import missing_letters
-from imagedataextractor.figures.network import load_weights
-from imagedataextractor.figures.page import page_of
-from imagedataextractor.figures.seams import FEATURES as SEAM_FEATURES
-from imagedataextractor.figures.seams import WEIGHTS as SEAM_WEIGHTS
-from imagedataextractor.figures.seams import describe as describe_seams
-from imagedataextractor.figures.seams import parts_of, seams
-from imagedataextractor.figures.training import ensemble_weights, labelled_figures
+from imagedataextractor.figures.panels.cuts import WEIGHTS as GUTTER_WEIGHTS
+from imagedataextractor.figures.panels.layout import analyse, least_side
+from imagedataextractor.figures.panels.page import page_of
+from imagedataextractor.figures.panels.seams import FEATURES as SEAM_FEATURES
+from imagedataextractor.figures.panels.seams import WEIGHTS as SEAM_WEIGHTS
+from imagedataextractor.figures.panels.seams import describe as describe_seams
+from imagedataextractor.figures.panels.seams import parts_of, seams
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.records import Box
+from imagedataextractor.training.figures.labelled import ensemble_weights, labelled_figures
 
 __all__ = ["command", "examples", "seam_examples", "train", "variants"]
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from imagedataextractor import __version__
 from imagedataextractor.errors import IdeError
 from imagedataextractor.images import sha256_of
-from imagedataextractor.mining import Outcome, Unit, without_finished
+from imagedataextractor.mining.run import Outcome, Unit, without_finished
 from imagedataextractor.records import ArticleResult, Failure, Segmentation
 from imagedataextractor.settings import Keys, Settings, load_settings
 from imagedataextractor.store import pack

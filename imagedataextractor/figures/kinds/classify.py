@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import luma, shrink
 from imagedataextractor.figures.network import forward, load_weights, softmax
+from imagedataextractor.figures.panels.layout import luma, shrink
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import PanelKind
 

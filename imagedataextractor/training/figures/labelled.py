@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from imagedataextractor.figures.layout import shrink
+from imagedataextractor.figures.panels.layout import shrink
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 

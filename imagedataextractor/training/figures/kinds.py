@@ -1,6 +1,6 @@
 """Train the network that tells what a panel shows.
 
-    python -m imagedataextractor.figures.train_kinds --micrographs FOLDER --panels LABELS.json … --out FILE
+    python -m imagedataextractor.training.figures.kinds --micrographs FOLDER --panels LABELS.json … --out FILE
 
 Drawn panels of every kind (`imagedataextractor.artificial.contents`), crops of real micrographs, and
 labelled panels of real figures, each in several variants (cropped, scaled, compressed, with letters
@@ -26,7 +26,7 @@ from torch import nn
 
 from imagedataextractor.artificial.annotations import draw_letter
 from imagedataextractor.artificial.contents import CONTENTS, annotate, draw_content
-from imagedataextractor.figures.kinds import FEATURES, KINDS, describe
+from imagedataextractor.figures.kinds.classify import FEATURES, KINDS, describe
 from imagedataextractor.images import load_image, to_rgb
 
 __all__ = ["command", "drawn_panels", "real_panels", "train", "variants"]

@@ -8,17 +8,17 @@ import torch
 from safetensors.numpy import load_file
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.segmentation.dataset import Example
+from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.published import to_pixel_frame
-from imagedataextractor.segmentation.training import (
+from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
+from imagedataextractor.training.segmentation.dataset import Example
+from imagedataextractor.training.segmentation.train import (
     TrainingSettings,
-    build_network,
     default_settings,
     learning_rate,
     train,
     validator,
 )
-from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 
 
 def examples():

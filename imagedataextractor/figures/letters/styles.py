@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.glyphs import CLASSES
-from imagedataextractor.figures.naming import ROMAN
+from imagedataextractor.figures.letters.glyphs import CLASSES
+from imagedataextractor.figures.letters.naming import ROMAN
 from imagedataextractor.records import Box
 
 __all__ = ["Candidate", "Table", "tables"]

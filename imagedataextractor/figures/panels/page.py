@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.cuts import (
+from imagedataextractor.figures.letters.naming import assign_letters
+from imagedataextractor.figures.panels.cuts import (
     DROP_AFTER,
     DROP_BEFORE,
     KEEP,
@@ -22,8 +23,7 @@ from imagedataextractor.figures.cuts import (
     judge,
     tight,
 )
-from imagedataextractor.figures.layout import Core, Layout, bounding_box, ink_box
-from imagedataextractor.figures.naming import assign_letters
+from imagedataextractor.figures.panels.layout import Core, Layout, bounding_box, ink_box
 from imagedataextractor.records import Box
 
 __all__ = ["Region", "cut_page", "page_of"]

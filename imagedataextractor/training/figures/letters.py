@@ -1,6 +1,6 @@
 """Train the network that tells which sequence of letters names the panels of a figure, and whether any does.
 
-    python -m imagedataextractor.figures.train_letters --textures MICROGRAPHS --panels LABELS.json … --out data/figures
+    python -m imagedataextractor.training.figures.letters --textures IMAGES --panels LABELS.json … --out data/figures
 
 Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and labelled, at several sizes, are searched
 for letters as `figures.letters` does. Of the sequences that are found those are right that have the most of the labels'
@@ -26,11 +26,16 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from imagedataextractor.artificial.figures import draw_figure
-from imagedataextractor.figures.layout import Layout, analyse
-from imagedataextractor.figures.letters import candidate_lists, for_search
-from imagedataextractor.figures.sequences import FEATURES, WEIGHTS, Run, describe, runs
-from imagedataextractor.figures.training import LabelledFigure, LabelledPanel, ensemble_weights, labelled_figures
+from imagedataextractor.figures.letters.find import candidate_lists, for_search
+from imagedataextractor.figures.letters.sequences import FEATURES, WEIGHTS, Run, describe, runs
+from imagedataextractor.figures.panels.layout import Layout, analyse
 from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.training.figures.labelled import (
+    LabelledFigure,
+    LabelledPanel,
+    ensemble_weights,
+    labelled_figures,
+)
 
 __all__ = ["Choice", "choices", "command", "train"]
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import Core, Layout, ink_box, runs
 from imagedataextractor.figures.network import chances, load_weights
+from imagedataextractor.figures.panels.layout import Core, Layout, ink_box, runs
 from imagedataextractor.records import Box
 
 __all__ = [

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import bounding_box, luma, runs, shrink
+from imagedataextractor.figures.panels.layout import bounding_box, luma, runs, shrink
 from imagedataextractor.records import Box
 
 __all__ = ["Inset", "find_insets"]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import Layout, bounding_box
+from imagedataextractor.figures.panels.layout import Layout, bounding_box
 from imagedataextractor.records import Box
 
 __all__ = ["LONGEST_NAME", "Word", "find_blobs", "font_range", "print_masks", "words_on_images", "words_on_paper"]

@@ -1,6 +1,6 @@
 """Train the network that reads panel letters, on rendered characters.
 
-    python -m imagedataextractor.figures.train_glyphs --textures IMAGES --out data/figures/glyphs.safetensors
+    python -m imagedataextractor.training.figures.glyphs --textures IMAGES --out data/figures/glyphs.safetensors
 
 Characters are drawn with the TrueType fonts of the machine (the published weights: DejaVu,
 Liberation, FreeFont, TeX Gyre, Lato, Open Sans, Roboto and Matplotlib's own), on paper, on
@@ -24,9 +24,9 @@ from PIL import Image, ImageDraw, ImageFont
 from safetensors.numpy import save_file
 from torch import nn
 
-from imagedataextractor.figures.blobs import find_blobs, print_masks
-from imagedataextractor.figures.glyphs import CLASSES, FRAME, frame_of
-from imagedataextractor.figures.letters import MAGNIFY
+from imagedataextractor.figures.letters.blobs import find_blobs, print_masks
+from imagedataextractor.figures.letters.find import MAGNIFY
+from imagedataextractor.figures.letters.glyphs import CLASSES, FRAME, frame_of
 from imagedataextractor.records import Box
 
 __all__ = ["command", "draw_sample", "find_fonts", "train"]

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.figures.layout import luma
+from imagedataextractor.figures.panels.layout import luma
 from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, InfoBar
 
