@@ -7,13 +7,14 @@ import subprocess
 import sys
 import zlib
 
+import cv2
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+import tifffile
+from PIL import ExifTags, Image, ImageFile
 
-from imagedataextractor import images
 from imagedataextractor.errors import InputError
-from imagedataextractor.images import load_image, to_grey, to_rgb
+from imagedataextractor.images import bounds, load_image, read_picture, to_grey, to_rgb
 
 GREY = np.tile(np.arange(60, dtype=np.uint8) * 4, (40, 1))
 RGB = np.dstack([GREY, GREY[:, ::-1], np.full_like(GREY, 9)])
@@ -125,7 +126,7 @@ def test_an_absent_file_and_a_folder_are_errors(tmp_path):
 
 
 def test_an_absurdly_large_picture_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(bounds, "MAX_PIXELS", 1000)
     with pytest.raises(InputError, match="more than the limit"):
         load_image(saved(tmp_path, GREY, "a.png"))
 
@@ -188,7 +189,7 @@ def test_pictures_converted_in_strips_are_the_same(tmp_path, monkeypatch, name):
     MODES[name]().save(tmp_path / name)
     whole = load_image(tmp_path / name)
     grey = to_grey(whole)
-    monkeypatch.setattr(images, "STRIP_PIXELS", 7 * GREY.shape[1] + 3)
+    monkeypatch.setattr(bounds, "STRIP_PIXELS", 7 * GREY.shape[1] + 3)
     assert np.array_equal(load_image(tmp_path / name), whole)
     assert np.array_equal(to_grey(whole), grey)
 
@@ -197,11 +198,12 @@ MEMORY = """
 import re, sys
 import numpy, PIL.Image
 from imagedataextractor import images
+from imagedataextractor.images import bounds
 
 def peak_bytes():
     return 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
 
-images.STRIP_PIXELS = 200_000
+bounds.STRIP_PIXELS = 200_000
 PIL.Image.init()
 before = peak_bytes()
 pixels = images.load_image(sys.argv[1])
@@ -229,3 +231,163 @@ def test_reading_takes_little_more_memory_than_the_pixels(tmp_path, name):
         [sys.executable, "-c", MEMORY, str(tmp_path / name)], capture_output=True, text=True, check=True
     )
     assert float(run.stdout) < 8.5, "bytes a pixel: 4 in the decoder, 3 in the array, and strips"
+
+
+# ---------------------------------------------------------------- what Pillow does not read
+
+
+def field(height=120, width=160, seed=0):
+    """A picture with structure, 0 … 1."""
+    rng = np.random.default_rng(seed)
+    smooth = cv2.GaussianBlur(rng.random((height, width)), (0, 0), 4)
+    return (smooth - smooth.min()) / (smooth.max() - smooth.min())
+
+
+FIELD = field()
+KINDS = {
+    "float64": FIELD * 3.7 - 1,
+    "float16": (FIELD * 50).astype(np.float16),
+    "float32": FIELD.astype(np.float32),
+    "int64": (FIELD * 1e12).astype(np.int64),
+    "uint64": (FIELD * 1e15).astype(np.uint64),
+    "int32": (FIELD * 1e8 - 5e7).astype(np.int32),
+    "uint32": (FIELD * 4e9).astype(np.uint32),
+    "int16": (FIELD * 6e4 - 3e4).astype(np.int16),
+    "uint16": (FIELD * 900 + 400).astype(np.uint16),
+    "int8": (FIELD * 250 - 125).astype(np.int8),
+}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_tiff_of_any_kind_of_number_shows_the_same_picture(tmp_path, kind, order, compression):
+    tifffile.imwrite(tmp_path / "a.tif", KINDS[kind], byteorder=order, compression=compression)
+    pixels = load_image(tmp_path / "a.tif")
+    assert pixels.shape == FIELD.shape
+    assert np.abs(pixels - FIELD * 255).mean() < 4
+
+
+def test_a_float64_picture_whose_holes_are_filled_with_the_largest_number_shows_what_is_there(tmp_path):
+    values = FIELD.copy()
+    shown = (values[3:] - values[3:].min()) / np.ptp(values[3:]) * 255
+    values[:3] = np.finfo(np.float64).max
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    assert np.abs(load_image(tmp_path / "a.tif")[3:] - shown).mean() < 4
+
+
+@pytest.mark.parametrize("name", ["a.tif", "planes.tif", "packed.tif", "a.png", "alpha.png"])
+def test_sixteen_bit_colours_are_stretched_from_their_own_range(tmp_path, name):
+    """A camera of 12 bits leaves sixteen-bit colours all but black."""
+    colours = np.dstack([FIELD * 3000, FIELD * 2000, FIELD * 1000 + 500]).astype(np.uint16)
+    path = tmp_path / name
+    if name == "planes.tif":
+        tifffile.imwrite(path, np.moveaxis(colours, -1, 0), photometric="rgb", planarconfig="separate")
+    elif name == "a.tif":
+        tifffile.imwrite(path, colours, photometric="rgb")
+    elif name == "alpha.png":
+        cv2.imwrite(str(path), np.dstack([colours[..., ::-1], np.full(FIELD.shape, 65535, np.uint16)]))
+    else:
+        assert cv2.imwrite(str(path), colours[..., ::-1])  # OpenCV packs TIFF by LZW
+    pixels = load_image(path)
+    expected = np.clip(colours / 3000 * 255, 0, 255)
+    assert pixels.shape == expected.shape
+    assert np.abs(pixels - expected).mean() < 4
+
+
+def test_sixteen_bit_greys_saved_as_colours_come_out_grey(tmp_path):
+    deep = (FIELD * 4000).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([deep] * 3))
+    pixels = load_image(tmp_path / "a.png")
+    assert pixels.ndim == 2
+    assert np.abs(pixels - FIELD * 255).mean() < 4
+
+
+def test_where_white_is_zero_the_picture_is_turned(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", (FIELD * 60000).astype(np.uint16), photometric="miniswhite")
+    assert np.abs(load_image(tmp_path / "a.tif") - (1 - FIELD) * 255).mean() < 4
+
+
+def test_of_many_samples_the_first_that_shows_something_is_taken_and_named(tmp_path):
+    samples = np.zeros((*FIELD.shape, 5), np.uint16)
+    for i in range(2, 5):
+        samples[..., i] = field(seed=i) * 2000
+    tifffile.imwrite(tmp_path / "a.tif", samples, photometric="minisblack", planarconfig="contig")
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.choice == "channel 3 of 5"
+    assert np.abs(picture.pixels - field(seed=2) * 255).mean() < 4
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float64])
+def test_of_a_tiff_with_a_thumbnail_first_the_picture_is_taken(tmp_path, kind):
+    path = tmp_path / "a.tif"
+    full = (FIELD * 200).astype(kind)
+    with tifffile.TiffWriter(path) as file:
+        file.write(full[::2, ::2], subfiletype=1)
+        file.write(full)
+    picture = read_picture(path)
+    assert picture.pixels.shape == FIELD.shape
+    assert (picture.page, picture.pages, picture.choice) == (2, 2, "page 2 of 2")
+    assert load_image(path, page=1).shape == (60, 80)
+
+
+def test_a_smaller_page_that_does_not_say_so_is_no_picture_either(tmp_path):
+    path = tmp_path / "a.tif"
+    with tifffile.TiffWriter(path) as file:
+        for part in (FIELD[::4, ::4], FIELD, FIELD[::2, ::2]):
+            file.write((part * 255).astype(np.uint8))
+    assert read_picture(path).page == 2
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_of_a_stack_the_first_slice_that_shows_something_is_taken(tmp_path, kind):
+    rng = np.random.default_rng(0)
+    dark = rng.integers(0, 3, FIELD.shape)
+    stack = np.stack([np.zeros(FIELD.shape), dark, FIELD * 200, field(seed=1) * 200]).astype(kind)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack")
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.page, picture.pages) == (3, 4)
+    assert not load_image(tmp_path / "a.tif", page=1).any()
+
+
+def test_a_page_that_is_not_there_is_one_clear_line(tmp_path):
+    with pytest.raises(InputError, match="has one page, and no page 2"):
+        load_image(saved(tmp_path, GREY, "a.png"), page=2)
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([FIELD] * 3), photometric="minisblack")
+    with pytest.raises(InputError, match="has 3 pages, and no page 9"):
+        load_image(tmp_path / "a.tif", page=9)
+
+
+def test_a_frame_of_an_animation_can_be_asked_for(tmp_path):
+    first, second = Image.fromarray(GREY), Image.fromarray(255 - GREY)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=[second])
+    assert np.array_equal(load_image(tmp_path / "a.gif", page=2), 255 - GREY)
+    assert read_picture(tmp_path / "a.gif").choice == "page 1 of 2"
+
+
+@pytest.mark.parametrize("values", [FIELD, (FIELD * 900).astype(np.uint16), (FIELD * 1e9).astype(np.int64)])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_a_deep_tiff_cut_short_is_an_error(tmp_path, values, compression):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, values, compression=compression)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match="cannot be read"):
+        load_image(path)
+
+
+def test_complex_numbers_are_no_picture(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", FIELD.astype(np.complex64))
+    with pytest.raises(InputError, match="complex64"):
+        load_image(tmp_path / "a.tif")
+
+
+def test_the_bounds_of_pillow_are_left_as_they_are(tmp_path, monkeypatch):
+    """Also while a picture is read: another thread may be opening what it does not trust."""
+    bound = Image.MAX_IMAGE_PIXELS
+    assert bound is not None
+    assert bound < bounds.MAX_PIXELS
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    monkeypatch.setattr(Image, "open", None)
+    assert load_image(saved(tmp_path, GREY, "a.png")).shape == GREY.shape
+    assert Image.MAX_IMAGE_PIXELS == 1000
+    assert not ImageFile.LOAD_TRUNCATED_IMAGES
