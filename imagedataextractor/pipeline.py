@@ -217,19 +217,16 @@ def process_article(article: Article, stages: Stages, watch: Watcher | None = No
     for figure in article.figures:
         if not (article.source == "image" or (figure.facts.is_em and licence_allowed(figure.licence, licences))):
             continue
-        target = f"{name} / {figure.label}"
         if not figure.graphics:
-            failures.append(Failure("figures", target, "MissingGraphic", f"{target}: the figure has no picture"))
+            at = _Place(name, figure.label)
+            failures.append(at.failure("figures", "MissingGraphic", "the figure has no picture"))
         for position, graphic in enumerate(figure.graphics):
-            label = figure.label if position == 0 else f"{figure.label} [{position + 1}]"
-            where = target if position == 0 else f"{target} [{position + 1}]"
+            at = _Place(name, figure.picture_label(position))
             if graphic in figure.missing or not Path(graphic).is_file():
-                failures.append(
-                    Failure("figures", where, "MissingGraphic", f"{where}: the picture file {graphic} is not there")
-                )
+                failures.append(at.failure("figures", "MissingGraphic", f"the picture file {graphic} is not there"))
                 continue
             found, failed = _guarded(
-                "figures", where, partial(_process_figure, article, figure, label, Path(graphic), where, stages, watch)
+                "figures", at, partial(_process_figure, article, figure, Path(graphic), at, stages, watch)
             )
             failures += failed
             if found is not None:
@@ -238,20 +235,40 @@ def process_article(article: Article, stages: Stages, watch: Watcher | None = No
     return ArticleResult(article, tuple(figures), tuple(failures))
 
 
-def _guarded(stage: str, where: str, work: Callable[[], T]) -> tuple[T | None, list[Failure]]:
+@dataclass(frozen=True)
+class _Place:
+    """Where in an article something failed."""
+
+    article: str
+    figure: str
+    panel: str | None = None
+
+    def of(self, panel: Panel) -> _Place:
+        return dataclasses.replace(self, panel=panel.label or str(panel.index + 1))
+
+    def __str__(self) -> str:
+        return f"{self.article} / {self.figure}" + (f" / panel {self.panel}" if self.panel else "")
+
+    def failure(self, stage: str, error_class: str, message: str) -> Failure:
+        """A failure here, whose message begins with the place."""
+        return Failure(stage, str(self), error_class, f"{self}: {message}", self.figure, self.panel)
+
+
+def _guarded(stage: str, at: _Place, work: Callable[[], T]) -> tuple[T | None, list[Failure]]:
     """Do a piece of work; what it raises becomes a failure row."""
     try:
         return work(), []
     except IdeError as error:
-        return None, [Failure(stage, where, type(error).__name__, str(error))]
+        return None, [Failure(stage, str(at), type(error).__name__, str(error), at.figure, at.panel)]
     except Exception as error:  # a fault of ours must not cost the rest of a long run
-        log.debug("%s: %s", where, stage, exc_info=True)
+        log.debug("%s: %s", at, stage, exc_info=True)
         detail = " ".join(str(error).split())[:200]
-        return None, [Failure(stage, where, type(error).__name__, f"{where}: {type(error).__name__}: {detail}")]
+        name = type(error).__name__
+        return None, [at.failure(stage, name, f"{name}: {detail}")]
 
 
 def _process_figure(
-    article: Article, figure: Figure, label: str, path: Path, where: str, stages: Stages, watch: Watcher | None
+    article: Article, figure: Figure, path: Path, at: _Place, stages: Stages, watch: Watcher | None
 ) -> tuple[FigureResult, list[Failure]]:
     """One picture file of a figure."""
     image = load_image(path)
@@ -261,7 +278,7 @@ def _process_figure(
     failures: list[Failure] = []
     bars: list[ScaleBar] = []
     for panel in panels:
-        bar, failed = _guarded("scalebar", _panel_name(where, panel), partial(_scale_of, image, panel, figure, stages))
+        bar, failed = _guarded("scalebar", at.of(panel), partial(_scale_of, image, panel, figure, stages))
         failures += failed
         bars.append(bar if bar is not None else ScaleBar(reason="failed"))
     if stages.manual.nm_per_px is None:
@@ -273,23 +290,17 @@ def _process_figure(
         if panel.kind != "em":
             results.append(PanelResult(panel))
             continue
-        done, failed = _guarded(
-            "segmentation", _panel_name(where, panel), partial(_process_panel, image, panel, bar, stages)
-        )
+        done, failed = _guarded("segmentation", at.of(panel), partial(_process_panel, image, panel, bar, stages))
         failures += failed
         results.append(done if done is not None else PanelResult(panel, bar))
     height, width = image.shape[:2]
-    result = FigureResult(figure, label, str(path), sha256_of(path), width, height, tuple(results))
+    result = FigureResult(figure, at.figure, str(path), sha256_of(path), width, height, tuple(results))
     if watch is not None:
         for measured in filter(lambda panel: panel.segmentation is not None, results):
             # A picture that cannot be drawn must not cost what was measured.
             look = partial(watch, article, result, measured, image[measured.panel.box.slices])
-            failures += _guarded("report", _panel_name(where, measured.panel), look)[1]
+            failures += _guarded("report", at.of(measured.panel), look)[1]
     return result, failures
-
-
-def _panel_name(where: str, panel: Panel) -> str:
-    return f"{where} / panel {panel.label or panel.index + 1}"
 
 
 def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> ScaleBar:

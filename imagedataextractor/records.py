@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ __all__ = [
     "ArticleResult",
     "Box",
     "CaptionFacts",
+    "Conflict",
     "Failure",
     "Figure",
     "FigureResult",
@@ -27,6 +29,7 @@ __all__ = [
     "PanelKind",
     "PanelResult",
     "Particle",
+    "Reason",
     "Run",
     "ScaleBar",
     "ScaleStatement",
@@ -35,6 +38,40 @@ __all__ = [
 ]
 
 PanelKind = Literal["em", "diffraction", "eds", "plot", "schematic", "photo", "other"]
+
+
+class Reason(StrEnum):
+    """Why a particle does not count; the database holds the value."""
+
+    ANNOTATION = "annotation"
+    """It lies over an inset, a data bar or printing, or ends there."""
+    UNCERTAIN = "uncertain"
+    """The uncertainty filter rejects it."""
+    BORDER = "border"
+    """An unknown part of it lies outside the picture."""
+    SUPPORT = "support"
+    """It carries the particles that are to be measured."""
+    CORRECTED = "corrected"
+    """A person rejected it."""
+    REPLACED = "replaced"
+    """A person drew, merged or split what is in its place."""
+
+
+class Conflict(StrEnum):
+    """What contradicts a scale; the database holds the value."""
+
+    BARS = "bars"
+    """Other scale bars of the same picture."""
+    CAPTION = "caption"
+    """The length that the caption states."""
+    SIBLINGS = "siblings"
+    """The other panels of the figure."""
+    FIELD = "field"
+    """What electron microscopes can show, or the magnification that the picture prints."""
+    PARTICLES = "particles"
+    """The sizes that the particles would have."""
+    FILE = "file"
+    """The pixel size that the picture's file states."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +199,10 @@ class Figure:
     facts: CaptionFacts = field(default_factory=CaptionFacts)
     id: str | None = None
 
+    def picture_label(self, position: int) -> str:
+        """What its picture file number `position`, from 0, is called: unique within the article."""
+        return self.label if position == 0 else f"{self.label} [{position + 1}]"
+
 
 @dataclass(frozen=True)
 class Article:
@@ -249,7 +290,7 @@ class ScaleBar:
     "caption" (bar measured, length from the caption), "figure" (a sibling panel's scale, where the
     caption says it holds), "file" (the TIFF's own tags) or "user". Of an upright bar ``x0`` and ``x1`` are
     the edges of its line, and ``bar_box`` shows it whole. ``magnification`` is the one that the panel
-    prints, where it does.
+    prints, where it does. ``conflict`` says what contradicts the scale, where ``reason`` tells of a contradiction.
     """
 
     value: float | None = None
@@ -266,6 +307,7 @@ class ScaleBar:
     text_box: Box | None = None
     bar_box: Box | None = None
     magnification: float | None = None
+    conflict: Conflict | None = None
 
 
 # ---------------------------------------------------------------- segmentation
@@ -313,7 +355,7 @@ class Particle:
 
     ``contour`` holds the outer outline as (x, y) vertices in panel pixels. ``orientation_deg`` is
     the angle of the major axis against the x axis, counter-clockwise as seen, in (-90, 90].
-    ``reason`` is None for an accepted particle, otherwise "border", "uncertain", "annotation", …
+    ``reason`` is None for an accepted particle.
     """
 
     label: int
@@ -334,7 +376,7 @@ class Particle:
     uncertainty: float | None = None
     score: float | None = None
     accepted: bool = True
-    reason: str | None = None
+    reason: Reason | None = None
     area_nm2: float | None = None
     ecd_nm: float | None = None
     perimeter_nm: float | None = None
@@ -352,12 +394,18 @@ class Particle:
 
 @dataclass(frozen=True)
 class Failure:
-    """Something that could not be done. ``target`` says where: a file, "DOI / Figure 2 / panel 3", …"""
+    """Something that could not be done.
+
+    ``target`` says where, for people: a file, "DOI / Figure 2 / panel 3", … Where it befell a figure or a
+    panel, ``figure`` is the picture's label (see `Figure.picture_label`) and ``panel`` the panel's letter or number.
+    """
 
     stage: str
     target: str
     error_class: str
     message: str
+    figure: str | None = None
+    panel: str | None = None
 
 
 @dataclass(frozen=True)

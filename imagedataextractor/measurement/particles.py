@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement.outlines import Outline, Steps, find_steps, trace_outlines
-from imagedataextractor.records import Particle
+from imagedataextractor.records import Particle, Reason
 
 __all__ = ["measure_particles", "perimeters"]
 
@@ -134,13 +134,21 @@ def measure_particles(
         label = int(names[number])
         values = [None if column is None else column[label - 1] for column in per_particle]
         is_filtered = bool(values[2]) if values[2] is not None else False
-        reason = "annotation" if cut[index] else "uncertain" if is_filtered else "border" if at_border[index] else None
+        reason = _reason(bool(cut[index]), is_filtered, bool(at_border[index]))
         particles.append(
             _particle(
                 label, region, index, float(lengths[index]), outline, bool(at_border[index]), reason, values, nm_per_px
             )
         )
     return tuple(particles)
+
+
+def _reason(is_cut: bool, is_filtered: bool, is_at_border: bool) -> Reason | None:
+    if is_cut:
+        return Reason.ANNOTATION
+    if is_filtered:
+        return Reason.UNCERTAIN
+    return Reason.BORDER if is_at_border else None
 
 
 def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
@@ -363,7 +371,7 @@ def _particle(
     perimeter: float,
     outline: Outline,
     at_border: bool,
-    reason: str | None,
+    reason: Reason | None,
     values: list[np.generic | None],
     scale: float | None,
 ) -> Particle:

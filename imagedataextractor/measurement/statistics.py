@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import stats
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.records import Particle
+from imagedataextractor.records import Particle, Reason
 
 __all__ = ["SizeDistribution", "number_density", "panel_statistics", "rice_bins", "size_distribution"]
 
@@ -211,7 +211,7 @@ def panel_statistics(
     coverage = density = None
     if shape is not None:
         measured = max(shape[0] * shape[1] - excluded_px, 1)
-        coverage = min(1.0, sum(p.area_px for p in particles if p.reason != "annotation") / measured)
+        coverage = min(1.0, sum(p.area_px for p in particles if p.reason != Reason.ANNOTATION) / measured)
         density = number_density(particles, shape) * shape[0] * shape[1] / measured
     return {
         "count": len(particles),

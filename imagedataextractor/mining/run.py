@@ -35,7 +35,7 @@ from typing import Any, Protocol
 
 from imagedataextractor.errors import IdeError, QuotaError, StoreError
 from imagedataextractor.mining.executors import WorkerLostError, WorkExecutor
-from imagedataextractor.records import Article, Failure
+from imagedataextractor.records import Article, Failure, Figure
 from imagedataextractor.store import PackedArticle, Store, TargetState
 from imagedataextractor.targets import Target, fingerprint
 
@@ -241,21 +241,19 @@ def without_finished(
     """The article without the figures all of whose pictures are finished."""
     if not finished:
         return article
-    left = tuple(
-        figure for figure in article.figures if not _is_finished(figure.label, figure.graphics, finished, sha256_of)
-    )
+    left = tuple(figure for figure in article.figures if not _is_finished(figure, finished, sha256_of))
     return dataclasses.replace(article, figures=left)
 
 
-def _is_finished(
-    label: str, graphics: tuple[str, ...], finished: frozenset[tuple[str, str]], sha256_of: Callable[[str], str]
-) -> bool:
-    labels = [label if position == 0 else f"{label} [{position + 1}]" for position in range(len(graphics))]
+def _is_finished(figure: Figure, finished: frozenset[tuple[str, str]], sha256_of: Callable[[str], str]) -> bool:
+    labels = [figure.picture_label(position) for position in range(len(figure.graphics))]
     known = {name for name, _ in finished}
-    if not graphics or not known.issuperset(labels):
+    if not figure.graphics or not known.issuperset(labels):
         return False
     try:
-        return all((name, sha256_of(graphic)) in finished for name, graphic in zip(labels, graphics, strict=True))
+        return all(
+            (name, sha256_of(graphic)) in finished for name, graphic in zip(labels, figure.graphics, strict=True)
+        )
     except OSError:
         return False
 

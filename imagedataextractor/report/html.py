@@ -18,7 +18,7 @@ from imagedataextractor import __version__
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import load_image, sha256_of
 from imagedataextractor.measurement import panel_statistics, radial_distribution_function, size_distribution
-from imagedataextractor.records import Particle
+from imagedataextractor.records import Particle, Reason
 from imagedataextractor.report.graphs import curve_svg, histogram_svg, ranges_svg
 from imagedataextractor.report.pictures import COLOURS, state_of
 from imagedataextractor.report.rows import ReportFailure, ReportPanel, ReportRows, ReportRun, read_rows
@@ -293,7 +293,7 @@ def _graphs(panel: ReportPanel) -> str:
     if len(accepted) >= 5:
         ratios = size_distribution([p.aspect_ratio for p in accepted])
         graphs.append(histogram_svg(ratios.edges.tolist(), ratios.counts.tolist(), "aspect ratio", ratios.median))
-    present = [p for p in panel.particles if p.reason in (None, "border")]
+    present = [p for p in panel.particles if p.reason in (None, Reason.BORDER)]
     if len(present) >= _ORDER_FROM:
         frame = panel.measured
         centres = np.array([[p.x_px - frame.x0, p.y_px - frame.y0] for p in present]) * scale

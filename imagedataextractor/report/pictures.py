@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import to_rgb
 from imagedataextractor.measurement import size_distribution
-from imagedataextractor.records import Particle, ScaleBar
+from imagedataextractor.records import Particle, Reason, ScaleBar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,9 +25,9 @@ __all__ = ["COLOURS", "draw_overlay", "plot_sizes", "state_of"]
 #: apart too (M. Okabe and K. Ito, Color Universal Design, 2008), brightened for grey pictures.
 COLOURS: dict[str, str] = {
     "accepted": "#1fd18a",
-    "border": "#56b4e9",
-    "uncertain": "#f0a020",
-    "annotation": "#b0b0b0",
+    Reason.BORDER: "#56b4e9",
+    Reason.UNCERTAIN: "#f0a020",
+    Reason.ANNOTATION: "#b0b0b0",
     "scale bar": "#ff4fa3",
 }
 
@@ -46,7 +46,7 @@ def state_of(particle: Particle) -> str:
     """Which colour a particle gets: "accepted", "border", "uncertain", or "annotation" for any other reason."""
     if particle.accepted:
         return "accepted"
-    return particle.reason if particle.reason in COLOURS else "annotation"
+    return particle.reason if particle.reason in COLOURS else Reason.ANNOTATION
 
 
 def draw_overlay(

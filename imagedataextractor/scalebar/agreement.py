@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from imagedataextractor.errors import UsageError
-from imagedataextractor.records import Panel, ScaleBar, ScaleStatement
+from imagedataextractor.records import Conflict, Panel, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar.evidence import photo_width_mm
 from imagedataextractor.scalebar.tags import FileScale
 from imagedataextractor.scalebar.text import NM_PER_UNIT
@@ -90,6 +90,7 @@ def with_length(bar: ScaleBar, value: float, unit: str) -> ScaleBar:
         confidence=1.0,
         source="user",
         reason=None,
+        conflict=None,
     )
 
 
@@ -125,7 +126,7 @@ def with_file_scale(bar: ScaleBar, scale: FileScale) -> ScaleBar:
                 f"the file's {scale.writer} tags say {scale.nm_per_px:.4g} nm/px"
             )
     if bar.nm_per_px is not None:
-        return replace(bar, reason=doubt)
+        return replace(bar, reason=doubt, conflict=None if doubt is None else Conflict.FILE)
     return replace(
         bar,
         value=None,
@@ -135,6 +136,7 @@ def with_file_scale(bar: ScaleBar, scale: FileScale) -> ScaleBar:
         text=f"{scale.writer} tags",
         source="file",
         reason=doubt,
+        conflict=None if doubt is None else Conflict.FILE,
     )
 
 
@@ -205,6 +207,7 @@ def fill_from_caption(bar: ScaleBar, statements: Sequence[ScaleStatement], setti
         text=statements[0].text,
         source="caption",
         reason=None,
+        conflict=None,
     )
 
 
@@ -230,6 +233,7 @@ def _with_caption(
             bar,
             nm_per_px=None,
             reason=f"conflict: the bar reads {bar.value:g} {bar.unit}, the caption says {stated}",
+            conflict=Conflict.CAPTION,
         )
     return bar
 
@@ -243,7 +247,7 @@ def _trusted(bar: ScaleBar, settings: ScaleBarSettings) -> ScaleBar:
 
 def _with_siblings(index: int, bars: Sequence[ScaleBar], settings: ScaleBarSettings) -> ScaleBar:
     bar = bars[index]
-    if bar.source != "bar" or bar.value is None or not bar.length_px or (bar.reason or "").startswith("conflict"):
+    if bar.source != "bar" or bar.value is None or not bar.length_px or bar.conflict is not None:
         return bar
     for i, other in enumerate(bars):
         if i == index or other.source != "bar" or other.nm_per_px is None or not other.length_px:
@@ -288,7 +292,7 @@ def _with_magnifications(
 ) -> ScaleBar:
     """A bar after the printed magnifications of its trusted siblings are heard."""
     bar, own = bars[index], _photo(bars[index], panels[index])
-    if own is None or (bar.reason or "").startswith("conflict"):
+    if own is None or bar.conflict is not None:
         return bar
     agree, differ = 0, 0
     denied_by: ScaleBar | None = None
@@ -308,6 +312,7 @@ def _with_magnifications(
             reason=f"conflict: {bar.value:g} {bar.unit} over {bar.length_px:.0f} px here, "
             f"{denied_by.value:g} {denied_by.unit} over {denied_by.length_px:.0f} px in a panel of the same "
             f"magnification x{own.magnification:,.0f}",
+            conflict=Conflict.SIBLINGS,
         )
     if agree:
         return _trusted(replace(bar, confidence=_more(bar.confidence, MAGNIFICATION_AGREES)), settings)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagedataextractor.records import ScaleBar
+from imagedataextractor.records import Conflict, ScaleBar
 
 __all__ = [
     "FIELD_NM",
@@ -134,7 +134,8 @@ def with_particle_sizes(bar: ScaleBar, diameters_px: Sequence[float]) -> ScaleBa
     if PARTICLE_NM[0] <= middle <= PARTICLE_NM[1]:
         return bar
     by = "file's tags" if bar.source == "file" else "scale bar"
-    return replace(bar, nm_per_px=None, reason=f"conflict: by the {by} the median particle measures {_length(middle)}")
+    reason = f"conflict: by the {by} the median particle measures {_length(middle)}"
+    return replace(bar, nm_per_px=None, reason=reason, conflict=Conflict.PARTICLES)
 
 
 def _length(nm: float) -> str:

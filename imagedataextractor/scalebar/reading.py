@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine, TextBox
-from imagedataextractor.records import Box, ScaleBar, ScaleStatement
+from imagedataextractor.records import Box, Conflict, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar import bars as bar_search
 from imagedataextractor.scalebar import evidence, match, text
 from imagedataextractor.scalebar.agreement import fill_from_caption
@@ -176,7 +176,7 @@ def _unless_contradicted(bar: ScaleBar, width_px: int) -> ScaleBar:
     if bar.nm_per_px is None:
         return bar
     reason = evidence.contradiction(bar.nm_per_px, width_px, bar.magnification)
-    return bar if reason is None else replace(bar, nm_per_px=None, reason=reason)
+    return bar if reason is None else replace(bar, nm_per_px=None, reason=reason, conflict=Conflict.FIELD)
 
 
 def _without_rivals(bars: list[ScaleBar], image: Image) -> list[ScaleBar]:
@@ -195,7 +195,10 @@ def _without_rivals(bars: list[ScaleBar], image: Image) -> list[ScaleBar]:
     if own and _agree(own):
         bars = [replace(b, nm_per_px=None, reason="the bar of an inset") if b in framed else b for b in bars]
         return sorted(bars, key=lambda bar: bar.nm_per_px is None)
-    return [replace(bar, nm_per_px=None, reason=reason) if bar.nm_per_px is not None else bar for bar in bars]
+    return [
+        bar if bar.nm_per_px is None else replace(bar, nm_per_px=None, reason=reason, conflict=Conflict.BARS)
+        for bar in bars
+    ]
 
 
 def _agree(bars: Sequence[ScaleBar]) -> bool:

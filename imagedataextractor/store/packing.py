@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import sqlalchemy as sa
 
-from imagedataextractor.records import ArticleResult, PanelResult, Particle
+from imagedataextractor.records import ArticleResult, PanelResult, Particle, Reason
 from imagedataextractor.store import tables
 from imagedataextractor.store.contours import encode_contours
 
@@ -47,7 +47,7 @@ class PackedParticles:
     labels: list[int]
     touches_border: list[bool]
     accepted: list[bool]
-    reasons: list[str | None]
+    reasons: list[Reason | None]
     contours: list[bytes | None]
     summary: Mapping[str, Any]
 
@@ -99,7 +99,7 @@ def _pack_particles(particles: Sequence[Particle]) -> PackedParticles:
         "n_particles": len(particles),
         "n_accepted": sum(accepted),
         "n_border": sum(touches_border),
-        "n_uncertain": reasons.count("uncertain"),
+        "n_uncertain": reasons.count(Reason.UNCERTAIN),
         **_sizes(numbers[np.array(accepted, dtype=bool)]),
     }
     return PackedParticles(

@@ -342,6 +342,8 @@ def clear_errors(url: URL) -> Iterator[None]:
         raise
     except sa.exc.DBAPIError as error:
         raise StoreError(f"{shown(url)}: {_explain(error.orig or error)}") from error
+    except UnicodeDecodeError as error:  # SQLite hands on the text of a damaged page as it is
+        raise StoreError(f"{shown(url)}: {_SQLITE_ADVICE['SQLITE_CORRUPT']} ({error.reason})") from error
     except (sa.exc.SQLAlchemyError, sqlite3.Error, OSError) as error:
         raise StoreError(f"{shown(url)}: {_explain(error)}") from error
     except Exception as error:

@@ -113,7 +113,7 @@ class Writer:
         found: list[tuple[int, PackedParticles]] = []
         known = self._known_figures(article_id)
         for figure, packed_panels in zip(result.figures, packed.particles, strict=True):
-            failed = any(_is_within(failure, figure.label) for failure in result.failures)
+            failed = any(failure.figure == figure.label for failure in result.failures)
             figure_id = self._upsert_figure(
                 figure, article_id, known.get(figure.label), None if failed else digest, run_id
             )
@@ -456,11 +456,6 @@ _FORMAT_RANKS = {".html": 1, ".htm": 1, ".xhtml": 1, ".pdf": 2}
 
 def _format_rank(path: object | None) -> int:
     return _FORMAT_RANKS.get(Path(str(path)).suffix.lower(), 0) if path else 0
-
-
-def _is_within(failure: Failure, label: str) -> bool:
-    """Whether a failure is one of the figure: its target reads "ARTICLE / LABEL" or "ARTICLE / LABEL / …"."""
-    return f" / {label} /" in f"{failure.target} /"
 
 
 def _unique_label(figure: Figure, taken: set[str]) -> str:

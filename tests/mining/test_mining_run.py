@@ -135,7 +135,9 @@ def test_figures_that_are_finished_are_left_out(store):
 
 
 def test_a_retry_knows_what_of_the_article_is_finished(store):
-    failure = Failure("segmentation", "10.1000/Example.1 / Figure 1 / panel a", "MemoryError", "no memory")
+    failure = Failure(
+        "segmentation", "10.1000/Example.1 / Figure 1 / panel a", "MemoryError", "no memory", "Figure 1", "a"
+    )
     result = make_result(1, failures=(failure,))
     (target,) = targets(1)
     store.write_article(result, "run-1", target=target.key)

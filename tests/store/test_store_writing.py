@@ -136,7 +136,7 @@ def test_a_failed_attempt_erases_nothing_that_an_earlier_one_found(store, run):
     result = make_result()
     store.write_article(result, run.id)
     before = all_rows(store)
-    failure = Failure("segmentation", "10.1000/example.1 / Figure 1", "MemoryError", "not enough memory")
+    failure = Failure("segmentation", "10.1000/example.1 / Figure 1", "MemoryError", "not enough memory", "Figure 1")
     first = result.figures[0]
     bare = tuple(dataclasses.replace(panel, segmentation=None, particles=()) for panel in first.panels)
     figures = (dataclasses.replace(first, panels=bare), result.figures[1])
@@ -198,7 +198,9 @@ def test_a_target_finished_under_other_settings_is_stale(store, run):
 
 
 def test_the_pictures_that_are_finished_are_known(store, run):
-    result = make_result(failures=(Failure("segmentation", "10.1000/Example.1 / Figure 1 / panel a", "E", "no"),))
+    result = make_result(
+        failures=(Failure("segmentation", "10.1000/Example.1 / Figure 1 / panel a", "E", "no", "Figure 1", "a"),)
+    )
     store.write_article(result, run.id, target="t")
     digest = store.digest_of(run.id)
     assert store.finished_figures("t", digest) == {("Figure 2", result.figures[1].image_sha256)}
