@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.read import articles_among, is_article_file
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.images import IMAGE_SUFFIXES
@@ -46,8 +47,13 @@ def find_targets(paths: Iterable[Path], dois: Iterable[str] = ()) -> tuple[list[
             failures.append(Failure("input", str(path), type(error).__name__, str(error)))
             continue
         targets.update((target.key, target) for target in found)
-    for doi in dois:
-        targets.setdefault(f"doi:{doi.lower()}", Target("doi", f"doi:{doi.lower()}", doi=doi))
+    for given in dois:
+        try:
+            doi = clean_doi(given)
+        except IdeError as error:
+            failures.append(Failure("input", given, type(error).__name__, str(error)))
+            continue
+        targets.setdefault(f"doi:{doi}", Target("doi", f"doi:{doi}", doi=doi))
     return list(targets.values()), failures
 
 

@@ -11,18 +11,19 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from imagedataextractor.articles.doi_lists import read_doi_list
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import licence_allowed, normalise_licence
-from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.articles.retrieve import crossref, elsevier, europepmc
 from imagedataextractor.articles.retrieve.http import Client, write_atomically
 from imagedataextractor.errors import InputError, ServiceError, UsageError
 
-__all__ = ["SEARCHES", "Hit", "Query", "iterate_doi_list", "read_doi_list", "search", "search_to_file"]
+__all__ = ["SEARCHES", "Hit", "Query", "search", "search_to_file"]
 
 #: A page of results is asked for anew after this time, seconds.
 _PAGE_AGE_S = 86_400.0
@@ -370,58 +371,3 @@ def _cells(hit: Hit) -> Iterator[str]:
     for column in _COLUMNS:
         value = getattr(hit, column)
         yield "" if value is None else str(value).lower() if isinstance(value, bool) else " ".join(str(value).split())
-
-
-def read_doi_list(path: Path) -> list[str]:
-    """DOIs of a file, once each, in order; see `iterate_doi_list`."""
-    return list(dict.fromkeys(iterate_doi_list(path)))
-
-
-def iterate_doi_list(path: Path) -> Iterator[str]:
-    """DOIs of a file as they stand in it; a list of a million is not held in memory.
-
-    Takes the file that `search_to_file` writes, any other tab- or comma-separated file with the DOI in
-    the first column or in a column named "doi", JSON lines with a field "doi", and a plain list; lines
-    that start with ``#`` are passed over.
-
-    Raises
-    ------
-    InputError
-        The file cannot be read, or a line holds no DOI.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as lines:
-            yield from _dois_in(lines, path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise InputError(f"{path}: cannot be read ({reason})") from error
-
-
-def _dois_in(lines: Iterable[str], path: Path) -> Iterator[str]:
-    column, is_first = 0, True
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if not text or text.startswith("#"):
-            continue
-        cells = [cell.strip().strip('"') for cell in re.split(r"\t" if "\t" in text else r"[,;]\s*", text)]
-        names = [cell.lower() for cell in cells]
-        if is_first and "doi" in names:
-            column = names.index("doi")
-            continue
-        is_first = False
-        doi = plain_doi(_doi_cell(text, cells, column))
-        if doi is None:
-            raise InputError(f"{path}, line {number}: no DOI in {text[:80]!r}")
-        yield doi
-
-
-def _doi_cell(text: str, cells: Sequence[str], column: int) -> str:
-    if text.startswith("{"):
-        try:
-            record = json.loads(text)
-        except ValueError:
-            return ""
-        return str(record.get("doi") or record.get("DOI") or "") if isinstance(record, dict) else ""
-    if column == 0 and re.fullmatch(r"\S+", text):
-        return text  # a DOI by itself may hold commas and semicolons
-    return cells[column] if column < len(cells) else ""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
+from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.cli._output import print_csv, print_json, print_table
 from imagedataextractor.cli.options import db_option
-from imagedataextractor.errors import UsageError
+from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.settings import load_settings
 from imagedataextractor.store import NamedQuery, Store, load_named_queries, parameter_value
 
@@ -77,8 +78,16 @@ def _parameters(given: tuple[str, ...]) -> dict[str, str]:
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise UsageError(f"query: --param takes NAME=VALUE, not {item!r}")
-        found[name.strip()] = value
+        found[name.strip()] = _doi_or_value(value) if name.strip() == "doi" else value
     return found
+
+
+def _doi_or_value(value: str) -> str:
+    """A DOI as people paste it in the form of the database; a pattern or the like as it is given."""
+    try:
+        return clean_doi(value)
+    except InputError:
+        return value
 
 
 def _print_list(as_json: bool) -> None:

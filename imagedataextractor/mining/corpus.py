@@ -23,6 +23,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
+import textwrap
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -31,9 +32,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from imagedataextractor.articles.retrieve import clean_doi
+from imagedataextractor.articles.doi_lists import iterate_doi_list
+from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.retrieve.http import Client
-from imagedataextractor.articles.search import SEARCHES, Query, iterate_doi_list, search_to_file
+from imagedataextractor.articles.search import SEARCHES, Query, search_to_file
 from imagedataextractor.errors import IdeError, InputError, UsageError
 from imagedataextractor.settings import ArticleSettings, Settings, apply
 from imagedataextractor.targets import Target, folder_targets
@@ -302,8 +304,36 @@ def corpus_targets(
         return Targets(partial(folder_targets, corpus.folder), corpus.limit)
     if corpus.query is not None or corpus.dois_file is not None:
         file = corpus.dois_file or _searched(corpus, settings, cache, tell)
-        return Targets(lambda: map(_doi_target, iterate_doi_list(file)), corpus.limit)
+        listed = _Listed(file, tell)
+        return Targets(lambda: map(_doi_target, listed), corpus.limit)
     return Targets(lambda: map(_doi_target, map(clean_doi, corpus.dois)), corpus.limit)
+
+
+class _Listed:
+    """The DOIs of a file; the lines without one are told of when it has been gone through for the first time."""
+
+    #: Lines told one by one; of more the number is told.
+    _SHOWN, _SHOWN_CHARS = 20, 40
+
+    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+        self._file = file
+        self._tell: Callable[[str], None] | None = tell
+
+    def __iter__(self) -> Iterator[str]:
+        shown: list[str] = []
+        count = 0
+
+        def missing(line: int, text: str) -> None:
+            nonlocal count
+            count += 1
+            if count <= self._SHOWN:
+                shown.append(f"{line} ({textwrap.shorten(text, self._SHOWN_CHARS, placeholder='…')!r})")
+
+        yield from iterate_doi_list(self._file, missing)
+        if count and self._tell is not None:
+            lines = f"{', '.join(shown)}{f' and {count - len(shown):,} more' if count > len(shown) else ''}"
+            self._tell(f"{self._file}: {count:,} without a DOI, passed over: line {lines}")
+        self._tell = None
 
 
 def search_file(corpus: Corpus, cache: Path) -> Path:

@@ -14,10 +14,10 @@ from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
 
 from imagedataextractor.articles.captions import parse_caption
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import licence_allowed, normalise_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.read.graphics import GraphicsFolder
-from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.articles.subcaptions import split_caption
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article

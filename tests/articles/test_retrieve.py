@@ -19,14 +19,14 @@ from PIL import Image
 
 from imagedataextractor.articles import retrieve as retrieve_module
 from imagedataextractor.articles.read import read_article
-from imagedataextractor.articles.retrieve import _prune, clean_doi, retrieve, retrieve_with
+from imagedataextractor.articles.retrieve import _prune, retrieve, retrieve_with
 from imagedataextractor.articles.retrieve import arxiv as arxiv_source
 from imagedataextractor.articles.retrieve import elsevier as elsevier_source
 from imagedataextractor.articles.retrieve import europepmc as europepmc_source
 from imagedataextractor.articles.retrieve import unpaywall as unpaywall_source
 from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.retrieve.source import Fetched, Source
-from imagedataextractor.errors import InputError, LicenceError, QuotaError, ServiceError
+from imagedataextractor.errors import LicenceError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
 DOI = "10.3389/fchem.2020.00094"
@@ -198,17 +198,6 @@ def test_doi_that_nobody_knows(server: Server, services: Services, keys: Keys, c
     for name in ("PMC open data", "Europe PMC", "Crossref", "Unpaywall"):
         assert name in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("text", ["", "PMC7058583", "10.1234", "http://example.org/x", "10.1/ab", "doi"])
-def test_what_is_no_doi(text: str) -> None:
-    with pytest.raises(InputError, match="is no DOI"):
-        clean_doi(text)
-
-
-def test_forms_of_a_doi() -> None:
-    forms = ["10.1016/J.X.2019", "doi:10.1016/j.x.2019", "https://dx.doi.org/10.1016/j.x.2019", "10.1016%2Fj.x.2019 "]
-    assert {clean_doi(form) for form in forms} == {"10.1016/j.x.2019"}
 
 
 # ---------------------------------------------------------------- the other sources, one by one

@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 from http_server import Reply, Request, Server
 
+from imagedataextractor.articles.doi_lists import read_doi_list
 from imagedataextractor.articles.retrieve.http import Client
-from imagedataextractor.articles.search import Query, read_doi_list, search, search_to_file
+from imagedataextractor.articles.search import Query, search, search_to_file
 from imagedataextractor.cli.search import command, parse_years
-from imagedataextractor.errors import InputError, ServiceError, UsageError
+from imagedataextractor.errors import ServiceError, UsageError
 from imagedataextractor.settings import Keys, Services
 
 QUERY = Query("SEM TEM", 2015, 2020)
@@ -197,37 +198,6 @@ def test_garbage_is_no_result(server: Server, client: Client, body: Reply) -> No
     server.on("/europepmc/search", body)
     with pytest.raises(ServiceError):
         next(search(QUERY, "europepmc", client))
-
-
-# ---------------------------------------------------------------- lists of DOIs
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "10.1234/a\n10.1234/B\n\n# a comment\n10.1234/a\n",
-        "https://doi.org/10.1234/a\ndoi:10.1234/b",
-        "doi\ttitle\n10.1234/a\tOne\n10.1234/b\tTwo",
-        "title,doi\nOne,10.1234/a\nTwo,10.1234/b",
-        '{"doi": "10.1234/a"}\n{"DOI": "10.1234/b"}',
-        "\ufeff10.1234/a\r\n10.1234/b\r\n",
-    ],
-)
-def test_forms_of_a_list(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "list"
-    path.write_text(text, encoding="utf-8")
-    assert read_doi_list(path) == ["10.1234/a", "10.1234/b"]
-
-
-def test_bad_lists_give_one_clear_line(tmp_path: Path) -> None:
-    path = tmp_path / "list"
-    path.write_text("10.1234/a\nnot one\n")
-    with pytest.raises(InputError, match="line 2: no DOI"):
-        read_doi_list(path)
-    path.write_bytes(b"\xff\xfe\x00")
-    for bad in (path, tmp_path / "none", tmp_path):
-        with pytest.raises(InputError, match="cannot be read"):
-            read_doi_list(bad)
 
 
 # ---------------------------------------------------------------- the command

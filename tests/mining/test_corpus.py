@@ -124,16 +124,25 @@ def test_a_limit_holds_for_every_way(tmp_path):
 
 
 def test_a_corpus_that_cannot_be_read_is_one_clear_line(tmp_path):
-    (tmp_path / "list.txt").write_text("10.1000/1\neleven\n")
+    (tmp_path / "list.txt").write_text("ten\neleven\n")
     (tmp_path / "empty").mkdir()
     for corpus, says in (
-        (Corpus(dois_file=tmp_path / "list.txt"), "line 2: no DOI in 'eleven'"),
+        (Corpus(dois_file=tmp_path / "list.txt"), "no DOI in any of its 2 lines"),
         (Corpus(dois_file=tmp_path / "nowhere"), "cannot be read"),
         (Corpus(folder=tmp_path / "empty"), "holds neither images nor articles"),
         (Corpus(folder=tmp_path / "nowhere"), "no such folder"),
     ):
         with pytest.raises(InputError, match=says):
             list(corpus_targets(corpus, Settings(), tmp_path))
+
+
+def test_lines_without_a_doi_are_told_once_and_the_rest_goes_on(tmp_path):
+    (tmp_path / "list.txt").write_text("10.1000/1\nn/a\n10.1000/2\neleven\n")
+    told = []
+    targets = corpus_targets(Corpus(dois_file=tmp_path / "list.txt"), Settings(), tmp_path, told.append)
+    for _ in range(2):
+        assert [target.doi for target in targets] == ["10.1000/1", "10.1000/2"]
+    assert [line.partition(": ")[2] for line in told] == ["2 without a DOI, passed over: line 2 ('n/a'), 4 ('eleven')"]
 
 
 def test_the_targets_of_a_large_corpus_are_not_held_in_memory(tmp_path):

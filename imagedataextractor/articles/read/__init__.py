@@ -12,13 +12,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from imagedataextractor.articles.captions import parse_caption
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import figure_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_elsevier
 from imagedataextractor.articles.read.graphics import GraphicsFolder, file_name
 from imagedataextractor.articles.read.html import read_html
 from imagedataextractor.articles.read.jats import is_jats, read_jats
-from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml, plain_doi
+from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import figure_licence, normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
@@ -19,7 +20,6 @@ from imagedataextractor.articles.read.markup import (
     children,
     first,
     flatten,
-    plain_doi,
     plain_text,
     unique_urls,
 )

@@ -15,13 +15,13 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
     MAX_BYTES,
     FlatText,
     flatten,
-    plain_doi,
     plain_text,
     unique_urls,
 )

@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
@@ -22,7 +23,6 @@ from imagedataextractor.articles.read.markup import (
     children,
     first,
     flatten,
-    plain_doi,
     plain_text,
     unique_urls,
 )

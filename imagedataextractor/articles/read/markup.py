@@ -10,6 +10,7 @@ from typing import Any
 
 from lxml import etree
 
+from imagedataextractor.articles.dois import INVISIBLE
 from imagedataextractor.errors import InputError
 
 __all__ = [
@@ -19,17 +20,12 @@ __all__ = [
     "first",
     "flatten",
     "parse_xml",
-    "plain_doi",
     "plain_text",
     "unique_urls",
 ]
 
 #: Bytes above which a document is refused: the longest articles are some megabytes.
 MAX_BYTES = 100_000_000
-
-_INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060-\u2064\ufeff]")
-#: Some old DOIs hold a part in angle brackets: "10.1002/1521-3773(20000117)39:2<310::AID-ANIE310>3.0.CO;2-K".
-_DOI = re.compile(r"10\.\d{4,9}/(?:[^\s\"<>]|<\d+:[:\w.-]+>)+", re.IGNORECASE)
 
 
 def parse_xml(data: bytes, path: Path) -> Any:
@@ -106,7 +102,7 @@ class FlatText:
     def add(self, text: str | None) -> None:
         if not text:
             return
-        text = _INVISIBLE.sub("", text)
+        text = INVISIBLE.sub("", text)
         words = text.split()
         if not words:
             self._space = self._space or bool(text)
@@ -178,17 +174,6 @@ def plain_text(element: Any) -> str:
         return ""
     out = FlatText()
     return flatten(element, out, blocks=frozenset(), bold=frozenset(), skip=lambda _: False).text
-
-
-def plain_doi(text: str | None) -> str | None:
-    """The DOI in a text ("doi:10.1/X", "https://doi.org/10.1/X"), lower case; None where there is none."""
-    match = _DOI.search(html.unescape(text or ""))
-    if match is None:
-        return None
-    doi = match.group().rstrip(".,;")
-    while doi.endswith(")") and doi.count(")") > doi.count("("):
-        doi = doi[:-1].rstrip(".,;")
-    return doi.lower()
 
 
 def unique_urls(urls: Iterable[str]) -> tuple[str, ...]:

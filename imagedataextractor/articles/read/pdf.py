@@ -27,9 +27,9 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
 from scipy import ndimage
 
+from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
-from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.errors import InputError
 
 __all__ = ["pdf_doi", "read_pdf"]

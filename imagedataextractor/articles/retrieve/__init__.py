@@ -28,9 +28,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.licences import normalise_licence, require_licence
 from imagedataextractor.articles.read import read_article
-from imagedataextractor.articles.read.markup import plain_doi
 from imagedataextractor.articles.retrieve import arxiv, crossref, elsevier, europepmc, pmc, springer, unpaywall
 from imagedataextractor.articles.retrieve.http import (
     AccessError,
@@ -52,7 +52,6 @@ __all__ = [
     "AccessError",
     "NotFoundError",
     "RetrievedArticle",
-    "clean_doi",
     "retrieve",
     "retrieve_with",
 ]
@@ -101,20 +100,6 @@ class RetrievedArticle:
     source: str
     attempts: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
-
-
-def clean_doi(text: str) -> str:
-    """A DOI in its bare form, lower case, from "doi:10.1/X" or "https://doi.org/10.1/X".
-
-    Raises
-    ------
-    InputError
-        There is no DOI in the text.
-    """
-    doi = plain_doi(re.sub(r"%2f", "/", text.strip(), flags=re.IGNORECASE))
-    if doi is None or not re.fullmatch(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)?10\..*", text.strip(), re.IGNORECASE):
-        raise InputError(f"{text.strip()[:100]!r} is no DOI; a DOI looks like 10.3390/molecules25040891")
-    return doi
 
 
 def retrieve(
