@@ -20,6 +20,10 @@ from imagedataextractor.records import CaptionFacts
 __all__ = ["parse_caption"]
 
 
+#: Punctuation of Chinese and Japanese captions, character by character, so that spans stay what they are.
+_PLAIN = str.maketrans("\uff08\uff09\uff3b\uff3d\uff0c\uff1b\uff1a\u3001\u3002\uff0e", "()[],;:,..")
+
+
 def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequence[Span] = ()) -> CaptionFacts:
     """Everything that the words of a caption tell about its figure.
 
@@ -38,7 +42,7 @@ def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
     CaptionFacts
         Lengths in nm; spans as character offsets into `caption`.
     """
-    caption = caption[:MAX_CHARS]
+    caption = caption[:MAX_CHARS].translate(_PLAIN)
     segments = split_caption(caption, label, emphasised=emphasised)
     subcaptions: dict[str, str] = {}
     for segment in segments:
@@ -48,7 +52,7 @@ def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
         is_em=techniques.shows_em(caption),
         techniques=techniques.find_techniques(caption),
         subcaptions=subcaptions,
-        panel_techniques=_panel_techniques(caption, segments),
+        panel_techniques=_panel_techniques(segments),
         scale_statements=scale_statements(caption, segments),
         size_statements=size_statements(caption, segments),
     )
@@ -61,7 +65,7 @@ def _both(first: str, second: str) -> str:
     return f"{first} {second}" if re.search(r"\b(?:of|for|from|with|by|at|in|the)$", first) else f"{first}. {second}"
 
 
-def _panel_techniques(caption: str, segments: Sequence[Segment]) -> dict[str, tuple[str, ...]]:
+def _panel_techniques(segments: Sequence[Segment]) -> dict[str, tuple[str, ...]]:
     """Techniques panel by panel: those its own words name, else those of the words it shares or points to."""
     found: dict[str, tuple[str, ...]] = {}
     for segment in segments:

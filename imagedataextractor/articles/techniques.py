@@ -17,20 +17,44 @@ EM_TECHNIQUES = ("SEM", "TEM", "HRTEM", "STEM", "HAADF", "cryo-EM", "EM")
 _MICRO = r"micro\s?(?:scop(?:y|ic|e|es|ical)|graphs?|graphy|photographs?|images?)"
 _SPACE = r"[\s\u2010-\u2015-]{0,3}"
 
+#: Words for pictures in German, French, Spanish, Portuguese and Italian.
+_FOREIGN_PICTURE = (
+    r"(?i:aufnahmen?|bild(?:er|es)?|mikroskop\w*|untersuchung\w*|abbildung\w*|fotos?|clich[eé]s?|micrograph\w*|"
+    r"micrograf[ií]as?|photographies?|photos?|vues?|images?|im[aá]gen(?:es|s)?|imagem|immagin[ei])"
+)
+
+
+def _foreign_em(names: str) -> str:
+    """Abbreviations that other languages use. In English they mean other things ("REM sleep", "MET"), so they
+    count beside a word for a picture only: "REM-Aufnahme", "cliché MEB", "imágenes de MET".
+    """
+    behind = rf"(?:\s*-?\s*(?:und|et|y|e|/|,)\s*\w+)?(?:\s*-\s*|\s+)(?:micrographs?\b|{_FOREIGN_PICTURE})"
+    joined = r"(?:(?:\w+(?:-\w+)?)\s*(?:et|y|e|/|,)\s*)?"
+    before = rf"{_FOREIGN_PICTURE}\s+(?:(?:de|do|da|par|por|en|em|di|al)\s+|\()?{joined}"
+    return rf"\b(?:{names})\b(?={behind})|{before}(?:{names})\b"
+
+
+_ELECTRON_MICROSCOPY = r"\bmicroscop(?:ie|ía|ia)s?\s+[eé]le(?:ct|tt|t)r[oóô]ni\w+\s+(?:[aà]|de|en|em|di)\s+"
 #: Technique → the words for it. Abbreviations keep their case: "stem" and "sem" are words of other fields.
 _WORDS: dict[str, str] = {
-    "HRTEM": rf"\bHR{_SPACE}S?TEM\w?\b|\bHREM\b|(?i:\bhigh{_SPACE}resolution\s+(?:transmission|TEM\b))",
-    "STEM": rf"\b(?:HR|AC|EF|cryo|Cs|BF|DF|ABF|HAADF|ADF|MAADF|LAADF)?{_SPACE}STEM\b(?!\s+cells?)"
+    "HRTEM": r"高分[辨解][率能]?(?:の|型)?透[射過过]|"
+    rf"\bHR{_SPACE}S?TEM\w?\b|\bHREM\b|(?i:\bhigh{_SPACE}resolution\s+(?:transmission|TEM\b))",
+    "STEM": r"扫描透射|掃描穿透|走査(?:型)?透過|주사\s?투과|(?i:\brastertransmissions)|"
+    rf"\b(?:HR|AC|EF|cryo|Cs|BF|DF|ABF|HAADF|ADF|MAADF|LAADF)?{_SPACE}STEM\b(?!\s+cells?)"
     rf"|(?i:scanning{_SPACE}transmission{_SPACE}electron)",
     "HAADF": rf"\b(?:HAADF|MAADF|LAADF|ADF)\b|(?i:annular{_SPACE}dark)|(?i:\bZ{_SPACE}contrast\b)",
-    "TEM": rf"(?<![\w])(?:HR|EF|BF|DF|AC|Cs|cryo|Cryo|LR|LC|E|in{_SPACE}situ)?{_SPACE}TEMs?\b(?!{_SPACE}\w*PO)"
+    "TEM": r"(?<!扫描)透射(?:式)?电|穿透式電|(?<!走査)(?<!走査型)透過(?:型)?電|투과\s?전자|ПЭМ|просвечивающ|"
+    rf"(?i:\btransmissionselektronen|{_ELECTRON_MICROSCOPY}trans?mis)|{_foreign_em('MET(?:-?HR)?')}|(?<![\w])(?:HR|EF|BF|DF|AC|Cs|cryo|Cryo|LR|LC|E|in{_SPACE}situ)?{_SPACE}TEMs?\b(?!{_SPACE}\w*PO)"
     rf"|(?i:transmission{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo))|\bXTEM\b|\bHR-TEMs?\b|\bHRTEM\w?\b",
-    "SEM": rf"(?<![\w±])(?:FE|FEG|HR|E|BSE|BS|SE|cryo|Cryo|FIB|LV|VP|CL|UHR|XHR|EDX?|EDS)?{_SPACE}(?:FE)?SEMs?\b"
+    "SEM": r"扫描(?:式)?电|掃描(?:式)?電|走査(?:型)?電|주사\s?전자|[РС]ЭМ|(?:растров|сканирующ)[а-яё]*\s+электрон|"
+    rf"(?i:\brasterelektronen|{_ELECTRON_MICROSCOPY}(?:balayage|barrido|varredura|scansione))|"
+    rf"{_foreign_em('FE-?REM|REM|MEB(?:-?FEG)?|MEV(?:-?FEG)?')}|(?<![\w±])(?:FE|FEG|HR|E|BSE|BS|SE|cryo|Cryo|FIB|LV|VP|CL|UHR|XHR|EDX?|EDS)?{_SPACE}(?:FE)?SEMs?\b"
     rf"|\b(?:FE|HR|FEG|UHR|BSE)SEMs?\b|(?i:scanning{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo|beam))"
     r"|(?i:secondary\s+electron\s+(?:image|micro))|(?i:back\s?-?scatter(?:ed|ing)?[\s-]+(?:electron(?!\s+diffraction)|images?\b|micro))"
     r"|\bBSE\b(?=\s+(?:image|micro))|\bSEI\b(?=\s+(?:image|micro)s?\s+of\s+SEM)",
     "cryo-EM": rf"(?i:\bcryo{_SPACE}EM\b|\bcryo{_SPACE}electron\b)",
-    "EM": rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)"
+    "EM": r"(?:电子|電子)顕?[显顯]?微?[镜鏡]|电镜|電顕|전자\s?현미경|"
+    rf"(?i:\belectron(?:ic)?{_SPACE}{_MICRO}|\belectron\s+tomogra)"
     r"|\bEMs?\b(?=\s+(?:image|micrograph|photo|picture))|(?i:\bnegative[\s-]+stain\w*\s+EM\b)",
     "EDS": rf"\b(?:EDXS?|EDS|EDAX|XEDS)\b|(?i:energy{_SPACE}dispersive|elemental?\s+(?:mapp|map|distribution))",
     "EELS": rf"\bEELS\b|(?i:electron{_SPACE}energy{_SPACE}loss)",
@@ -50,7 +74,8 @@ _WORDS: dict[str, str] = {
     rf"(?:light\s+|optical\s+)?(?:{_MICRO}|images?))|\bPOM\b",
     "fluorescence microscopy": r"(?i:\b(?:fluorescen\w+|confocal)\b)|\bCLSM\b",
 }
-_PATTERNS = {name: re.compile(words) for name, words in _WORDS.items()}
+#: "TEM照片", "SEM像": letters of other scripts end a name, as spaces do.
+_PATTERNS = {name: re.compile(words, re.ASCII) for name, words in _WORDS.items()}
 
 #: Standard error of the mean, which biology writes like the microscope.
 _STANDARD_ERROR = re.compile(
@@ -60,7 +85,7 @@ _STANDARD_ERROR = re.compile(
     r"(?:±\s*)?SEM\b(?!\s*(?:image|micro|pic|photo|obs|view|and\s))",
 )
 _MENTION = re.compile(
-    "|".join(f"(?:{_WORDS[name]})" for name in ("HRTEM", "STEM", "HAADF", "TEM", "SEM", "cryo-EM", "EM"))
+    "|".join(f"(?:{_WORDS[name]})" for name in ("HRTEM", "STEM", "HAADF", "TEM", "SEM", "cryo-EM", "EM")), re.ASCII
 )
 _PICTURE = (
     r"(?:images?|imaging|micro\s?graphs?|micro\s?photographs?|photo(?:graph|micrograph)?s?|pictures?|views?|"

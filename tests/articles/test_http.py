@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from http_server import Reply, Server
 
-from imagedataextractor.articles.retrieve.cache import DiskCache
 from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
@@ -23,7 +22,8 @@ from imagedataextractor.articles.retrieve.http import (
     Service,
     is_whole,
 )
-from imagedataextractor.articles.retrieve.throttle import Throttle
+from imagedataextractor.articles.retrieve.http.cache import DiskCache
+from imagedataextractor.articles.retrieve.http.throttle import Throttle
 from imagedataextractor.errors import InputError, QuotaError, ServiceError
 from imagedataextractor.settings import Keys, Services
 
@@ -308,7 +308,7 @@ def test_login_page_behind_a_redirect_is_no_picture(client: Client, service: Ser
 def test_huge_answer_is_refused(
     client: Client, service: Service, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("imagedataextractor.articles.retrieve.http.MAX_BYTES", 100_000)
+    monkeypatch.setattr("imagedataextractor.articles.retrieve.http.answers.MAX_BYTES", 100_000)
     server.on("/europepmc/x", Reply(b"x" * 200_000))
     with pytest.raises(ServiceError, match="refused"):
         client.get(service, service.url("x"))
@@ -319,7 +319,7 @@ def test_decompression_is_bounded(
 ) -> None:
     import gzip
 
-    monkeypatch.setattr("imagedataextractor.articles.retrieve.http.MAX_BYTES", 100_000)
+    monkeypatch.setattr("imagedataextractor.articles.retrieve.http.answers.MAX_BYTES", 100_000)
     server.on("/europepmc/x", Reply(gzip.compress(b"\0" * 5_000_000), headers={"Content-Encoding": "gzip"}))
     with pytest.raises(ServiceError, match="refused"):
         client.get(service, service.url("x"))

@@ -245,3 +245,21 @@ def test_page_that_is_none(tmp_path: Path) -> None:
     article = read(tmp_path, "<html><body><form>Please log in</form></body></html>")
     assert article.figures == ()
     assert article.doi is None
+
+
+def test_symbols_drawn_as_pictures_in_a_caption_are_no_graphics(tmp_path: Path) -> None:
+    symbols = (
+        '<img class="charmap" src="/images/entities/i_char_e001.gif" alt="[small alpha, Greek]"/>',
+        '<img src="/image/article/2017/TA/c7ta0/c7ta0-t1.gif" alt="image file: c7ta0-t1.gif"/>',
+        '<img src="/images/entities/char_e001.gif" alt="[double bond, length as m-dash]"/>',
+    )
+    page = RSC.replace(
+        "SEM image of the composite", f"SEM image of {symbols[0]}-Fe at {symbols[1]} with C{symbols[2]}O"
+    )
+    path = tmp_path / "page.html"
+    path.write_text(f"<html><body>{page}</body></html>", encoding="utf-8")
+    (figure,) = read_article(path).figures
+    assert len(figure.graphics) == len(figure.missing) == 1
+    assert "c7ta0-f1" in figure.graphics[0]
+    assert "\u03b1-Fe" in figure.caption
+    assert "C=O" in figure.caption

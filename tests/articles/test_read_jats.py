@@ -366,3 +366,14 @@ def test_doi_that_a_document_states(tmp_path: Path, text: str) -> None:
     path = tmp_path / "article.xml"
     path.write_text(text)
     assert stated_doi(path) == "10.1234/ab.5"
+
+
+def test_pictures_amid_the_words_of_a_caption_are_no_graphics(tmp_path: Path) -> None:
+    path = tmp_path / "a.xml"
+    path.write_text(
+        '<article xmlns:xlink="http://www.w3.org/1999/xlink"><body><fig><label>Fig. 1</label><caption><p>TEM of '
+        '<graphic xlink:href="t1.gif"/>-Fe<inline-graphic xlink:href="t2.gif"/>.</p></caption>'
+        '<graphic xlink:href="f1.tif"/></fig><fig><label>Fig. 2</label><caption><graphic xlink:href="f2.tif"/>'
+        "<p>SEM.</p></caption></fig></body></article>"
+    )
+    assert [figure.graphics for figure in read_article(path).figures] == [("f1.tif",), ("f2.tif",)]

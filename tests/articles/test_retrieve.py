@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import socket
 import time
 import zipfile
 from collections.abc import Sequence
@@ -189,6 +190,19 @@ def test_europe_pmc_where_the_bucket_has_nothing(server: Server, services: Servi
     assert found.missing == ("fig2",)
     assert sorted(path.name for path in found.folder.iterdir()) == ["PMC5.xml", "fig1.jpg"]
     assert not (cache / "fig1.jpg").exists()
+
+
+def test_offline_says_its_cause_first(services: Services, keys: Keys, cache: Path) -> None:
+    with socket.socket() as closed:  # bound, but nobody listens
+        closed.bind(("127.0.0.1", 0))
+        nowhere = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        bases = {name: nowhere for name, value in vars(services).items() if "://" in str(value)}
+        offline = replace(services, **bases, attempts=1)
+        with pytest.raises(ServiceError) as caught:
+            retrieve("10.1234/nothing", services=offline, keys=keys, cache=cache)
+    assert str(caught.value).startswith(
+        "10.1234/nothing: no service can be reached (connection refused); is this machine online?"
+    )
 
 
 def test_doi_that_nobody_knows(server: Server, services: Services, keys: Keys, cache: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.techniques import find_techniques, shows_em
 
 SHOWN = [
@@ -103,3 +104,42 @@ def test_caption_shows_none(caption: str) -> None:
 )
 def test_names_of_techniques(text: str, expected: set[str]) -> None:
     assert set(find_techniques(text)) == expected
+
+
+@pytest.mark.parametrize(
+    ("caption", "named"),
+    [
+        ("纳米颗粒的TEM照片", ("TEM",)),
+        ("SEM像", ("SEM",)),
+        ("AuナノロッドのTEM像", ("TEM",)),
+        ("粉末の走査型電子顕微鏡写真", ("SEM",)),
+        ("样品的扫描电镜照片和透射电镜图像", ("SEM", "TEM")),
+        ("扫描透射电子显微镜", ("STEM",)),
+        ("주사전자현미경 사진", ("SEM",)),
+        ("REM-Aufnahme der Partikel", ("SEM",)),
+        ("Rasterelektronenmikroskopische Aufnahmen", ("SEM",)),
+        ("MEB- und MET-Aufnahmen", ("SEM", "TEM")),
+        ("Clichés MEB des poudres", ("SEM",)),
+        ("Images MET de nanoparticules d'or", ("TEM",)),
+        ("Micrographie électronique en transmission, image MET", ("TEM",)),
+        ("microscopie électronique à balayage", ("SEM",)),
+        ("Imágenes de MEB de los polvos", ("SEM",)),
+        ("microscopia eletrônica de varredura", ("SEM",)),
+        ("СЭМ изображения порошка и микрофотография ПЭМ", ("SEM", "TEM")),
+    ],
+)
+def test_other_languages(caption: str, named: tuple[str, ...]) -> None:
+    assert find_techniques(caption) == named
+    assert shows_em(caption)
+
+
+@pytest.mark.parametrize("caption", ["REM sleep of mice", "MET kinase in cells", "Activity (MET h per week)"])
+def test_foreign_abbreviations_mean_other_things_in_english(caption: str) -> None:
+    assert find_techniques(caption) == ()
+    assert not shows_em(caption)
+
+
+def test_panels_of_a_caption_with_wide_brackets() -> None:
+    facts = parse_caption("（a）样品S1的TEM照片；（b）样品S2的SEM像")
+    assert facts.subcaptions == {"a": "样品S1的TEM照片", "b": "样品S2的SEM像"}
+    assert facts.panel_techniques == {"a": ("TEM",), "b": ("SEM",)}

@@ -12,7 +12,7 @@ from PIL import Image
 from small_disk import enlarge, small_disk
 from store_results import all_rows
 
-from imagedataextractor.articles.retrieve.http import write_atomically
+from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import IdeError

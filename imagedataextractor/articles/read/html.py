@@ -7,7 +7,9 @@ description, the label and the full-size picture are named below.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,7 +90,11 @@ _FULL_SIZE = (
 )
 _SOURCES = ("data-lg-src", "data-original", "data-src", "data-lsrc", "data-image", "src")
 _BOLD_CLASS = re.compile(r"(?:^|\s)(?:bold|html-bold|ltx_font_bold)(?:\s|$)")
+#: Pictures whose name holds the code of the character that they show.
 _CHARACTER_PICTURE = re.compile(r"char_([0-9a-f]{4,5})\.gif", re.IGNORECASE)
+#: Codes that stand for no character known to others: such a picture's name in words says more.
+_PRIVATE_USE = (0xE000, 0xF8FF)
+_NAMED = {"double bond": "=", "triple bond": "\u2261", "bond": "\u2013", "thin space": " ", "degree": "\u00b0"}
 
 
 def read_html(data: bytes, path: Path) -> Document:
@@ -325,10 +331,32 @@ def _short_text(element: Any) -> str:
     return " ".join("".join(pieces).split())
 
 
+def _stands_in_words(picture: Any, block: Any) -> bool:
+    """Whether a picture of a figure stands in its caption, beside words."""
+    for element in picture.iterancestors():
+        if element is block:
+            return False
+        if element.tag == "figcaption" or _is_description(element):
+            return bool(plain_text(element))
+    return False
+
+
 def _character(element: Any) -> str:
     """The character that a picture stands for, as RSC draws what old fonts lack."""
     match = _CHARACTER_PICTURE.search(element.get("src", "")) if element.tag == "img" else None
-    return chr(int(match[1], 16)) if match else ""
+    if match and not _PRIVATE_USE[0] <= int(match[1], 16) <= _PRIVATE_USE[1]:
+        return chr(int(match[1], 16))
+    named = element.get("alt", "") if element.tag == "img" else ""
+    return _named_character(named) if match or named.startswith("[") else ""
+
+
+def _named_character(name: str) -> str:
+    """The character of a name such as "[small alpha, Greek]" or "[double bond, length as m-dash]"; "" for others."""
+    words = re.split(r"[\s,]+", name.strip(" []").lower())
+    if words[0] in {"small", "capital"} and len(words) > 1:
+        with contextlib.suppress(KeyError):
+            return unicodedata.lookup(f"GREEK {words[0]} LETTER {words[1]}")
+    return next((character for start, character in _NAMED.items() if " ".join(words).startswith(start)), "")
 
 
 def _graphics(block: Any, base: str) -> Iterator[tuple[str, ...]]:
@@ -339,6 +367,8 @@ def _graphics(block: Any, base: str) -> Iterator[tuple[str, ...]]:
         if _PICTURE_FILE.search(a.get("href", "")) and not _is_page(a.get("href", ""))
     ]
     pictures = [e for e in block.iter("img") if _is_figure_picture(e)]
+    # Pictures amid the words of a caption are symbols and formulae, unless there are no others.
+    pictures = [e for e in pictures if not _stands_in_words(e, block)] or pictures
     seen: set[str] = set()
     for picture in pictures:
         around = next((a for a in picture.iterancestors("a") if a.get("href", "") in links), None)

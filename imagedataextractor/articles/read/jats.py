@@ -218,9 +218,9 @@ def _is_no_words(element: Any) -> bool:
 
 def _graphics(fig: Any) -> Iterator[tuple[str, ...]]:
     """One entry a picture of this figure: the references to it, the best first."""
-    for element in fig.iter("graphic", "media"):
-        if _owner(element) is not fig or not _is_picture(element):
-            continue
+    own = [e for e in fig.iter("graphic", "media") if _owner(e) is fig and _is_picture(e)]
+    # Pictures amid the words of a caption are symbols and formulae, unless there are no others.
+    for element in [e for e in own if next(e.iterancestors("caption", "fig")).tag != "caption"] or own:
         parent: Any = element.getparent()
         if parent.tag == "alternatives":
             versions = [e for e in children(parent, "graphic", "media") if _is_picture(e)]

@@ -32,11 +32,12 @@ from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.licences import normalise_licence, require_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.retrieve import arxiv, crossref, elsevier, europepmc, pmc, springer, unpaywall
+from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
     NotFoundError,
-    write_atomically,
+    UnreachableError,
 )
 from imagedataextractor.articles.retrieve.source import NOT_ITS_OWN, Fetched, Source
 from imagedataextractor.errors import IdeError, InputError, QuotaError, ServiceError
@@ -168,6 +169,7 @@ def _registered_licence(doi: str, client: Client) -> str | None:
 
 def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> RetrievedArticle:
     attempts: list[tuple[str, str]] = []
+    answered, unreachable = False, ""
     best: tuple[str, Fetched] | None = None
     best_value = _Value(0, 0, 0)
     spent: QuotaError | None = None
@@ -185,7 +187,12 @@ def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> R
             spent = error
             attempts.append((source.name, client.redact(str(error)).removeprefix(f"{source.name}: ")))
             continue
+        except UnreachableError as error:
+            unreachable = error.cause
+            attempts.append((source.name, error.cause))
+            continue
         except IdeError as error:
+            answered = True
             attempts.append((source.name, client.redact(str(error)).removeprefix(f"{source.name}: ")))
             continue
         attempts.append((source.name, value.outcome(fetched)))
@@ -195,6 +202,8 @@ def _ask(doi: str, client: Client, folder: Path, sources: Sequence[Source]) -> R
             break
     if best is None:
         told = "; ".join(f"{name}: {outcome}" for name, outcome in attempts)
+        if unreachable and not answered and spent is None:
+            raise ServiceError(f"{doi}: no service can be reached ({unreachable}); is this machine online? ({told})")
         message = f"{doi}: no source has its full text ({told})"
         raise QuotaError(message, spent.resets_at) if spent is not None else ServiceError(message)
     name, fetched = best
