@@ -9,7 +9,7 @@ TORCH ?= torch==2.13.0
 EXTRAS := tesseract,postgresql,dask,parquet,serve,training,test
 DEMO := demo-output
 
-.PHONY: venv demo test lint clean
+.PHONY: venv demo test lint generated clean
 
 venv: $(READY)
 
@@ -36,6 +36,11 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Pages made from the tables and columns themselves.
+generated: $(READY)
+	$(BIN)/python -m imagedataextractor.store.schema picture > db/schema.md
+	$(BIN)/python -m imagedataextractor.store.schema columns > docs/columns.md
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

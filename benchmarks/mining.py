@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import dataclasses
 import json
 import os
 import platform
@@ -50,7 +49,7 @@ from imagedataextractor.records import (
     FigureResult,
     Panel,
     PanelResult,
-    Particle,
+    ParticleTable,
     Run,
     ScaleBar,
     Segmentation,
@@ -147,7 +146,7 @@ def trivial_result(number: int) -> ArticleResult:
         Panel(0, Box(0, 0, 500, 500), "a", "em", 0.99, "TEM"),
         ScaleBar(100.0, "nm", 50.0, nm_per_px=2.0, confidence=0.9),
         Segmentation(np.zeros((1, 1), np.int32), np.zeros(0), np.zeros(0), np.zeros(0, bool)),
-        tuple(trivial_particle(label, number) for label in range(1, PARTICLES + 1)),
+        trivial_particles(number),
     )
     picture = FigureResult(figure, "Figure 1", "f.png", f"{number:064d}", 500, 500, (panel,))
     return ArticleResult(
@@ -155,12 +154,20 @@ def trivial_result(number: int) -> ArticleResult:
     )
 
 
-def trivial_particle(label: int, number: int) -> Particle:
-    size = 5.0 + (label * 7 + number) % 40
-    square = ((0.0, 0.0), (size, 0.0), (size, size), (0.0, size))
-    particle = Particle(label, 20.0, 30.0, size**2, size, 4 * size, size, size, size, size, 1.0, 0.8, 1.0, 0.0, False,
-                        uncertainty=0.01, score=0.9, contour=square)  # fmt: skip
-    return dataclasses.replace(particle, ecd_nm=2 * size, area_nm2=4 * size**2)
+def trivial_particles(number: int) -> ParticleTable:
+    size = 5.0 + (np.arange(1, PARTICLES + 1) * 7 + number) % 40
+    one, zero = np.ones(PARTICLES), np.zeros(PARTICLES)
+    widths = ("ecd_px", "feret_max_px", "feret_min_px", "major_axis_px", "minor_axis_px")
+    corners = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+    return ParticleTable(
+        {
+            "label": np.arange(1, PARTICLES + 1), "x_px": 20 * one, "y_px": 30 * one, "area_px": size**2,
+            "perimeter_px": 4 * size, **dict.fromkeys(widths, size), "aspect_ratio": one, "circularity": 0.8 * one,
+            "solidity": one, "orientation_deg": zero, "touches_border": zero, "uncertainty": 0.01 * one,
+            "score": 0.9 * one, "contour": [side * corners for side in size],
+        },
+        nm_per_px=2.0,
+    )  # fmt: skip
 
 
 def start(store: Store, run_id: str) -> str:

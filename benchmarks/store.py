@@ -29,9 +29,11 @@ import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from imagedataextractor.measurement.columns import COLUMNS, NUMBERS, STORED, Kind
 from imagedataextractor.measurement.outlines import trace_outlines
 from imagedataextractor.records import (
     Article,
@@ -41,13 +43,13 @@ from imagedataextractor.records import (
     FigureResult,
     Panel,
     PanelResult,
-    Particle,
+    ParticleTable,
+    Reason,
     Run,
     ScaleBar,
     Segmentation,
 )
 from imagedataextractor.store import Store, load_named_queries, pack
-from imagedataextractor.store.tables import particles as particles_table
 
 #: Vertices of the outlines that `queries` fills in; a disc of 12 pixels radius has so many.
 VERTICES = 52
@@ -120,7 +122,7 @@ def make_article(number: int, panels: int, particles: int) -> ArticleResult:
         segmentation = Segmentation(
             np.zeros((1, 1), np.int32), np.zeros(particles), np.zeros(particles), np.zeros(particles, bool)
         )
-        found = tuple(make_particle(label + 1, rng) for label in range(particles))
+        found = ParticleTable.from_rows((make_particle(label + 1, rng) for label in range(particles)), nm_per_px=1.0)
         panel = Panel(index, Box(0, 0, 1000, 1000), "a", "em", 0.99, "TEM")
         results.append(PanelResult(panel, ScaleBar(nm_per_px=1.0, confidence=0.9), segmentation, found))
     picture = FigureResult(figure, "Figure 1", "f.png", "", 1000, 1000, tuple(results))
@@ -139,18 +141,17 @@ def disc_outline(radius: int) -> tuple[tuple[float, float], ...]:
     return trace_outlines(((x - radius) ** 2 + (y - radius) ** 2 <= radius**2).astype(np.int32))[1].contour
 
 
-def make_particle(label: int, rng: np.random.Generator) -> Particle:
+def make_particle(label: int, rng: np.random.Generator) -> dict[str, Any]:
+    """A row for `ParticleTable.from_rows`."""
     radius, x, y = (float(value) for value in rng.uniform((3, 50, 50), (40, 950, 950)))
     x, y = round(x), round(y)
-    outline = [(x + dx, y + dy) for dx, dy in disc_outline(round(radius))]
-    sizes = [float(value) for value in rng.lognormal(3, 0.5, 19)]
-    return Particle(
-        label, x, y, *sizes[:10], float(rng.uniform(-90, 90)), touches_border=label % 10 == 0, uncertainty=0.01,
-        score=0.9, accepted=label % 10 != 0, reason=None if label % 10 else "border", area_nm2=sizes[10],
-        ecd_nm=sizes[11], perimeter_nm=sizes[12], feret_max_nm=sizes[13], feret_min_nm=sizes[14],
-        major_axis_nm=sizes[15], minor_axis_nm=sizes[16], x_nm=sizes[17], y_nm=sizes[18],
-        contour=tuple(outline),
-    )  # fmt: skip
+    drawn = [c.name for c in COLUMNS if c.kind is Kind.NUMBER and c.name in STORED]
+    return {
+        **dict(zip(drawn, rng.lognormal(3, 0.5, len(drawn)).tolist(), strict=True)),
+        "label": label, "x_px": x, "y_px": y, "touches_border": label % 10 == 0, "uncertainty": 0.01, "score": 0.9,
+        "reason": None if label % 10 else Reason.BORDER,
+        "contour": [(x + dx, y + dy) for dx, dy in disc_outline(round(radius))],
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------- named queries
@@ -201,8 +202,8 @@ def fill(file: Path, particles: int) -> None:
     for pragma in ("journal_mode = WAL", "synchronous = OFF", "cache_size = -262144"):
         connection.execute(f"PRAGMA {pragma}")
     segmentations = math.ceil(particles / PARTICLES_A_PANEL)
-    columns = [column.name for column in particles_table.columns]
-    insert = f"INSERT INTO particles VALUES ({', '.join('?' * len(columns))})"
+    columns = ("segmentation_id", "label", *NUMBERS, "touches_border", "accepted", "reason", "contour")
+    insert = f"INSERT INTO particles ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
     contour = b"\x03" + bytes(VERTICES + 3)
     for first in range(1, segmentations + 1, 1000):
         connection.execute("BEGIN")
@@ -211,8 +212,8 @@ def fill(file: Path, particles: int) -> None:
             ecd = rng.lognormal(rng.normal(3.5, 1.0), rng.uniform(0.02, 0.5), PARTICLES_A_PANEL)
             accepted = rng.random(PARTICLES_A_PANEL) > 0.2
             _fill_segmentation(connection, number, ecd, accepted)
-            values = rng.lognormal(3, 1, (PARTICLES_A_PANEL, len(columns) - 6)).tolist()
-            place = columns.index("ecd_nm") - 2
+            values = rng.lognormal(3, 1, (PARTICLES_A_PANEL, len(NUMBERS))).tolist()
+            place = NUMBERS.index("ecd_nm")
             rows = []
             for label in range(PARTICLES_A_PANEL):
                 values[label][place] = float(ecd[label])

@@ -39,7 +39,6 @@ from imagedataextractor.records import (
     FigureResult,
     Panel,
     PanelResult,
-    Particle,
     Run,
     ScaleBar,
     Segmentation,
@@ -365,7 +364,7 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
     )
     height, width = part.shape[:2]
     statistics = panel_statistics(particles, bar.nm_per_px, shape=(height, width), excluded_px=int(hidden.sum()))
-    particles = tuple(_shifted(particle, view, bar.nm_per_px) for particle in particles)
+    particles = particles.shifted(view.x0, view.y0)
     return PanelResult(panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, statistics)
 
 
@@ -375,21 +374,6 @@ def _mask(shape: Sequence[int], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
     for box in boxes:
         mask[bounds.intersection(box).slices] = True
     return mask
-
-
-def _shifted(particle: Particle, view: Box, nm_per_px: float | None) -> Particle:
-    """A particle of the cut-out part in the coordinates of its panel."""
-    if view.x0 == 0 and view.y0 == 0:
-        return particle
-    x, y = particle.x_px + view.x0, particle.y_px + view.y0
-    return dataclasses.replace(
-        particle,
-        x_px=x,
-        y_px=y,
-        x_nm=None if nm_per_px is None else x * nm_per_px,
-        y_nm=None if nm_per_px is None else y * nm_per_px,
-        contour=tuple((cx + view.x0, cy + view.y0) for cx, cy in particle.contour),
-    )
 
 
 def _in_panel(found: Segmentation, view: Box, shape: tuple[int, ...]) -> Segmentation:

@@ -15,6 +15,8 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.measurement.table import Particle, ParticleTable
+
 __all__ = [
     "Article",
     "ArticleResult",
@@ -29,6 +31,7 @@ __all__ = [
     "PanelKind",
     "PanelResult",
     "Particle",
+    "ParticleTable",
     "Reason",
     "Run",
     "ScaleBar",
@@ -346,49 +349,6 @@ class Segmentation:
     seed: int = 0
 
 
-# ---------------------------------------------------------------- measurement
-
-
-@dataclass(frozen=True)
-class Particle:
-    """One measured particle; the nm fields are None where the scale is unknown.
-
-    ``contour`` holds the outer outline as (x, y) vertices in panel pixels. ``orientation_deg`` is
-    the angle of the major axis against the x axis, counter-clockwise as seen, in (-90, 90].
-    ``reason`` is None for an accepted particle.
-    """
-
-    label: int
-    x_px: float
-    y_px: float
-    area_px: float
-    ecd_px: float
-    perimeter_px: float
-    feret_max_px: float
-    feret_min_px: float
-    major_axis_px: float
-    minor_axis_px: float
-    aspect_ratio: float
-    circularity: float
-    solidity: float
-    orientation_deg: float
-    touches_border: bool
-    uncertainty: float | None = None
-    score: float | None = None
-    accepted: bool = True
-    reason: Reason | None = None
-    area_nm2: float | None = None
-    ecd_nm: float | None = None
-    perimeter_nm: float | None = None
-    feret_max_nm: float | None = None
-    feret_min_nm: float | None = None
-    major_axis_nm: float | None = None
-    minor_axis_nm: float | None = None
-    x_nm: float | None = None
-    y_nm: float | None = None
-    contour: tuple[tuple[float, float], ...] = ()
-
-
 # ---------------------------------------------------------------- what the pipeline returns
 
 
@@ -415,7 +375,7 @@ class PanelResult:
     panel: Panel
     scalebar: ScaleBar | None = None
     segmentation: Segmentation | None = None
-    particles: tuple[Particle, ...] = ()
+    particles: ParticleTable = field(default_factory=lambda: ParticleTable({}))
     statistics: Mapping[str, Any] = field(default_factory=dict)
 
 

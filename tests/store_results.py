@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import math
 
@@ -19,7 +18,8 @@ from imagedataextractor.records import (
     InfoBar,
     Panel,
     PanelResult,
-    Particle,
+    ParticleTable,
+    Reason,
     Run,
     ScaleBar,
     Segmentation,
@@ -39,25 +39,20 @@ def make_run(run_id: str = "run-1", *, seed: int = 0, threshold: float = 0.1, de
     return Run(run_id, "2026-01-01T00:00:00+00:00", "ide extract", settings, {"imagedataextractor": "3"}, WEIGHTS, seed)
 
 
-def make_particle(label: int, rng: np.random.Generator, nm_per_px: float | None) -> Particle:
+def make_particle(label: int, rng: np.random.Generator) -> dict[str, object]:
+    """A round particle as a row for `ParticleTable.from_rows`."""
     radius = float(rng.uniform(5, 20))
     x, y = (float(v) for v in rng.uniform(20, 200, 2))
     angles = np.linspace(0, 2 * math.pi, 24, endpoint=False)
-    contour = tuple((round(x + radius * math.cos(a)), round(y + radius * math.sin(a))) for a in angles)
     kept = label % 5 != 0
-    particle = Particle(
-        label, x, y, math.pi * radius**2, 2 * radius, 2 * math.pi * radius, 2 * radius, 2 * radius, 2 * radius,
-        2 * radius, 1.0, 1.0, 0.98, 0.0, touches_border=not kept, uncertainty=0.02, score=0.9, accepted=kept,
-        reason=None if kept else "border", contour=contour,
-    )  # fmt: skip
-    if nm_per_px is None:
-        return particle
-    return dataclasses.replace(
-        particle,
-        **{f"{name}_nm": getattr(particle, f"{name}_px") * nm_per_px for name in
-           ("x", "y", "ecd", "perimeter", "feret_max", "feret_min", "major_axis", "minor_axis")},
-        area_nm2=particle.area_px * nm_per_px**2,
-    )  # fmt: skip
+    widths = ("ecd_px", "feret_max_px", "feret_min_px", "major_axis_px", "minor_axis_px")
+    return {
+        "label": label, "x_px": x, "y_px": y, "area_px": math.pi * radius**2, "perimeter_px": 2 * math.pi * radius,
+        **dict.fromkeys(widths, 2 * radius), "aspect_ratio": 1.0, "circularity": 1.0, "solidity": 0.98,
+        "orientation_deg": 0.0, "touches_border": not kept, "uncertainty": 0.02, "score": 0.9,
+        "reason": None if kept else Reason.BORDER,
+        "contour": tuple((round(x + radius * math.cos(a)), round(y + radius * math.sin(a))) for a in angles),
+    }  # fmt: skip
 
 
 def make_panel(
@@ -76,7 +71,7 @@ def make_panel(
         ScaleBar(100, "nm", 50.0, 10.0, 60.0, 210.5, nm_per_px, 0.9, "100 nm", "bar")
         if nm_per_px else ScaleBar(reason="no bar found"),
         segmentation,
-        tuple(make_particle(i + 1, rng, nm_per_px) for i in range(particles)),
+        ParticleTable.from_rows((make_particle(i + 1, rng) for i in range(particles)), nm_per_px=nm_per_px),
         {"ecd_mean_nm": np.float64(20.0), "cv": float("nan")},
     )  # fmt: skip
 

@@ -23,7 +23,7 @@ from PIL import Image, ImageDraw, ImageFont
 from imagedataextractor.artificial.annotations import font
 from imagedataextractor.artificial.micrographs import Micrograph, draw_micrograph
 from imagedataextractor.measurement import measure_particles
-from imagedataextractor.records import Box, Particle
+from imagedataextractor.records import Box, ParticleTable
 
 __all__ = ["DOI", "draw_sample_article"]
 
@@ -56,7 +56,7 @@ class _Drawn:
     nm_per_px: float | None = None
     bar_px: float | None = None
     bar_text: str | None = None
-    particles: tuple[Particle, ...] = ()
+    particles: ParticleTable = field(default_factory=lambda: ParticleTable({}))
     inset: tuple[Box, _Drawn] | None = None
 
 
@@ -394,7 +394,7 @@ def _with_letters(page: Grey, plan: _FigurePlan, placed: list[tuple[Box, _Drawn]
 # ---------------------------------------------------------------- words
 
 
-def _size_words(particles: Sequence[Particle]) -> str:
+def _size_words(particles: ParticleTable) -> str:
     sizes = np.array([p.ecd_nm for p in particles if p.accepted and p.ecd_nm is not None])
     if len(sizes) < 2:
         return "unknown"

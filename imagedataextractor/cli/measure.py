@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -55,12 +53,7 @@ def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: b
     if len(particles) == 1:
         click.echo(f"{label_map}: one particle; if this is a mask of many, give each its own number first", err=True)
     if as_json:
-        rows = [dataclasses.asdict(particle) for particle in particles]
-        click.echo(json.dumps(rows if contours else [_without_contour(row) for row in rows], indent=1))
+        click.echo(json.dumps(particles.to_rows(contours=contours), indent=1))
         return
     columns = [name for name in _TABLE if nm_per_px is not None or not name.endswith(("_nm", "_nm2"))]
     print_table(columns, [[getattr(particle, name) for name in columns] for particle in particles])
-
-
-def _without_contour(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "contour"}

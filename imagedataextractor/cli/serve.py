@@ -14,9 +14,12 @@ import click
 
 from imagedataextractor.cli.options import db_option
 from imagedataextractor.errors import UsageError
+from imagedataextractor.measurement.columns import COLUMNS
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import load_settings
 from imagedataextractor.store import Store, load_named_queries
+from imagedataextractor.store.schema import column_texts
+from imagedataextractor.store.view import VIEW
 
 __all__ = ["command"]
 
@@ -56,5 +59,8 @@ def datasette_metadata(database: str) -> dict[str, Any]:
         query.name: {"sql": query.sql, "description": query.description, "params": list(query.parameters)}
         for query in load_named_queries().values()
     }
-    content["databases"] = {database: {"tables": content.pop("tables"), "queries": queries}}
+    tables = content.pop("tables")
+    tables["measured_particles"]["columns"] = column_texts(VIEW)
+    tables["particles"]["columns"] = column_texts(COLUMNS)
+    content["databases"] = {database: {"tables": tables, "queries": queries}}
     return content

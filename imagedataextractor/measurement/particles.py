@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement.outlines import Outline, Steps, find_steps, trace_outlines
-from imagedataextractor.records import Particle, Reason
+from imagedataextractor.measurement.table import ParticleTable
+from imagedataextractor.records import Reason
 
 __all__ = ["measure_particles", "perimeters"]
 
@@ -44,7 +45,7 @@ def measure_particles(
     filtered: npt.ArrayLike | None = None,
     annotation: npt.NDArray[np.bool_] | None = None,
     margin_px: int = 0,
-) -> tuple[Particle, ...]:
+) -> ParticleTable:
     """Measure every particle of a label map.
 
     Parameters
@@ -52,7 +53,7 @@ def measure_particles(
     label_map : integer array, shape (H, W)
         0 background, any positive value one particle.
     nm_per_px : float, optional
-        The scale; without it the nm and nm² fields are None.
+        The scale; without it the nm and nm² columns are unknown.
     uncertainty, score : array, shape (N,), optional
         One value for particle i + 1, N the largest label.
     filtered : bool array, shape (N,), optional
@@ -65,7 +66,7 @@ def measure_particles(
 
     Returns
     -------
-    tuple of Particle
+    ParticleTable
         In the order of their labels. A particle is accepted unless it has a ``reason``, the first of
 
         - "annotation": more than half of it lies over an excluded area, or more than a tenth of its
@@ -108,7 +109,7 @@ def measure_particles(
     --------
     >>> labels = np.zeros((20, 20), np.int32)
     >>> labels[5:10, 4:14] = 1
-    >>> particle, = measure_particles(labels, nm_per_px=2.0)
+    >>> (particle,) = measure_particles(labels, nm_per_px=2.0)
     >>> particle.area_px, particle.area_nm2, particle.x_px, particle.y_px
     (50.0, 200.0, 9.0, 7.5)
     """
@@ -119,31 +120,47 @@ def measure_particles(
     per_particle = [_column(name, values, largest) for name, values in _named(uncertainty, score, filtered)]
     excluded = _mask(annotation, labels.shape)
     if largest == 0:
-        return ()
+        return ParticleTable({}, nm_per_px=nm_per_px)
     names, labels = _compact(labels)
     region = _Regions.of(labels)
-    lengths = perimeters(labels)[region.present]
+    perimeter_px = perimeters(labels)[region.present]
     steps = find_steps(labels)
-    outlines = trace_outlines(labels, steps)
-    nothing = np.zeros(len(region.present), bool)
-    cut = _cut_off(labels, excluded, region, steps) if excluded is not None else nothing
+    traced = trace_outlines(labels, steps)
+    outlines = [traced[number] for number in region.present.tolist()]
+    is_cut = np.zeros(len(outlines), bool) if excluded is None else _cut_off(labels, excluded, region, steps)
     at_border = region.touches(_frame(labels.shape, excluded), margin_px)
-    particles = []
-    for index, number in enumerate(region.present):
-        outline = outlines[int(number)]
-        label = int(names[number])
-        values = [None if column is None else column[label - 1] for column in per_particle]
-        is_filtered = bool(values[2]) if values[2] is not None else False
-        reason = _reason(bool(cut[index]), is_filtered, bool(at_border[index]))
-        particles.append(
-            _particle(
-                label, region, index, float(lengths[index]), outline, bool(at_border[index]), reason, values, nm_per_px
-            )
-        )
-    return tuple(particles)
+    numbers = names[region.present]
+    known = [None if column is None else column[numbers - 1] for column in per_particle]
+    is_filtered = np.zeros(len(outlines), bool) if known[2] is None else known[2].astype(bool)
+    major_px, minor_px, orientation_deg = region.axes()
+    feret_px = np.array([_ferets(outline) for outline in outlines])
+    return ParticleTable(
+        {
+            "label": numbers,
+            "x_px": region.x,
+            "y_px": region.y,
+            "area_px": region.area,
+            "ecd_px": np.sqrt(4 * region.area / np.pi),
+            "perimeter_px": perimeter_px,
+            "feret_max_px": feret_px[:, 0],
+            "feret_min_px": feret_px[:, 1],
+            "major_axis_px": major_px,
+            "minor_axis_px": minor_px,
+            "aspect_ratio": major_px / minor_px,
+            "circularity": np.minimum(1.0, 4 * np.pi * region.area / perimeter_px**2),
+            "solidity": region.area / np.array([_hull_pixels(outline) for outline in outlines]),
+            "orientation_deg": orientation_deg,
+            "uncertainty": known[0],
+            "score": known[1],
+            "touches_border": at_border,
+            "reason": [_reason(*flags) for flags in zip(is_cut, is_filtered, at_border, strict=True)],
+            "contour": [outline.contour for outline in outlines],
+        },
+        nm_per_px=nm_per_px,
+    )
 
 
-def _reason(is_cut: bool, is_filtered: bool, is_at_border: bool) -> Reason | None:
+def _reason(is_cut: np.bool_, is_filtered: np.bool_, is_at_border: np.bool_) -> Reason | None:
     if is_cut:
         return Reason.ANNOTATION
     if is_filtered:
@@ -240,14 +257,14 @@ class _Regions:
         columns = [np.asarray(sums[present], float) for sums in (area, x, y, xx, yy, xy, box)]
         return cls(present, *columns)
 
-    def axes(self, index: int) -> tuple[float, float, float]:
-        """Major and minor axis in px and orientation in degrees of the ellipse with the same moments."""
-        xx, yy, xy = float(self.xx[index]), float(self.yy[index]), float(self.xy[index])
-        root = float(np.hypot(xx - yy, 2 * xy))
-        major, minor = np.sqrt(8 * (xx + yy + root)), np.sqrt(8 * max(xx + yy - root, 0.0))
+    def axes(self) -> tuple[Reals, Reals, Reals]:
+        """Major and minor axes in px and orientations in degrees of the ellipses with the same moments."""
+        root = np.hypot(self.xx - self.yy, 2 * self.xy)
+        major = np.sqrt(8 * (self.xx + self.yy + root))
+        minor = np.sqrt(8 * np.maximum(self.xx + self.yy - root, 0.0))
         # y runs down the picture, and angles are counted as seen: its sign turns
-        angle = float(np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy)))
-        return float(major), float(minor), 90.0 if angle <= -90.0 else angle + 0.0
+        angle = np.degrees(0.5 * np.arctan2(-2 * self.xy, self.xx - self.yy))
+        return major, minor, np.where(angle <= -90.0, 90.0, angle + 0.0)
 
     def touches(self, frame: tuple[int, int, int, int], margin: int) -> npt.NDArray[np.bool_]:
         top, bottom, left, right = frame[0] + margin, frame[1] - margin, frame[2] + margin, frame[3] - margin
@@ -359,50 +376,3 @@ def _hull_pixels(outline: Outline) -> float:
     hull = cv2.convexHull(outline.pixels.astype(np.int32))
     steps = np.abs(np.roll(hull[:, 0, :], -1, axis=0) - hull[:, 0, :])
     return float(cv2.contourArea(hull)) + float(np.gcd(steps[:, 0], steps[:, 1]).sum()) / 2 + 1
-
-
-# ---------------------------------------------------------------- records
-
-
-def _particle(
-    label: int,
-    region: _Regions,
-    index: int,
-    perimeter: float,
-    outline: Outline,
-    at_border: bool,
-    reason: Reason | None,
-    values: list[np.generic | None],
-    scale: float | None,
-) -> Particle:
-    area = float(region.area[index])
-    major, minor, angle = region.axes(index)
-    feret_max, feret_min = _ferets(outline)
-    lengths = {
-        "x": float(region.x[index]),
-        "y": float(region.y[index]),
-        "ecd": float(np.sqrt(4 * area / np.pi)),
-        "perimeter": perimeter,
-        "feret_max": feret_max,
-        "feret_min": feret_min,
-        "major_axis": major,
-        "minor_axis": minor,
-    }
-    in_nm = {} if scale is None else {f"{name}_nm": value * scale for name, value in lengths.items()}
-    return Particle(
-        label=label,
-        area_px=area,
-        area_nm2=None if scale is None else area * scale**2,
-        aspect_ratio=major / minor,
-        circularity=min(1.0, 4 * np.pi * area / perimeter**2),
-        solidity=area / _hull_pixels(outline),
-        orientation_deg=angle,
-        touches_border=at_border,
-        uncertainty=None if values[0] is None else float(values[0]),
-        score=None if values[1] is None else float(values[1]),
-        accepted=reason is None,
-        reason=reason,
-        contour=outline.contour,
-        **{f"{name}_px": value for name, value in lengths.items()},
-        **in_nm,
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from scipy import stats
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.records import Particle, Reason
+from imagedataextractor.measurement.table import ParticleTable
+from imagedataextractor.records import Reason
 
 __all__ = ["SizeDistribution", "number_density", "panel_statistics", "rice_bins", "size_distribution"]
 
@@ -142,12 +143,12 @@ def _median_interval(ordered: Reals) -> tuple[float, float]:
     return float(ordered[below - 1]), float(ordered[n - below])
 
 
-def number_density(particles: Sequence[Particle], shape: tuple[int, int]) -> float:
+def number_density(particles: ParticleTable, shape: tuple[int, int]) -> float:
     """Particles per px², free of the frame's bias against large ones.
 
     Parameters
     ----------
-    particles : sequence of Particle
+    particles : ParticleTable
         All of a panel; those that are accepted count.
     shape : tuple of int
         Height and width of the measured frame in pixels.
@@ -161,17 +162,17 @@ def number_density(particles: Sequence[Particle], shape: tuple[int, int]) -> flo
     """
     height, width = shape
     total = 0.0
-    for particle in particles:
-        if not particle.accepted or not particle.contour:
+    for row in np.flatnonzero(particles["accepted"]).tolist():
+        corners = particles.outline(row)
+        if not len(corners):
             continue
-        corners = np.array(particle.contour)
         w, h = corners.max(axis=0) - corners.min(axis=0)
         total += 1.0 / (max(width - w, 1.0) * max(height - h, 1.0))
     return total
 
 
 def panel_statistics(
-    particles: Sequence[Particle],
+    particles: ParticleTable,
     nm_per_px: float | None = None,
     *,
     shape: tuple[int, int] | None = None,
@@ -181,7 +182,7 @@ def panel_statistics(
 
     Parameters
     ----------
-    particles : sequence of Particle
+    particles : ParticleTable
         All of the panel, rejected ones included.
     nm_per_px : float, optional
         The panel's scale; without it the nm entries are None.
@@ -202,35 +203,32 @@ def panel_statistics(
         those of the accepted particles. What cannot be told is None, so that the dict can be kept
         as JSON.
     """
-    accepted = [p for p in particles if p.accepted]
-    rejected: dict[str, int] = {}
-    for particle in particles:
-        if particle.reason is not None:
-            rejected[particle.reason] = rejected.get(particle.reason, 0) + 1
-    in_px = _sizes([p.ecd_px for p in accepted], 1.0)
+    accepted = particles.accepted
+    rejected = dict(Counter(reason for reason in particles["reason"] if reason is not None))
+    in_px = _sizes(accepted["ecd_px"], 1.0)
     coverage = density = None
     if shape is not None:
         measured = max(shape[0] * shape[1] - excluded_px, 1)
-        coverage = min(1.0, sum(p.area_px for p in particles if p.reason != Reason.ANNOTATION) / measured)
+        coverage = min(1.0, float(particles["area_px"][particles["reason"] != Reason.ANNOTATION].sum()) / measured)
         density = number_density(particles, shape) * shape[0] * shape[1] / measured
     return {
         "count": len(particles),
         "accepted": len(accepted),
         "rejected": rejected,
         "ecd_px": in_px,
-        "ecd_nm": None if nm_per_px is None else _sizes([p.ecd_px for p in accepted], nm_per_px),
-        "aspect_ratio": _shapes([p.aspect_ratio for p in accepted]),
-        "circularity": _shapes([p.circularity for p in accepted]),
+        "ecd_nm": None if nm_per_px is None else _sizes(accepted["ecd_px"], nm_per_px),
+        "aspect_ratio": _shapes(accepted["aspect_ratio"]),
+        "circularity": _shapes(accepted["circularity"]),
         "coverage": coverage,
         "density_px2": density,
         "density_um2": None if density is None or nm_per_px is None else density / (nm_per_px * 1e-3) ** 2,
     }
 
 
-def _sizes(values: list[float], scale: float) -> dict[str, Any] | None:
-    if not values:
+def _sizes(values: Reals, scale: float) -> dict[str, Any] | None:
+    if not len(values):
         return None
-    found = size_distribution(np.array(values) * scale)
+    found = size_distribution(values * scale)
     return {
         "mean": found.mean,
         "std": _known(found.std),
@@ -250,10 +248,10 @@ def _sizes(values: list[float], scale: float) -> dict[str, Any] | None:
     }
 
 
-def _shapes(values: list[float]) -> dict[str, Any] | None:
-    if not values:
+def _shapes(values: Reals) -> dict[str, Any] | None:
+    array = values[np.isfinite(values)]
+    if not len(array):
         return None
-    array = np.array(values)
     std = float(array.std(ddof=1)) if len(array) > 1 else None
     return {"mean": float(array.mean()), "std": std, "median": float(np.median(array))}
 

@@ -793,7 +793,7 @@ def _add(counts: Counts, outcome: Outcome) -> None:
 def _particles(outcome: Outcome) -> int:
     if outcome.packed is None:
         return 0
-    return sum(len(panel) for figure in outcome.packed.particles for panel in figure)
+    return sum(len(panel.particles) for figure in outcome.packed.result.figures for panel in figure.panels)
 
 
 def _failures(outcome: Outcome) -> tuple[Failure, ...]:

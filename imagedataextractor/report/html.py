@@ -131,8 +131,8 @@ def _overview(panels: Sequence[ReportPanel]) -> str:
     """Sizes of all panels with a scale, on one axis."""
     lines = []
     for panel in panels:
-        sizes = [p.ecd_nm for p in panel.particles if p.accepted and p.ecd_nm is not None]
-        if sizes:
+        sizes = panel.particles.accepted["ecd_nm"]
+        if len(sizes) and panel.nm_per_px is not None:
             found = size_distribution(sizes)
             lines.append((panel.name, _anchor(panel), found.d10, found.median, found.d90))
     if not lines:
@@ -284,19 +284,19 @@ def _or_dash(value: float | None, unit: str) -> str:
 
 
 def _graphs(panel: ReportPanel) -> str:
-    accepted = [p for p in panel.particles if p.accepted]
-    if not accepted:
+    accepted = panel.particles.accepted
+    if not len(accepted):
         return ""
     scale, unit = (panel.nm_per_px, "nm") if panel.nm_per_px is not None else (1.0, "px")
-    sizes = size_distribution([p.ecd_px * scale for p in accepted])
+    sizes = size_distribution(accepted["ecd_px"] * scale)
     graphs = [histogram_svg(sizes.edges.tolist(), sizes.counts.tolist(), f"ECD / {unit}", sizes.median)]
     if len(accepted) >= 5:
-        ratios = size_distribution([p.aspect_ratio for p in accepted])
+        ratios = size_distribution(accepted["aspect_ratio"])
         graphs.append(histogram_svg(ratios.edges.tolist(), ratios.counts.tolist(), "aspect ratio", ratios.median))
-    present = [p for p in panel.particles if p.reason in (None, Reason.BORDER)]
+    present = panel.particles.where(panel.particles["accepted"] | (panel.particles["reason"] == Reason.BORDER))
     if len(present) >= _ORDER_FROM:
         frame = panel.measured
-        centres = np.array([[p.x_px - frame.x0, p.y_px - frame.y0] for p in present]) * scale
+        centres = np.stack([present["x_px"] - frame.x0, present["y_px"] - frame.y0], axis=1) * scale
         order = radial_distribution_function(centres, (frame.width * scale, frame.height * scale), bins=40)
         graphs.append(
             curve_svg(order.r.tolist(), order.g.tolist(), f"r / {unit}: radial distribution g(r)", "g(r)", 1.0)

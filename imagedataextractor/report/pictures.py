@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import to_rgb
 from imagedataextractor.measurement import size_distribution
-from imagedataextractor.records import Particle, Reason, ScaleBar
+from imagedataextractor.records import Particle, ParticleTable, Reason, ScaleBar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def state_of(particle: Particle) -> str:
 
 def draw_overlay(
     image: npt.NDArray[np.uint8],
-    particles: Sequence[Particle],
+    particles: ParticleTable,
     scalebar: ScaleBar | None,
     path: str | Path,
 ) -> None:
@@ -61,7 +61,7 @@ def draw_overlay(
     ----------
     image : uint8 array, shape (H, W) or (H, W, 3)
         The panel; pictures narrower than 1000 px are enlarged by a whole factor.
-    particles : sequence of Particle
+    particles : ParticleTable
         Their contours are in pixels of `image`; one colour each for accepted, border, uncertain and
         others.
     scalebar : ScaleBar or None
@@ -120,7 +120,7 @@ def _mark_bar(canvas: npt.NDArray[np.uint8], bar: ScaleBar, factor: int) -> None
 
 
 def _with_legend(
-    canvas: npt.NDArray[np.uint8], particles: Sequence[Particle], bar: ScaleBar | None
+    canvas: npt.NDArray[np.uint8], particles: ParticleTable, bar: ScaleBar | None
 ) -> npt.NDArray[np.uint8]:
     """A strip below the picture: how many particles of each state, and the scale."""
     counts = dict.fromkeys(COLOURS, 0)

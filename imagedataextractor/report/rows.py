@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-from imagedataextractor.records import Box, Particle
-from imagedataextractor.store import Store, decode_contour
+from imagedataextractor.records import Box, ParticleTable
+from imagedataextractor.store import Store, read_particles
 
 __all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_rows"]
 
@@ -47,7 +47,7 @@ class ReportPanel:
     run_id: str
     measured: Box
     excluded_px: int
-    particles: tuple[Particle, ...]
+    particles: ParticleTable
 
     @property
     def name(self) -> str:
@@ -132,9 +132,6 @@ SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.c
     + _JOINED
 )
 
-#: Columns of a particle that are records' fields of the same name.
-_COLUMNS = tuple(field.name for field in fields(Particle) if field.name != "contour")
-
 
 def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None = None) -> ReportRows:
     """Read what a report shows.
@@ -163,13 +160,13 @@ def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None 
         measured_panels=measured,
         particles=int(particles),
         accepted=int(accepted),
-        panels=tuple(_panel(row, _particles(store, row[0])) for row in rows),
+        panels=tuple(_panel(row, read_particles(store, row[0], row[17])) for row in rows),
         failures=_failures(store),
         runs=_runs(store),
     )
 
 
-def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
+def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
     bar_x0, bar_x1, bar_y = row[22:25]
     box = Box(*row[13:17])
     measured = box.without_info_bar(Box(*json.loads(row[31])) if row[31] else None)
@@ -206,20 +203,6 @@ def _panel(row: Sequence[Any], particles: tuple[Particle, ...]) -> ReportPanel:
 
 def _inset_pixels(insets: str | None, within: Box) -> int:
     return sum(within.intersection(Box(*corners)).area for corners in json.loads(insets or "[]"))
-
-
-def _particles(store: Store, segmentation: int) -> tuple[Particle, ...]:
-    _, rows = store.query(
-        f"SELECT {', '.join(_COLUMNS)}, contour FROM particles WHERE segmentation_id = :id ORDER BY label",
-        {"id": segmentation},
-    )
-    particles = []
-    for row in rows:
-        values = dict(zip(_COLUMNS, row, strict=False))
-        values["touches_border"], values["accepted"] = bool(values["touches_border"]), bool(values["accepted"])
-        contour = tuple((float(x), float(y)) for x, y in decode_contour(row[-1]).tolist())
-        particles.append(Particle(**values, contour=contour))
-    return tuple(particles)
 
 
 def _failures(store: Store) -> tuple[ReportFailure, ...]:

@@ -3,8 +3,9 @@
 `Store` is the door; nothing else in the library opens a database.
 """
 
-from imagedataextractor.store.contours import decode_contour
+from imagedataextractor.measurement.contours import decode_contour
 from imagedataextractor.store.packing import PackedArticle, pack
+from imagedataextractor.store.particles import read_particles
 from imagedataextractor.store.provenance import settings_digest
 from imagedataextractor.store.queries import NamedQuery, load_named_queries, named_queries, parameter_value
 from imagedataextractor.store.status import Status, status_of
@@ -21,6 +22,7 @@ __all__ = [
     "named_queries",
     "pack",
     "parameter_value",
+    "read_particles",
     "settings_digest",
     "status_of",
 ]

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from imagedataextractor.errors import InputError, UsageError
-from imagedataextractor.store.contours import decode_contour
+from imagedataextractor.measurement.columns import Kind
+from imagedataextractor.measurement.contours import decode_contour
+from imagedataextractor.store.view import VIEW
 
 if TYPE_CHECKING:
     from imagedataextractor.store.store import Store
@@ -105,10 +107,6 @@ def write_csv(store: Store, file: IO[str], *, accepted_only: bool) -> int:
 
 # ---------------------------------------------------------------- Parquet
 
-_TEXT = frozenset({"doi", "article", "title", "figure", "panel", "subcaption", "technique", "reason", "run_id"})
-_WHOLE = frozenset({"year", "panel_index", "particle", "segmentation_id"})
-_FLAGS = frozenset({"accepted", "touches_border"})
-
 
 def _write_parquet(store: Store, out: Path, accepted_only: bool) -> int:
     try:
@@ -117,25 +115,19 @@ def _write_parquet(store: Store, out: Path, accepted_only: bool) -> int:
     except ModuleNotFoundError as error:
         raise UsageError("export: Parquet needs pyarrow: pip install 'imagedataextractor[parquet]'") from error
     columns, rows = store.iterate(_PARTICLES + (" WHERE accepted" if accepted_only else ""))
-    schema = pa.schema([(name, _arrow_type(pa, name)) for name in columns])
+    kinds = {column.name: column.kind for column in VIEW}
+    arrow = {Kind.TEXT: pa.string(), Kind.WHOLE: pa.int64(), Kind.FLAG: pa.bool_(), Kind.NUMBER: pa.float64()}
+    schema = pa.schema([(name, arrow[kinds[name]]) for name in columns])
     count = 0
     with pq.ParquetWriter(out, schema) as writer:
         for block in _blocks(rows, _ROWS_A_GROUP):
             arrays = []
             for name, values in zip(columns, zip(*block, strict=True), strict=True):
-                plain = [bool(value) for value in values] if name in _FLAGS else values
+                plain = [bool(value) for value in values] if kinds[name] is Kind.FLAG else values
                 arrays.append(pa.array(plain, type=schema.field(name).type))
             writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
             count += len(block)
     return count
-
-
-def _arrow_type(pa: Any, name: str) -> Any:
-    if name in _TEXT:
-        return pa.string()
-    if name in _WHOLE:
-        return pa.int64()
-    return pa.bool_() if name in _FLAGS else pa.float64()
 
 
 def _blocks(rows: Iterator[tuple[Any, ...]], size: int) -> Iterator[list[tuple[Any, ...]]]:

@@ -1,24 +1,29 @@
-"""The picture of the schema, drawn from the tables themselves.
+"""What is written about the schema, made from the tables and columns themselves.
 
-    python -m imagedataextractor.store.schema > db/schema.md
+    python -m imagedataextractor.store.schema picture > db/schema.md
+    python -m imagedataextractor.store.schema columns > docs/columns.md
 
-writes a Mermaid diagram, which GitHub and most documentation tools show as a picture.
+The first is a Mermaid diagram, which GitHub and most documentation tools show as a picture; `make generated`
+writes both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
+from imagedataextractor.measurement.columns import COLUMNS, Column
 from imagedataextractor.store.tables import metadata
+from imagedataextractor.store.view import VIEW
 
-__all__ = ["schema_picture"]
+__all__ = ["column_page", "column_texts", "schema_picture"]
 
 
 def schema_picture() -> str:
     """A Markdown page with the entity-relationship diagram of all tables."""
-    lines = ["# The schema", "", "Made by `python -m imagedataextractor.store.schema`.", "", "```mermaid", "erDiagram"]
+    lines = ["# The schema", "", "Made by `make generated`.", "", "```mermaid", "erDiagram"]
     tables = sorted(metadata.tables.values(), key=lambda table: list(metadata.tables).index(table.name))
     for table in tables:
         lines += _relations(table)
@@ -51,5 +56,43 @@ def _columns(table: sa.Table) -> Iterator[str]:
         yield f"{kind} {column.name} {', '.join(keys)}".rstrip()
 
 
+# ---------------------------------------------------------------- columns
+
+
+def column_page() -> str:
+    """A Markdown page with every column of a particle, and of the view measured_particles."""
+    own = {column.name for column in COLUMNS}
+    lines = [
+        "# The columns of a particle",
+        "",
+        "Made by `make generated` from `measurement/columns.py` and `store/view.py`. The same names are used by the",
+        "table `particles`, the view `measured_particles`, CSV, Parquet, COCO, `ide measure --json` and",
+        "`ParticleTable`; (v) marks what the view has, where `label` is called `particle`.",
+        "",
+        *_column_table(COLUMNS, viewed={column.name for column in VIEW} | {"label"}),
+        "",
+        "## Where it comes from",
+        "",
+        "The view has these besides:",
+        "",
+        *_column_table([column for column in VIEW if column.name not in own | {"particle"}], viewed=set()),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _column_table(columns: Sequence[Column], *, viewed: set[str]) -> Iterator[str]:
+    yield "| column | unit | kind | meaning | formula or source |"
+    yield "| --- | --- | --- | --- | --- |"
+    for column in columns:
+        mark = " (v)" if column.name in viewed else ""
+        yield f"| `{column.name}`{mark} | {column.unit} | {column.kind.value} | {column.meaning} | {column.source} |"
+
+
+def column_texts(columns: Sequence[Column]) -> dict[str, str]:
+    """Name of a column → its meaning and unit, in words; for Datasette."""
+    return {column.name: f"{column.meaning}, {column.unit}" if column.unit else column.meaning for column in columns}
+
+
 if __name__ == "__main__":
-    print(schema_picture(), end="")
+    print({"picture": schema_picture, "columns": column_page}[sys.argv[1]](), end="")

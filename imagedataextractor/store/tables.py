@@ -1,8 +1,8 @@
 """The tables, as SQLAlchemy sees them.
 
 The schema itself is made by the Alembic migrations in db/migrations, which stand on their own; a
-test compares the two. Flags are stored as 0/1 in SQLite, structured extras as JSON text, times as
-ISO 8601 UTC text, in both databases alike.
+test compares the two. The particles' columns are those of measurement/columns.py. Flags are stored
+as 0/1 in SQLite, structured extras as JSON text, times as ISO 8601 UTC text, in both databases alike.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+from imagedataextractor.measurement.columns import COLUMNS, Kind
 
 __all__ = [
     "MEASURED_PARTICLES",
@@ -195,40 +197,25 @@ segmentations = Table(
     UniqueConstraint("panel_id", "settings_digest", name="segmentations_natural_key"),
 )
 
+#: How a database holds the kinds of a particle's columns.
+_TYPES = {
+    Kind.NUMBER: Double,
+    Kind.WHOLE: Integer,
+    Kind.FLAG: Boolean,
+    Kind.TEXT: Text,
+    Kind.OUTLINE: LargeBinary,
+}
+
 particles = Table(
     "particles",
     metadata,
     Column("segmentation_id", Integer, ForeignKey("segmentations.id", ondelete="CASCADE"), primary_key=True),
-    Column("label", Integer, primary_key=True, autoincrement=False),
-    Column("x_px", Double, nullable=False),
-    Column("y_px", Double, nullable=False),
-    Column("x_nm", Double),
-    Column("y_nm", Double),
-    Column("area_px", Double, nullable=False),
-    Column("area_nm2", Double),
-    Column("ecd_px", Double, nullable=False),
-    Column("ecd_nm", Double),
-    # NULL where a shape has no such value: a particle of one pixel has no perimeter to speak of.
-    Column("perimeter_px", Double),
-    Column("perimeter_nm", Double),
-    Column("feret_max_px", Double),
-    Column("feret_max_nm", Double),
-    Column("feret_min_px", Double),
-    Column("feret_min_nm", Double),
-    Column("major_axis_px", Double),
-    Column("major_axis_nm", Double),
-    Column("minor_axis_px", Double),
-    Column("minor_axis_nm", Double),
-    Column("aspect_ratio", Double),
-    Column("circularity", Double),
-    Column("solidity", Double),
-    Column("orientation_deg", Double),
-    Column("uncertainty", Double),
-    Column("score", Double),
-    Column("touches_border", Boolean, nullable=False),
-    Column("accepted", Boolean, nullable=False),
-    Column("reason", Text),
-    Column("contour", LargeBinary),
+    *(
+        Column(c.name, Integer, primary_key=True, autoincrement=False)
+        if c.name == "label"
+        else Column(c.name, _TYPES[c.kind], nullable=not c.required)
+        for c in COLUMNS
+    ),
 )
 
 targets = Table(

@@ -39,11 +39,12 @@ from imagedataextractor.records import (
     FigureResult,
     Panel,
     PanelResult,
+    ParticleTable,
     ScaleBar,
     Segmentation,
 )
 from imagedataextractor.store import copying
-from imagedataextractor.store.packing import PackedArticle, PackedParticles
+from imagedataextractor.store.packing import PackedArticle
 
 __all__ = ["Writer", "now"]
 
@@ -110,9 +111,9 @@ class Writer:
         """The article with everything below it; its id."""
         result = packed.result
         article_id = self._upsert_article(result.article, key, name, run_id)
-        found: list[tuple[int, PackedParticles]] = []
+        found: list[tuple[int, ParticleTable]] = []
         known = self._known_figures(article_id)
-        for figure, packed_panels in zip(result.figures, packed.particles, strict=True):
+        for figure, summaries in zip(result.figures, packed.summaries, strict=True):
             failed = any(failure.figure == figure.label for failure in result.failures)
             figure_id = self._upsert_figure(
                 figure, article_id, known.get(figure.label), None if failed else digest, run_id
@@ -121,15 +122,15 @@ class Writer:
             if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
             stated = _stated_sizes(figure.figure)
-            for panel, particles in zip(figure.panels, packed_panels, strict=True):
+            for panel, summary in zip(figure.panels, summaries, strict=True):
                 is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
                 panel_id = self._upsert_panel(panel.panel, figure_id, stated, run_id)
                 self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=failed)
                 segmentation_id = self._write_segmentation(
-                    panel, particles, panel_id, digest, run_id, is_new=is_new, keep=failed
+                    panel, summary, panel_id, digest, run_id, is_new=is_new, keep=failed
                 )
-                if segmentation_id is not None and len(particles):
-                    found.append((segmentation_id, particles))
+                if segmentation_id is not None and len(panel.particles):
+                    found.append((segmentation_id, panel.particles))
         self._write_other_figures(result, article_id, run_id)
         self._insert_particles(found)
         return article_id
@@ -264,7 +265,7 @@ class Writer:
     def _write_segmentation(
         self,
         result: PanelResult,
-        particles: PackedParticles,
+        summary: Mapping[str, Any],
         panel_id: int,
         digest: str,
         run_id: str,
@@ -287,7 +288,7 @@ class Writer:
             is_current=True,
             run_id=run_id,
             **_segmentation_columns(found),
-            **particles.summary,
+            **summary,
             nm_per_px=_number(scale),
             statistics=_json(dict(result.statistics)),
         )
@@ -310,7 +311,7 @@ class Writer:
         self._execute(f"UPDATE {table} SET is_current = ? WHERE panel_id = ? AND is_current", (False, panel_id))
         return True
 
-    def _insert_particles(self, found: Sequence[tuple[int, PackedParticles]]) -> None:
+    def _insert_particles(self, found: Sequence[tuple[int, ParticleTable]]) -> None:
         """Rows of new segmentations, given by their ids."""
         if not found:
             return
@@ -421,12 +422,11 @@ class Writer:
         return self._cursor.fetchall() if self._cursor.description else ()
 
 
-def _particle_rows(segmentation_id: int, packed: PackedParticles) -> Iterator[tuple[Any, ...]]:
+def _particle_rows(segmentation_id: int, particles: ParticleTable) -> Iterator[tuple[Any, ...]]:
     """Rows in the order of `copying.COLUMNS`; SQLite takes NaN for NULL."""
-    numbers = packed.numbers.tolist()
-    columns = (packed.labels, numbers, packed.touches_border, packed.accepted, packed.reasons, packed.contours)
-    for label, values, border, accepted, reason, contour in zip(*columns, strict=True):
-        yield (segmentation_id, label, *values, border, accepted, reason, contour)
+    columns = [particles[name].tolist() for name in copying.COLUMNS[1:]]
+    for values in zip(*columns, strict=True):
+        yield (segmentation_id, *values)
 
 
 def _upsert_sql(table: str, keys: Iterable[str], columns: Sequence[str]) -> str:

@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.measurement import measure_particles, number_density, panel_statistics, size_distribution
+from imagedataextractor.measurement import (
+    ParticleTable,
+    measure_particles,
+    number_density,
+    panel_statistics,
+    size_distribution,
+)
 from imagedataextractor.measurement.statistics import rice_bins
 
 
@@ -79,7 +85,7 @@ def test_a_panel() -> None:
 
 
 def test_a_panel_without_scale_or_particles() -> None:
-    found = panel_statistics(())
+    found = panel_statistics(ParticleTable({}))
 
     assert found["count"] == found["accepted"] == 0
     assert found["ecd_px"] is found["ecd_nm"] is found["coverage"] is found["density_um2"] is None

@@ -10,7 +10,7 @@ from PIL import Image
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement import measure_particles
-from imagedataextractor.records import Particle, ScaleBar
+from imagedataextractor.records import ParticleTable, ScaleBar
 from imagedataextractor.report import COLOURS, draw_overlay, plot_sizes
 
 
@@ -19,7 +19,7 @@ def rgb(colour: str) -> tuple[int, ...]:
 
 
 @pytest.fixture
-def particles() -> tuple[Particle, ...]:
+def particles() -> ParticleTable:
     labels = np.zeros((600, 1200), np.int32)
     labels[100:200, 100:200] = 1  # accepted
     labels[300:400, 0:100] = 2  # border
@@ -33,7 +33,7 @@ def near(picture: np.ndarray, y: int, x: int, colour: str) -> bool:
     return bool((np.abs(patch - rgb(colour)).max(axis=1) < 40).any())
 
 
-def test_each_state_has_its_colour_and_lies_on_the_edge(particles: tuple[Particle, ...], tmp_path: Path) -> None:
+def test_each_state_has_its_colour_and_lies_on_the_edge(particles: ParticleTable, tmp_path: Path) -> None:
     bar = ScaleBar(x0=900.0, x1=1100.0, y=550.0, nm_per_px=2.0)
     draw_overlay(np.full((600, 1200), 90, np.uint8), particles, bar, tmp_path / "new" / "overlay.png")
     picture = np.asarray(Image.open(tmp_path / "new" / "overlay.png"))
@@ -60,7 +60,7 @@ def test_small_pictures_are_enlarged_with_their_outlines(tmp_path: Path) -> None
     assert tuple(picture[4 * 30, 4 * 40]) == (10, 20, 30)
 
 
-def test_an_overlay_that_cannot_be_written_says_so(particles: tuple[Particle, ...], tmp_path: Path) -> None:
+def test_an_overlay_that_cannot_be_written_says_so(particles: ParticleTable, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         draw_overlay(np.zeros((600, 1200), np.uint8), particles, None, tmp_path / "file" / "overlay.png")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import struct
 
 import numpy as np
 import pytest
 from store_results import make_result
 
-from imagedataextractor.store import Store, pack
+from imagedataextractor.measurement.columns import NUMBERS
+from imagedataextractor.records import ParticleTable
+from imagedataextractor.store import Store
 from imagedataextractor.store.copying import COLUMNS, HEADER, TRAILER, binary_rows
-from imagedataextractor.store.packing import NUMBERS, PackedParticles
 
 
 def read_back(data: bytes) -> list[dict[str, object]]:
@@ -35,33 +35,34 @@ def read_back(data: bytes) -> list[dict[str, object]]:
 
 
 @pytest.fixture
-def packed() -> PackedParticles:
+def particles() -> ParticleTable:
     """Ten particles; two do without some numbers, one without an outline."""
-    found = pack(make_result(1)).particles[0][0]
-    numbers = found.numbers.copy()
-    numbers[3, 8] = numbers[7, 21] = numbers[7, 8] = np.nan
-    return dataclasses.replace(found, numbers=numbers, contours=[None, *found.contours[1:]])
+    found = make_result(1).figures[0].panels[0].particles
+    perimeter, score = found["perimeter_px"].copy(), found["score"].copy()
+    perimeter[[3, 7]] = score[7] = np.nan
+    outlines = [None, *(found.outline(row) for row in range(1, len(found)))]
+    return found.replaced(perimeter_px=perimeter, score=score, contour=outlines)
 
 
-def test_every_value_comes_back(packed):
-    rows = sorted(read_back(binary_rows(17, packed)), key=lambda row: row["label"])
-    assert [row["label"] for row in rows] == packed.labels == list(range(1, 11))
+def test_every_value_comes_back(particles):
+    rows = sorted(read_back(binary_rows(17, particles)), key=lambda row: row["label"])
+    assert [row["label"] for row in rows] == particles["label"].tolist() == list(range(1, 11))
     assert {row["segmentation_id"] for row in rows} == {17}
-    assert [row["accepted"] for row in rows] == packed.accepted
-    assert [row["touches_border"] for row in rows] == packed.touches_border
-    assert [row["contour"] for row in rows] == packed.contours
-    assert [row["reason"] for row in rows] == [r.encode() if r else None for r in packed.reasons]
+    assert [row["accepted"] for row in rows] == particles["accepted"].tolist()
+    assert [row["touches_border"] for row in rows] == particles["touches_border"].tolist()
+    assert [row["contour"] for row in rows] == particles["contour"].tolist()
+    assert rows[0]["contour"] is None
+    assert [row["reason"] for row in rows] == [r.encode() if r else None for r in particles["reason"]]
     got = np.array([[row[name] for name in NUMBERS] for row in rows], dtype=float)
-    assert np.array_equal(got, packed.numbers, equal_nan=True)
-    assert np.isnan(got).sum() == 3
+    assert np.array_equal(got, particles.numbers(), equal_nan=True)
+    assert np.isnan(got).sum() == 5  # two perimeters, in px and in nm, and a score
 
 
-def test_no_particles_are_no_rows(packed):
-    none = dataclasses.replace(packed, numbers=np.empty((0, len(NUMBERS))), labels=[], contours=[])
-    assert binary_rows(1, none) == b""
+def test_no_particles_are_no_rows():
+    assert binary_rows(1, ParticleTable({})) == b""
 
 
-def test_the_server_reads_the_same(packed, postgresql_url):
+def test_the_server_reads_the_same(particles, postgresql_url):
     import psycopg
 
     with Store.open(postgresql_url):
@@ -69,8 +70,8 @@ def test_the_server_reads_the_same(packed, postgresql_url):
     with psycopg.connect(postgresql_url) as connection, connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE copied AS SELECT * FROM particles")
         with cursor.copy(f"COPY copied ({', '.join(COLUMNS)}) FROM STDIN (FORMAT BINARY)") as copy:
-            copy.write(HEADER + binary_rows(17, packed) + TRAILER)
+            copy.write(HEADER + binary_rows(17, particles) + TRAILER)
         rows = cursor.execute(f"SELECT {', '.join(COLUMNS)} FROM copied ORDER BY label").fetchall()
-    expected = sorted(read_back(binary_rows(17, packed)), key=lambda row: row["label"])
+    expected = sorted(read_back(binary_rows(17, particles)), key=lambda row: row["label"])
     assert [row[:-2] for row in rows] == [tuple(row.values())[:-2] for row in expected]
-    assert [row[-2:] for row in rows] == list(zip(packed.reasons, packed.contours, strict=True))
+    assert [row[-2:] for row in rows] == list(zip(particles["reason"], particles["contour"], strict=True))

@@ -10,7 +10,7 @@ import pytest
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
-from imagedataextractor.records import ArticleResult, Box, Failure, ScaleBar
+from imagedataextractor.records import ArticleResult, Box, Failure, ParticleTable, ScaleBar
 from imagedataextractor.store import Store, decode_contour
 
 
@@ -57,14 +57,10 @@ def test_without_a_scale_every_length_in_nm_is_null_and_no_guess(store, run):
 def test_not_a_number_and_numpy_scalars_become_what_a_database_takes(store, run):
     result = make_result(figures=1, panels=1, particles=2)
     panel = result.figures[0].panels[0]
-    odd = dataclasses.replace(
-        panel.particles[0],
-        circularity=float("nan"),
-        solidity=np.float32(0.5),
-        label=np.int64(7),
-        accepted=np.bool_(True),
+    odd = panel.particles.replaced(
+        circularity=[float("nan"), 1.0], solidity=np.array([0.5, 0.9], np.float32), label=[np.int64(7), 2]
     )
-    changed = dataclasses.replace(panel, particles=(odd, panel.particles[1]))
+    changed = dataclasses.replace(panel, particles=odd)
     figure = dataclasses.replace(result.figures[0], panels=(changed,))
     store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
     _, rows = store.query("SELECT label, circularity, solidity, accepted FROM particles ORDER BY label DESC")
@@ -138,7 +134,7 @@ def test_a_failed_attempt_erases_nothing_that_an_earlier_one_found(store, run):
     before = all_rows(store)
     failure = Failure("segmentation", "10.1000/example.1 / Figure 1", "MemoryError", "not enough memory", "Figure 1")
     first = result.figures[0]
-    bare = tuple(dataclasses.replace(panel, segmentation=None, particles=()) for panel in first.panels)
+    bare = tuple(dataclasses.replace(panel, segmentation=None, particles=ParticleTable({})) for panel in first.panels)
     figures = (dataclasses.replace(first, panels=bare), result.figures[1])
     store.write_article(dataclasses.replace(result, figures=figures, failures=(failure,)), run.id)
     after = all_rows(store)

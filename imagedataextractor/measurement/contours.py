@@ -1,4 +1,4 @@
-"""How a contour is kept in a particle row: compactly, and without loss.
+"""How a contour is kept in a particle table and row: compactly, and without loss.
 
 A blob is one format byte and then the vertices in panel pixels, little-endian:
 
@@ -17,7 +17,6 @@ keep it in a byte a vertex.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -29,16 +28,16 @@ _INT16 = np.iinfo(np.int16)
 _LONGEST_RUN = 127
 
 
-def encode_contours(contours: Sequence[Sequence[tuple[float, float]]]) -> list[bytes | None]:
+def encode_contours(contours: Sequence[Sequence[Sequence[float]] | npt.NDArray[np.float64]]) -> list[bytes | None]:
     """Blobs of many contours at once; None for a contour without vertices.
 
     Parameters
     ----------
-    contours : sequence of sequences of (x, y)
+    contours : sequence of sequences of (x, y), or of arrays of shape (n, 2)
         Vertices in pixels.
     """
     lengths = [len(contour) for contour in contours]
-    flat = np.fromiter(chain.from_iterable(chain.from_iterable(contours)), dtype=np.float64, count=2 * sum(lengths))
+    flat = np.concatenate([np.empty(0), *(np.asarray(contour, np.float64).ravel() for contour in contours)])
     halves = flat * 2.0
     rounded = np.rint(halves)
     is_half = flat.size > 0 and bool(

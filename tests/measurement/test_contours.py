@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from imagedataextractor.measurement.contours import decode_contour, encode_contours
 from imagedataextractor.measurement.outlines import trace_outlines
-from imagedataextractor.store import decode_contour
-from imagedataextractor.store.contours import encode_contours
 
 whole = st.integers(-16000, 16000).map(float)
 half = st.integers(-32000, 32000).map(lambda n: n / 2)
