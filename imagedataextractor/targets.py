@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from imagedataextractor.articles.dois import clean_doi
-from imagedataextractor.articles.read import articles_among, is_article_file
+from imagedataextractor.articles.read import articles_among, may_be_article
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.images import IMAGE_SUFFIXES
 from imagedataextractor.records import Failure
@@ -64,10 +64,10 @@ def _in_path(path: Path) -> list[Target]:
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return [_image(path)]
-    if is_article_file(path):
+    if may_be_article(path):
         return [_article(path)]
     kinds = ", ".join(sorted(IMAGE_SUFFIXES))
-    raise InputError(f"{path}: neither an article (.xml, .html, .pdf) nor an image ({kinds})")
+    raise InputError(f"{path}: neither an article (.xml, .html, .pdf, .txt) nor an image ({kinds})")
 
 
 def folder_targets(folder: Path) -> Iterator[Target]:

@@ -39,9 +39,9 @@ def test_the_same_target_counts_once(tmp_path):
 
 def test_a_bad_path_is_a_failure_and_the_rest_goes_on(tmp_path):
     good = picture(tmp_path / "a.png")
-    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "notes.odt").write_text("x")
     (tmp_path / "empty").mkdir()
-    bad = [tmp_path / "none.png", tmp_path / "notes.txt", tmp_path / "empty"]
+    bad = [tmp_path / "none.png", tmp_path / "notes.odt", tmp_path / "empty"]
     targets, failures = find_targets([*bad, good])
     assert [t.path for t in targets] == [good]
     assert [f.target for f in failures] == [str(path) for path in bad]

@@ -254,7 +254,7 @@ def test_named_characters_and_thin_spaces(tmp_path: Path) -> None:
     ("content", "said"),
     [
         (b"", "is empty"),
-        (b"\x00\x01\x02", "neither XML, HTML nor PDF"),
+        (b"\x00\x01\x02", "neither XML, HTML nor PDF, and no text"),
         (b"<article><front>", "broken XML"),
         (b"<metadata/>", "no article"),
         (b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><article><p>&x;</p></article>', "entities"),

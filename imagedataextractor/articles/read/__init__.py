@@ -1,7 +1,7 @@
 """Read an article file, whatever its format, into one `Article`.
 
 The format is told from the content, not from the file's name. One module a format: `jats`,
-`elsevier_xml`, `html`, `pdf`.
+`elsevier_xml`, `html`, `pdf`; what none of them claims goes to ChemDataExtractor (`fallback`).
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from imagedataextractor.articles.captions import parse_caption
@@ -16,6 +17,7 @@ from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import figure_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_elsevier
+from imagedataextractor.articles.read.fallback import EXTRA_NEEDED, PATENT_ROOTS, is_installed, read_fallback
 from imagedataextractor.articles.read.graphics import GraphicsFolder, file_name
 from imagedataextractor.articles.read.html import read_html
 from imagedataextractor.articles.read.jats import is_jats, read_jats
@@ -23,15 +25,19 @@ from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 
-__all__ = ["articles_among", "find_articles", "is_article_file", "read_article"]
+__all__ = ["articles_among", "find_articles", "is_article_file", "may_be_article", "read_article"]
 
 #: Suffixes of article files, the richest format first.
 _SUFFIXES = (".xml", ".nxml", ".html", ".htm", ".xhtml", ".pdf")
 #: Root elements of the XML that `read_article` reads.
 _ARTICLE_ROOTS = frozenset(
-    {"article", "response", "pmc-articleset", "full-text-retrieval-response", "OAI-PMH", "html", "doc"}
+    {"article", "response", "pmc-articleset", "full-text-retrieval-response", "OAI-PMH", "html", "doc"} | PATENT_ROOTS
 )
 _HEAD_BYTES = 8192
+#: Bytes that stand in no text.
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x7f]")
+#: Files that are articles when they are named, but not when they lie in a folder among others.
+_NAMED_SUFFIXES = (".txt", ".xml")
 #: Beginning of a document in which its own DOI stands.
 _DOI_BYTES = 500_000
 
@@ -42,7 +48,8 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
     Parameters
     ----------
     path : Path
-        JATS or Elsevier XML, a publisher's HTML page, or a PDF.
+        JATS or Elsevier XML, a publisher's HTML page, a PDF; with ChemDataExtractor also plain text, patents and
+        other XML.
     figure_dir : Path or None
         Where its figure files lie; None for the folder of the file itself.
     work_dir : Path or None
@@ -69,6 +76,10 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         document = read_pdf(data, path, work_dir)
     elif kind == "html":
         document = read_html(data, path)
+        if not document.figures and is_installed():
+            document = _with_fallback_figures(document, data, path)
+    elif kind == "text":
+        document = _read_text(data, path)
     else:
         document = _read_xml(data, path)
     folder = GraphicsFolder(figure_dir if figure_dir is not None else path.parent)
@@ -102,7 +113,7 @@ def _contents(path: Path) -> bytes:
 
 
 def _kind(data: bytes) -> str:
-    """Format of a document ("pdf", "html" or "xml"), told from its first bytes."""
+    """Format of a document ("pdf", "html", "xml" or "text"), told from its first bytes."""
     head = data[:_HEAD_BYTES]
     if b"%PDF-" in head[:1024]:
         return "pdf"
@@ -113,18 +124,38 @@ def _kind(data: bytes) -> str:
         return "html"
     if start.startswith(b"<!doctype") and b"<html" in start and b"-//w3c//dtd" in start:
         return "html"
-    return "xml"
+    return "xml" if start.startswith(b"<") else "text"
 
 
 def _read_xml(data: bytes, path: Path) -> Document:
-    if not data.replace(b"\0", b"").lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n").startswith(b"<"):
-        raise InputError(f"{path}: is neither XML, HTML nor PDF")
     root = parse_xml(data, path)
     if is_elsevier(root):
         return read_elsevier(root, path)
     if is_jats(root):
         return read_jats(root, path)
-    raise InputError(f"{path}: XML with root element {root.tag!r} is no article")
+    if not is_installed():
+        raise InputError(f"{path}: XML with root element {root.tag!r} is no article that is known here; {EXTRA_NEEDED}")
+    document = read_fallback(data, path, "xml", root)
+    if not document.figures:
+        raise InputError(f"{path}: XML with root element {root.tag!r} without the caption of a figure is no article")
+    return document
+
+
+def _read_text(data: bytes, path: Path) -> Document:
+    if _CONTROL.search(data):
+        raise InputError(f"{path}: is neither XML, HTML nor PDF, and no text")
+    document = read_fallback(data, path, "text")
+    if not document.figures:
+        raise InputError(f"{path}: is text without the caption of a figure; no article")
+    return document
+
+
+def _with_fallback_figures(document: Document, data: bytes, path: Path) -> Document:
+    """A page of an unknown publisher with the figures that ChemDataExtractor finds in it."""
+    try:
+        return replace(document, figures=read_fallback(data, path, "html").figures)
+    except InputError:
+        return document
 
 
 def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, kind: str) -> Figure:
@@ -183,6 +214,11 @@ def is_article_file(path: Path) -> bool:
     )
     root = re.search(r"<(?:[\w.-]+:)?([\w.-]+)", text)
     return root is None or root[1] in _ARTICLE_ROOTS
+
+
+def may_be_article(path: Path) -> bool:
+    """Whether a file that is named outright is read as an article: also plain text, and XML of an unknown kind."""
+    return is_article_file(path) or (path.suffix.lower() in _NAMED_SUFFIXES and path.is_file())
 
 
 def find_articles(folder: Path) -> list[Path]:
