@@ -1,59 +1,16 @@
-"""What is printed over a micrograph: scale bars, the instrument's data bar, panel letters, arrows.
-
-They are drawn with the fonts that come with Matplotlib, so that every machine draws the same picture.
-"""
+"""What is printed over a micrograph: scale bars, the instrument's data bar, panel letters, arrows."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from pathlib import Path
-
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
+from imagedataextractor.artificial.databars import MAKERS, draw_data_bar
+from imagedataextractor.artificial.lettering import font, length_words, nice_length
 from imagedataextractor.records import Box, ScaleBar
 
-__all__ = ["FONTS", "draw_arrow", "draw_info_bar", "draw_letter", "draw_scale_bar", "font", "nice_length"]
-
-#: Fonts by the look that they give.
-FONTS: dict[str, str] = {
-    "sans": "DejaVuSans.ttf",
-    "sans-bold": "DejaVuSans-Bold.ttf",
-    "serif": "STIXGeneral.ttf",
-    "serif-bold": "STIXGeneralBol.ttf",
-    "mono": "DejaVuSansMono.ttf",
-}
-
-_UNIT_NM = {"nm": 1.0, "µm": 1e3, "μm": 1e3, "um": 1e3, "mm": 1e6}
-
-
-@lru_cache(maxsize=256)
-def font(name: str, size: int) -> ImageFont.FreeTypeFont:
-    """A font by its name in `FONTS`, at a height of `size` pixels."""
-    import matplotlib
-
-    path = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / FONTS[name]
-    return ImageFont.truetype(str(path), size)
-
-
-def nice_length(nm_per_px: float, target_px: float) -> float:
-    """The length, in nm, that an author would print for a bar of about `target_px` pixels: 1, 2 or 5 · 10ⁿ."""
-    wanted = nm_per_px * target_px
-    power = 10.0 ** np.floor(np.log10(wanted))
-    return float(min((step * power for step in (1, 2, 5, 10)), key=lambda value: abs(np.log(value / wanted))))
-
-
-def _words(rng: np.random.Generator, length_nm: float, micro: str | None = None) -> tuple[float, str, str]:
-    unit = "nm" if length_nm < 1000 or (length_nm == 1000 and rng.random() < 0.1) else "µm"
-    if unit == "µm":
-        unit = micro or str(rng.choice(["µm", "μm", "µm", "um"]))
-    value = length_nm / _UNIT_NM[unit]
-    number = f"{value:g}"
-    if rng.random() < 0.08 and "." not in number and value < 100:
-        number += ".0"
-    gap = " " if rng.random() < 0.75 else ""
-    return value, unit, f"{number}{gap}{unit}"
+__all__ = ["draw_arrow", "draw_info_bar", "draw_letter", "draw_scale_bar"]
 
 
 def draw_scale_bar(
@@ -98,7 +55,7 @@ def draw_scale_bar(
     height, width = image.shape
     length_nm = length_nm or nice_length(nm_per_px, width * rng.uniform(0.1, 0.3))
     length = max(6, round(length_nm / nm_per_px))
-    value, unit, text = _words(rng, length_nm)
+    value, unit, text = length_words(rng, length_nm)
     style = style or str(rng.choice(["plain", "plain", "plain", "capped", "boxed", "outlined", "dots", "thin"]))
     size = max(9, round(height * rng.uniform(0.035, 0.075)))
     face = font(font_name or str(rng.choice(["sans", "sans-bold", "serif-bold", "sans-bold", "serif"])), size)
@@ -162,7 +119,8 @@ def draw_info_bar(
 ) -> tuple[npt.NDArray[np.uint8], ScaleBar, Box]:
     """Draw an instrument's data bar over the foot of the picture, scale bar included.
 
-    The wording follows the usual makes of microscope (`style` "zeiss", "fei", "hitachi", "jeol").
+    The wording follows the usual makes of microscope (`style` "zeiss", "fei", "hitachi", "jeol"; more of them are
+    in `databars.MAKERS`, whose names are styles too).
 
     Returns
     -------
@@ -172,6 +130,8 @@ def draw_info_bar(
     box : Box
         Where the data bar lies.
     """
+    if style in MAKERS:
+        return draw_data_bar(rng, image, nm_per_px, maker=style)
     height, width = image.shape
     style = style or str(rng.choice(["zeiss", "fei", "hitachi", "jeol"]))
     tall = max(14, round(height * rng.uniform(0.055, 0.095)))
@@ -185,7 +145,7 @@ def draw_info_bar(
     face = font("sans" if style != "jeol" else "sans-bold", size)
     length_nm = nice_length(nm_per_px, width * rng.uniform(0.1, 0.2))
     length = max(6, round(length_nm / nm_per_px))
-    value, unit, text = _words(rng, length_nm, "µm")
+    value, unit, text = length_words(rng, length_nm, "µm")
     kv, mag = float(rng.choice([2, 5, 10, 15, 20])), 1.2e8 / (nm_per_px * width)
     wd = rng.uniform(4, 12)
     words = {

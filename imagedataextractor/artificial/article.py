@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from imagedataextractor.artificial.annotations import font
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.artificial.micrographs import Micrograph, draw_micrograph
 from imagedataextractor.measurement import measure_particles
 from imagedataextractor.records import Box, ParticleTable

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from imagedataextractor.artificial.annotations import font
 from imagedataextractor.artificial.contents import draw_content
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.records import Box, PanelKind
 
 __all__ = ["draw_parts", "draw_scheme"]

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from imagedataextractor.artificial.annotations import draw_arrow, draw_scale_bar, font
+from imagedataextractor.artificial.annotations import draw_arrow, draw_scale_bar
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import PanelKind

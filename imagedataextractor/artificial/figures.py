@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from imagedataextractor.artificial.annotations import draw_info_bar, font
+from imagedataextractor.artificial.annotations import draw_info_bar
 from imagedataextractor.artificial.assembled import draw_parts, draw_scheme
 from imagedataextractor.artificial.contents import annotate, draw_content
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, InfoBar, Panel, PanelKind
 

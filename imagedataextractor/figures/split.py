@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,7 @@ from imagedataextractor.figures.letters.naming import (
     subcaption_of,
     technique_of,
 )
+from imagedataextractor.figures.own import OWN_PRIOR, is_figure, within_paper
 from imagedataextractor.figures.panels.infobar import find_info_bar, info_bar_below, read_info_bar
 from imagedataextractor.figures.panels.insets import Inset, find_insets
 from imagedataextractor.figures.panels.layout import Layout, analyse, bounding_box, luma
@@ -30,7 +32,9 @@ from imagedataextractor.ocr import OcrEngine
 from imagedataextractor.records import Box, CaptionFacts, InfoBar, Panel, PanelKind
 from imagedataextractor.settings import FigureSettings
 
-__all__ = ["split_figure"]
+__all__ = ["Extent", "split_figure"]
+
+Extent = Literal["figure", "own", "whole"]
 
 DEFAULTS = FigureSettings()
 #: An inset's longer reach as a share of its panel's.
@@ -57,6 +61,7 @@ def split_figure(
     facts: CaptionFacts | None = None,
     ocr: OcrEngine | None = None,
     settings: FigureSettings = DEFAULTS,
+    extent: Extent = "figure",
 ) -> list[Panel]:
     """Panels of a figure, in reading order, each followed by its insets.
 
@@ -68,6 +73,9 @@ def split_figure(
     ocr : OcrEngine, optional
         Reads the instruments' data bars. Letters are read without it.
     settings : FigureSettings, optional
+    extent : {"figure", "own", "whole"}
+        What the picture is: a figure of an article; a picture that stands for itself, which is one micrograph
+        unless it plainly is a figure (`own.is_figure`); or one micrograph, whatever it looks like.
 
     Returns
     -------
@@ -83,13 +91,37 @@ def split_figure(
     >>> [panel.box.x0 for panel in split_figure(page)]
     [0, 220]
     """
-    pieces = _pieces(image, facts, settings)
+    if extent == "whole":
+        pieces = [_whole(image)]
+    else:
+        pieces = _pieces(image, facts, settings)
+        if extent == "own":
+            pieces = _as_own(image, pieces)
+    by_itself = extent != "figure" and len(pieces) == 1
     panels: list[Panel] = []
     for piece in pieces:
-        found = _describe(image, piece, len(panels), facts, ocr, settings)
+        found = _describe(image, piece, len(panels), facts, ocr, settings, OWN_PRIOR if by_itself else None)
+        if extent == "whole":
+            found[0] = replace(found[0], kind="em", kind_score=1.0, measurable=True)
         others = [other.box for other in pieces if other is not piece]
         panels += [_with_bar_below(image, found[0], others, ocr), *found[1:]]
     return panels
+
+
+def _whole(image: npt.NDArray[np.uint8], lettered: _Piece | None = None) -> _Piece:
+    """The picture as one piece, without margins of paper, with the letter of another piece."""
+    box = within_paper(image)
+    if lettered is None:
+        return _Piece(box, None, None, (box,))
+    return replace(lettered, box=box, images=(box,))
+
+
+def _as_own(image: npt.NDArray[np.uint8], pieces: list[_Piece]) -> list[_Piece]:
+    """The pieces of a picture that stands for itself: all of it, unless it plainly is a figure."""
+    named = [piece for piece in pieces if piece.label]
+    if is_figure(image, [p.box for p in pieces], [p.label for p in pieces if p.label], classify):
+        return pieces
+    return [_whole(image, named[0] if len(named) == 1 else None)]
 
 
 def _with_bar_below(image: npt.NDArray[np.uint8], panel: Panel, others: Sequence[Box], ocr: OcrEngine | None) -> Panel:
@@ -152,11 +184,12 @@ def _describe(
     facts: CaptionFacts | None,
     ocr: OcrEngine | None,
     settings: FigureSettings,
+    prior: dict[PanelKind, float] | None,
 ) -> list[Panel]:
-    """The panel of a piece, and its insets."""
+    """The panel of a piece, and its insets; `prior` of its kind is for where no caption gives one."""
     pixels = image[piece.box.slices]
     main = _main_image(image, piece)
-    kind, score = classify(main, kind_prior(piece.label, facts))
+    kind, score = classify(main, kind_prior(piece.label, facts) or prior)
     insets = _insets_of(image, piece, settings, inside=kind == "em")
     fringes = fringe_strength(luma(main)) if kind == "em" else 0.0
     words = subcaption_of(piece.label, facts)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from imagedataextractor.artificial.annotations import font
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.figures.letters.find import find_letters
 from imagedataextractor.figures.letters.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.panels.layout import analyse

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from imagedataextractor.artificial.annotations import font
+from imagedataextractor.artificial.lettering import font
 from imagedataextractor.figures.letters.find import candidate_lists, find_letters, for_search
 from imagedataextractor.figures.letters.sequences import FEATURES, best_run, describe, runs
 from imagedataextractor.figures.network import forward

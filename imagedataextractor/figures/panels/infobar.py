@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -18,6 +19,24 @@ __all__ = ["find_info_bar", "info_bar_below", "parse_info", "read_info_bar"]
 HEIGHT_RANGE = (0.025, 0.22)
 #: Share of a bar's row that is of the bar's own ground.
 GROUND_SHARE = 0.5
+#: Grey levels within which that is: as it was saved, and after compression.
+TOLERANCES = (4, 12)
+#: Share of a bar that is written on, at least and at most.
+WRITTEN = (0.01, 0.5)
+#: Rows that are compared across a bar's upper edge …
+EDGE_REACH = 6
+#: … and the share of the columns in which the tone changes there.
+EDGE_SHARE = 0.6
+#: Least contrast of ink, grey levels.
+INK_LEVELS = 40
+#: Height of a letter as a share of the bar's, at least and at most.
+LETTER = (0.08, 0.8)
+#: Half the thickness of a stroke as a share of a letter's height, at most.
+STROKE = 0.2
+#: Parts of one line of writing (letters, or words where letters run together) that a bar has at least: "1 µm".
+LEAST_PARTS = 3
+#: Parts that are looked at: no bar holds as many letters.
+MOST_PARTS = 2000
 #: Height to which a bar's text is enlarged before it is read, px.
 READ_HEIGHT = 64
 
@@ -37,7 +56,9 @@ _DETECTORS = ("InLens", "SE2", "SESI", "ETD", "TLD", "BSE", "BSD", "AsB", "LFD",
 
 
 def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
-    """The bar at the lower edge of a micrograph: one even ground with writing on it.
+    """The bar at the lower edge of a micrograph: one even ground, set off by a straight edge, with writing on it.
+
+    Particles on plain ground at the foot of a picture are none: they are set off by no edge, and no lines of writing.
 
     Parameters
     ----------
@@ -52,40 +73,102 @@ def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
     height, width = grey.shape
     if height < 80 or width < 80:
         return None
-    rows = _bar_height(grey)
+    rows = max((rows for rows in _candidates(grey) if _is_bar(grey, rows)), default=0)
     return Box(0, height - rows, width, height) if rows else None
 
 
-def _bar_height(grey: npt.NDArray[np.uint8]) -> int:
-    """Rows of even ground at the lower edge; 0 where that is no bar."""
+def _candidates(grey: npt.NDArray[np.uint8]) -> Iterator[int]:
+    """Rows of even ground at the lower edge, as far as it reaches within a narrow and a wide tolerance."""
     height = grey.shape[0]
     least, most = max(10, round(HEIGHT_RANGE[0] * height)), round(HEIGHT_RANGE[1] * height)
-    strip = grey[height - most :]
+    strip = grey[height - most :].astype(np.int16)
     # The rows nearest the edge may be a frame line; the ground is what the lowest few per cent agree on.
-    low = strip[-least:]
-    ground = int(np.bincount(low.ravel(), minlength=256).argmax())
-    even = np.abs(strip.astype(np.int16) - ground) <= 12
-    share = even.mean(axis=1)
-    rows = 0
-    misses = 0
-    for y in range(len(share) - 1, -1, -1):
-        if share[y] >= GROUND_SHARE:
-            rows = len(share) - y
-            misses = 0
-        else:
-            misses += 1
-            if misses > max(2, 0.01 * height):
-                break
-    if rows < least or rows >= most - 1:
-        return 0
-    bar, above = even[-rows:], even[max(0, len(even) - rows - 8) : len(even) - rows - 2]
-    writing = float((~bar).mean())
-    level = np.median(grey[max(0, height - rows - 8) : height - rows - 2])
-    distinct = float(above.mean()) < 0.6 if above.size else False
-    wide = float((bar.mean(axis=0) > 0.5).mean())
-    ends = bool(bar[:, : max(2, bar.shape[1] // 100)].mean() > 0.5)
-    plain = ground < 60 or ground > 190 or abs(float(level) - ground) > 40
-    return rows if distinct and 0.01 < writing < 0.5 and wide > 0.75 and ends and plain else 0
+    ground = _ground_of(grey[height - least :])
+    for tolerance in TOLERANCES:
+        share = (np.abs(strip - ground) <= tolerance).mean(axis=1)
+        rows = misses = 0
+        for y in range(len(share) - 1, -1, -1):
+            if share[y] >= GROUND_SHARE:
+                rows = len(share) - y
+                misses = 0
+            else:
+                misses += 1
+                if misses > max(2, 0.01 * height):
+                    break
+        if least <= rows < most - 1:
+            yield rows
+
+
+def _ground_of(part: npt.NDArray[np.uint8]) -> int:
+    """The commonest grey level, of those that lie within noise and compression of each other."""
+    counts = np.bincount(part.ravel(), minlength=256)
+    return int(np.convolve(counts, np.ones(3), mode="same").argmax())
+
+
+def _is_bar(grey: npt.NDArray[np.uint8], rows: int) -> bool:
+    """Whether the lowest `rows` of a picture are a data bar."""
+    height = grey.shape[0]
+    ground = _ground_of(grey[height - rows :])
+    bar = np.abs(grey[height - rows :].astype(np.int16) - ground)
+    even = bar <= TOLERANCES[-1]
+    written = float((~even).mean())
+    covered = float((even.mean(axis=0) > 0.5).mean())
+    ends = bool(even[:, : max(2, even.shape[1] // 100)].mean() > 0.5)
+    if not (WRITTEN[0] < written < WRITTEN[1] and covered > 0.75 and ends):
+        return False
+    return _has_edge(grey, rows, ground) and _written_parts(bar) >= LEAST_PARTS
+
+
+def _has_edge(grey: npt.NDArray[np.uint8], rows: int, ground: int) -> bool:
+    """Whether the ground ends along a straight line across the picture, in tone or in noise."""
+    top = grey.shape[0] - rows
+    above = grey[max(0, top - EDGE_REACH - 2) : max(1, top - 2)].astype(np.float32)
+    below = grey[top + 2 : top + 2 + EDGE_REACH].astype(np.float32)
+    step = np.abs(np.median(above, axis=0) - np.median(below, axis=0))
+    if float((step > TOLERANCES[-1]).mean()) > EDGE_SHARE:
+        return True
+    # A dark micrograph over a black bar: where the two are alike in tone, the micrograph has noise and the bar none.
+    noisy, quiet = _noise_near(above, ground), _noise_near(below, ground)
+    return noisy >= 1.0 and quiet == 0.0
+
+
+def _noise_near(part: npt.NDArray[np.float32], ground: int) -> float:
+    """Median difference between neighbours that are both as the ground is, grey levels; 0 where there are few."""
+    near = np.abs(part - ground) <= 2 * TOLERANCES[-1]
+    both = near[:, 1:] & near[:, :-1]
+    return float(np.median(np.abs(np.diff(part, axis=1))[both])) if both.mean() > 0.3 else 0.0
+
+
+def _written_parts(bar: npt.NDArray[np.int16]) -> int:
+    """Letters, digits and words in the longest line of writing, as far as they hang together.
+
+    Parameters
+    ----------
+    bar : int16 array, shape (rows, W)
+        How far each pixel is from the ground.
+    """
+    rows = bar.shape[0]
+    ink = (bar > max(INK_LEVELS, 0.4 * float(np.percentile(bar, 99.5)))).astype(np.uint8)
+    count, regions, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
+    thick = cv2.distanceTransform(ink, cv2.DIST_L2, 3)
+    lines: list[tuple[int, int]] = []
+    for i in range(1, min(count, MOST_PARTS)):
+        x, y, w, h, area = stats[i].tolist()
+        if h < max(4, LETTER[0] * rows) or h > LETTER[1] * rows or area < 6:
+            continue
+        part = (slice(y, y + h), slice(x, x + w))
+        # A particle is a body, writing is strokes.
+        if float(thick[part][regions[part] == i].max()) > STROKE * h + 1:
+            continue
+        lines.append((y, y + h))
+    # In one line, with about the same height.
+    return max(
+        (
+            sum(abs(a + b - c - d) <= 0.7 * (d - c) and 0.6 * (d - c) <= b - a <= 1.6 * (d - c) for a, b in lines)
+            for c, d in lines
+        ),
+        default=0,
+    )
 
 
 def info_bar_below(image: npt.NDArray[np.uint8], panel: Box, others: Iterable[Box], ocr: OcrEngine) -> InfoBar | None:
