@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -84,6 +84,10 @@ class Manual:
     bar: tuple[float, str] | None = None
     #: Take every picture for an electron micrograph of particles, whatever the classifier says.
     assume_em: bool = False
+    #: What a picture by itself is: "figure" or "whole", a single micrograph; None to look (`figures.own`).
+    extent: Literal["figure", "whole"] | None = None
+    #: Page of each picture file, from 1; None for the one that is the picture.
+    page: int | None = None
 
 
 @dataclass
@@ -270,8 +274,10 @@ def _process_figure(
     article: Article, figure: Figure, path: Path, at: _Place, stages: Stages, watch: Watcher | None
 ) -> tuple[FigureResult, list[Failure]]:
     """One picture file of a figure."""
-    image = load_image(path)
-    panels = split_figure(image, facts=figure.facts, ocr=stages.ocr, settings=stages.settings.figures)
+    by_itself = article.source == "image"
+    image = load_image(path, stages.manual.page if by_itself else None)
+    extent = (stages.manual.extent or "own") if by_itself else "figure"
+    panels = split_figure(image, facts=figure.facts, ocr=stages.ocr, settings=stages.settings.figures, extent=extent)
     if stages.manual.assume_em:
         panels = [dataclasses.replace(panel, kind="em", kind_score=1.0, measurable=True) for panel in panels]
     failures: list[Failure] = []

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from imagedataextractor.cli.options import db_option, licence_option, scale_options, segmentation_options
+from imagedataextractor.cli.options import (
+    db_option,
+    licence_option,
+    picture_options,
+    scale_options,
+    segmentation_options,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--again", is_flag=True, help="Do again what is finished under the same settings.")
 @click.option("--assume-em", is_flag=True, help="Take every panel for a micrograph of particles.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a target on stdout.")
+@picture_options
 @scale_options
 @segmentation_options
 def command(
@@ -44,6 +51,8 @@ def command(
     again: bool,
     assume_em: bool,
     as_json: bool,
+    page: int | None,
+    extent: Literal["figure", "whole"] | None,
     ocr: str | None,
     scalebar: str | None,
     nm_per_px: float | None,
@@ -56,7 +65,7 @@ def command(
 ) -> None:
     """Extract particles from images, figures and articles into the database.
 
-    TARGETs are pictures (a micrograph, or a figure of several panels), articles (.xml, .html, .pdf
+    TARGETs are pictures (micrographs, and what plainly is a figure of several panels), articles (.xml, .html, .pdf
     with their figure files beside them), or folders of either. What is already finished under the
     same settings is passed over; what failed is tried again.
     """
@@ -82,7 +91,7 @@ def command(
         device=device,
     )
     bar = None if scalebar is None else stated_length(scalebar)
-    stages = Stages(settings, Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em))
+    stages = Stages(settings, Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em, extent=extent, page=page))
     if pictures is not None:
         _make_folder(pictures)
     found, failures = find_targets(targets, dois)

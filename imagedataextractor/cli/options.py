@@ -18,6 +18,8 @@ __all__ = [
     "command_line",
     "db_option",
     "licence_option",
+    "page_option",
+    "picture_options",
     "scale_options",
     "segmentation_options",
     "stated_length",
@@ -68,6 +70,29 @@ def scale_options(function: F) -> F:
                 "--scalebar", metavar="LENGTH", help="Length of the scale bars by hand, as '200 nm'; the bar is found."
             ),
             click.option("--nm-per-px", type=FiniteRange(min=0, min_open=True), help="Scale of every panel by hand."),
+        ]
+    ):
+        function = option(function)
+    return function
+
+
+page_option = click.option(
+    "--page",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Page of a TIFF with several, from 1; else the one that is the picture.",
+)
+
+
+def picture_options(function: F) -> F:
+    """--page, --whole, --figure."""
+    for option in reversed(
+        [
+            page_option,
+            click.option("--whole", "extent", flag_value="whole", help="Take each picture for one micrograph."),
+            click.option(
+                "--figure", "extent", flag_value="figure", help="Take each picture for a figure of several panels."
+            ),
         ]
     ):
         function = option(function)

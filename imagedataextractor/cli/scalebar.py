@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import click
 
-from imagedataextractor.cli.options import FiniteRange
+from imagedataextractor.cli.options import FiniteRange, page_option
 from imagedataextractor.errors import IdeError, UsageError
 from imagedataextractor.images import load_image
 from imagedataextractor.ocr import EngineName, load_engine
@@ -27,8 +27,14 @@ from imagedataextractor.settings import load_settings
     metavar="OUT.png",
     help="Draw text, bar, reading and confidence on the image (one IMAGE only).",
 )
+@page_option
 def command(
-    images: tuple[Path, ...], as_json: bool, ocr: str | None, threshold: float | None, picture: Path | None
+    images: tuple[Path, ...],
+    as_json: bool,
+    ocr: str | None,
+    threshold: float | None,
+    picture: Path | None,
+    page: int | None,
 ) -> None:
     """Read the scale bar of each IMAGE, or the pixel size in the tags of a TIFF without one.
 
@@ -47,7 +53,7 @@ def command(
     failed = 0
     for path in images:
         try:
-            image = load_image(path)
+            image = load_image(path, page)
             bar = read_scale_bar(image, engine=engine, settings=settings)
             if (stated := read_file_scale(path)) is not None:
                 bar = with_file_scale(bar, stated)

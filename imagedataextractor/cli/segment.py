@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from imagedataextractor.cli.options import segmentation_options
+from imagedataextractor.cli.options import page_option, segmentation_options
 
 
 @click.command("segment")
@@ -15,12 +15,14 @@ from imagedataextractor.cli.options import segmentation_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the label maps.")
 @click.option("--uncertainty", is_flag=True, help="Write the mutual-information map of each image too, as NAME.npy.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an image, with its particles' uncertainties.")
+@page_option
 @segmentation_options
 def command(
     images: tuple[Path, ...],
     out: Path,
     uncertainty: bool,
     as_json: bool,
+    page: int | None,
     mode: str | None,
     samples: int | None,
     threshold: float | None,
@@ -62,7 +64,7 @@ def command(
     for path in paths:
         try:
             found = segmenter.segment(
-                load_image(path),
+                load_image(path, page),
                 mode=settings.mode,
                 samples=settings.samples,
                 threshold=settings.threshold,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from imagedataextractor.cli.options import picture_options
 from imagedataextractor.errors import IdeError, UsageError
 from imagedataextractor.records import Panel
 
@@ -31,10 +32,18 @@ __all__ = ["command"]
     show_default=True,
     help="Engine that reads instrument data bars.",
 )
-def command(figures: tuple[Path, ...], as_json: bool, picture: Path | None, ocr: str) -> None:
+@picture_options
+def command(
+    figures: tuple[Path, ...],
+    as_json: bool,
+    picture: Path | None,
+    ocr: str,
+    page: int | None,
+    extent: Literal["figure", "whole"] | None,
+) -> None:
     """Split figures into panels: boxes, letters and what each panel shows.
 
-    Insets are listed with the panel they lie in.
+    Insets are listed with the panel they lie in. A picture that does not plainly show several panels is one.
     """
     if picture is not None and len(figures) != 1:
         raise UsageError("--picture draws one figure; give one FIGURE")
@@ -46,8 +55,8 @@ def command(figures: tuple[Path, ...], as_json: bool, picture: Path | None, ocr:
     failed = False
     for path in figures:
         try:
-            image = load_image(path)
-            panels = split_figure(image, ocr=engine)
+            image = load_image(path, page)
+            panels = split_figure(image, ocr=engine, extent=extent or "own")
         except IdeError as error:
             failed = True
             click.echo(f"ide: {error}", err=True)

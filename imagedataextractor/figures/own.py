@@ -35,6 +35,8 @@ LEAST_SIDE = 0.23
 DRAWN_AREA, DRAWN_SCORE = 0.08, 0.8
 #: Share of paper or of colours in such a part: a micrograph has neither.
 DRAWN_SHARE = 0.25
+#: Width of a margin of paper as a share of the picture's, at least.
+MARGIN = 0.01
 #: Distance between colour channels from which a pixel is coloured, levels.
 COLOURED = 40
 
@@ -127,8 +129,17 @@ def _is_drawn(image: npt.NDArray[np.uint8], boxes: Sequence[Box], kind_of: Kinds
 def within_paper(image: npt.NDArray[np.uint8]) -> Box:
     """The picture without white margins: rows and columns at its sides that are paper from end to end."""
     grey = luma(image)
-    rows = np.flatnonzero((grey <= WHITE).any(axis=1))
-    columns = np.flatnonzero((grey <= WHITE).any(axis=0))
-    if rows.size == 0:
-        return Box(0, 0, grey.shape[1], grey.shape[0])
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    height, width = grey.shape
+    y0, y1 = _inked(grey.min(axis=1) <= WHITE)
+    x0, x1 = _inked(grey.min(axis=0) <= WHITE)
+    return Box(x0, y0, x1, y1) if x1 > x0 and y1 > y0 else Box(0, 0, width, height)
+
+
+def _inked(lines: npt.NDArray[np.bool_]) -> tuple[int, int]:
+    """First and last of the lines with ink, half-open; a margin of a line or two is a frame and stays."""
+    held = np.flatnonzero(lines)
+    if held.size == 0:
+        return 0, 0
+    least = max(2, round(MARGIN * len(lines)))
+    first, last = int(held[0]), int(held[-1]) + 1
+    return first if first > least else 0, last if len(lines) - last > least else len(lines)
