@@ -40,7 +40,10 @@ from typing import Any
 import numpy as np
 
 from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkExecutor
-from imagedataextractor.mining.run import Counts, Outcome, Plan, Unit, mine
+from imagedataextractor.mining.plan import Plan
+from imagedataextractor.mining.progress import Counts
+from imagedataextractor.mining.run import mine
+from imagedataextractor.mining.units import Outcome, Unit
 from imagedataextractor.records import (
     Article,
     ArticleResult,

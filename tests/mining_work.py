@@ -17,7 +17,11 @@ from store_results import make_result, make_run
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.mining.executors import InlineExecutor, ProcessExecutor
-from imagedataextractor.mining.run import Counts, MineOptions, Outcome, Plan, Unit, mine
+from imagedataextractor.mining.plan import Plan
+from imagedataextractor.mining.progress import Counts
+from imagedataextractor.mining.run import mine
+from imagedataextractor.mining.units import Outcome, Unit
+from imagedataextractor.mining.writer import MineOptions
 from imagedataextractor.records import Failure
 from imagedataextractor.store import Store, pack
 from imagedataextractor.targets import Target

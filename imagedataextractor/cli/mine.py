@@ -27,7 +27,8 @@ from imagedataextractor.cli.options import (
 if TYPE_CHECKING:
     from imagedataextractor.mining.corpus import Corpus
     from imagedataextractor.mining.executors import WorkExecutor
-    from imagedataextractor.mining.run import Counts, Plan
+    from imagedataextractor.mining.plan import Plan
+    from imagedataextractor.mining.progress import Counts
     from imagedataextractor.pipeline import Manual
     from imagedataextractor.records import Run
     from imagedataextractor.settings import Settings
@@ -221,9 +222,8 @@ def _new_run(request: _Request) -> Run:
 
 def _mine(request: _Request) -> int:
     """The whole run; its exit code."""
-    from imagedataextractor.cli._mining import Log
     from imagedataextractor.mining.corpus import corpus_targets
-    from imagedataextractor.mining.run import Counts
+    from imagedataextractor.mining.progress import Counts, Log
     from imagedataextractor.settings import cache_dir
     from imagedataextractor.store import Store
 
@@ -259,7 +259,7 @@ def _mine(request: _Request) -> int:
 
 
 def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run: Run) -> Plan:
-    from imagedataextractor.mining.run import Plan
+    from imagedataextractor.mining.plan import Plan
     from imagedataextractor.store import settings_digest
 
     digest = settings_digest(run.settings, run.weights_sha256, run.seed)
@@ -268,14 +268,17 @@ def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run
 
 def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts, log: Any) -> tuple[str, int]:
     """Do what is to do; how the run ended, and its exit code."""
-    from imagedataextractor.cli._mining import make_progress
-    from imagedataextractor.mining.run import DiskBudget, MineOptions, StopRequest, mine
+    from imagedataextractor.mining.ahead import DiskBudget
+    from imagedataextractor.mining.progress import make_progress
+    from imagedataextractor.mining.run import mine
+    from imagedataextractor.mining.stop import StopRequest
     from imagedataextractor.mining.worker import PipelineWork, Retrieval, prune_segmentations
+    from imagedataextractor.mining.writer import MineOptions
     from imagedataextractor.settings import cache_dir
 
     settings, cache = request.settings, cache_dir()
     prune_segmentations(cache)
-    stop = StopRequest(lambda: _tell("finishing what is in flight; Ctrl-C again stops at once"))
+    stop = StopRequest()
     with _executor(request) as executor, make_progress(log) as progress:
         mine(
             plan,
@@ -366,7 +369,7 @@ def _existing_store(db: str) -> Store | None:
 
 
 def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state: str) -> None:
-    from imagedataextractor.cli._mining import duration
+    from imagedataextractor.mining.progress import duration
 
     if request.as_json:
         click.echo(json.dumps({"run": run_id, "state": state, **dataclasses.asdict(counts)}))

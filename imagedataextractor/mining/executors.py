@@ -33,9 +33,6 @@ T = TypeVar("T")
 #: Environment variables by which numerical libraries are told how many threads to use.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
-#: Seconds between a worker's looks whether the process that started it still lives.
-_WATCH_S = 0.5
-
 
 class WorkerLostError(Exception):
     """The process that worked on this call died. ``tries`` is how often it was tried already."""
@@ -233,7 +230,7 @@ class _Worker:
     def __init__(self, threads: int) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, os.getpid()), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
         with _thread_variables(threads):
             self.process.start()
         theirs.close()
@@ -269,11 +266,11 @@ def _thread_variables(threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _work(connection: Connection, parent: int) -> None:
+def _work(connection: Connection) -> None:
     """A worker's life: take a call, do it, send the result, until the pipe ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:
             job = connection.recv_bytes()
@@ -301,11 +298,12 @@ def _pickled(answer: tuple[bool, Any]) -> bytes:
         return pickle.dumps((False, RuntimeError(f"{type(told).__name__}: {told}")))
 
 
-def _end_with(parent: int) -> None:
+def _end_with_parent() -> None:
     """Leave when the process that started this one is gone: a killed run must not go on working."""
-    while os.getppid() == parent:
-        time.sleep(_WATCH_S)
-    os._exit(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def available_cores() -> int:

@@ -25,8 +25,9 @@ import numpy.typing as npt
 from imagedataextractor import __version__
 from imagedataextractor.errors import IdeError
 from imagedataextractor.images import sha256_of
-from imagedataextractor.mining.run import Outcome, Unit, without_finished
-from imagedataextractor.records import ArticleResult, Failure, Segmentation
+from imagedataextractor.mining.plan import without_finished
+from imagedataextractor.mining.units import Outcome, Unit
+from imagedataextractor.records import ArticleResult, Segmentation
 from imagedataextractor.settings import Keys, Settings, load_settings
 from imagedataextractor.store import pack
 from imagedataextractor.targets import Target
@@ -71,7 +72,7 @@ class PipelineWork:
             try:
                 article = read_target(unit.target, stages)
             except IdeError as error:
-                return Outcome(failure=Failure("articles", unit.target.key, type(error).__name__, str(error)))
+                return Outcome.of_error("articles", unit.target.key, error)
             read = time.monotonic()
             left = without_finished(article, unit.finished, sha256_of)
             if article.figures and not left.figures:

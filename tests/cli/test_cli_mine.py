@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 
 from imagedataextractor import cli
-from imagedataextractor.cli._mining import Log, Shown, describe, duration
-from imagedataextractor.mining.run import Counts
+from imagedataextractor.mining.progress import Counts, Log, Shown, describe, duration
 from imagedataextractor.records import Failure
 from imagedataextractor.store import Store
 
@@ -186,7 +185,7 @@ def test_progress_fits_the_terminal_and_ends_with_the_end():
     with os.fdopen(side, "w") as stream, Shown(Log(None, "r"), stream, terminal=True) as shown:
         for done in (1, 9_999, 10_000):
             shown.update(Counts(total=10_000, done=done, extracted=done, retrieved=done, particles=99_999_999))
-        logging.getLogger("imagedataextractor.mining.run").warning("worker lost on %s", "x")
+        logging.getLogger("imagedataextractor.mining").warning("worker lost on %s", "x")
     told = read_terminal(main)
     lines = [part for part in told.replace("\r\n", "\n").replace("\n", "\r").split("\r") if part]
     assert max(map(len, lines)) < 60
@@ -196,9 +195,9 @@ def test_progress_fits_the_terminal_and_ends_with_the_end():
 
 
 def test_warnings_and_progress_are_in_the_log(tmp_path, monkeypatch):
-    monkeypatch.setattr("imagedataextractor.cli._mining._PLAIN_S", 0.0)
+    monkeypatch.setattr("imagedataextractor.mining.progress._PLAIN_S", 0.0)
     with Log(tmp_path / "log", "r") as log, Shown(log, Stream(), terminal=True) as shown:
-        logging.getLogger("imagedataextractor.mining.run").warning("worker lost")
+        logging.getLogger("imagedataextractor.mining").warning("worker lost")
         shown.update(Counts(total=10, done=3))
     events = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     assert [(event["run"], event["event"]) for event in events] == [("r", "warning"), ("r", "progress")]

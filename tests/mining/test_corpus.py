@@ -11,7 +11,7 @@ import pytest
 
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.mining.corpus import Corpus, corpus_targets, load_definition
-from imagedataextractor.mining.run import Plan
+from imagedataextractor.mining.plan import Plan
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import Settings
 

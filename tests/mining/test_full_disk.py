@@ -17,7 +17,8 @@ from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import IdeError
 from imagedataextractor.mining.executors import InlineExecutor
-from imagedataextractor.mining.run import Plan, mine
+from imagedataextractor.mining.plan import Plan
+from imagedataextractor.mining.run import mine
 from imagedataextractor.store import Store
 from imagedataextractor.targets import Target
 

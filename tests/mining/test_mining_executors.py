@@ -17,7 +17,9 @@ from store_results import all_rows
 
 from imagedataextractor.errors import IdeError, ServiceError
 from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkerLostError
-from imagedataextractor.mining.run import MineOptions, Plan, mine
+from imagedataextractor.mining.plan import Plan
+from imagedataextractor.mining.run import mine
+from imagedataextractor.mining.writer import MineOptions
 from imagedataextractor.store import Store
 
 

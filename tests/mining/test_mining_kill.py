@@ -18,7 +18,8 @@ from mining_work import MadeUp, targets
 from store_results import all_rows, make_run
 
 from imagedataextractor.mining.executors import InlineExecutor
-from imagedataextractor.mining.run import Plan, mine
+from imagedataextractor.mining.plan import Plan
+from imagedataextractor.mining.run import mine
 from imagedataextractor.store import Store
 
 COUNT = 60

@@ -13,26 +13,22 @@ from mining_work import MadeUp, Refusing, targets
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import IdeError, InputError, StoreError
-from imagedataextractor.mining.executors import InlineExecutor, WorkerLostError
-from imagedataextractor.mining.run import (
-    Counts,
-    DiskBudget,
-    MineOptions,
-    Outcome,
-    Plan,
-    StopRequest,
-    Unit,
-    mine,
-    without_finished,
-)
+from imagedataextractor.mining.ahead import DiskBudget
+from imagedataextractor.mining.executors import InlineExecutor, ProcessExecutor, WorkerLostError
+from imagedataextractor.mining.plan import Plan, without_finished
+from imagedataextractor.mining.progress import Counts
+from imagedataextractor.mining.run import mine
+from imagedataextractor.mining.stop import StopRequest
+from imagedataextractor.mining.units import Outcome, Unit
+from imagedataextractor.mining.writer import MineOptions
 from imagedataextractor.records import Failure, ScaleBar
 from imagedataextractor.store import Store, pack
 from imagedataextractor.targets import Target
 
 
-def run_over(store: Store, count: int, work=None, run_id: str = "run-1", **options) -> Counts:
+def run_over(store: Store, count: int, work=None, run_id: str = "run-1", executor=None, **options) -> Counts:
     plan = Plan(targets(count), store, store.digest_of(run_id))
-    return mine(plan, work or MadeUp(), InlineExecutor(), store, run_id, **options)
+    return mine(plan, work or MadeUp(), executor or InlineExecutor(), store, run_id, **options)
 
 
 def states(store: Store) -> dict[str, str]:
@@ -288,14 +284,33 @@ def test_a_stop_finishes_what_is_in_flight_and_begins_nothing_new(store):
 
 
 def test_the_second_request_stops_at_once():
-    told = []
-    stop = StopRequest(lambda: told.append(1))
+    stop = StopRequest()
     assert not stop
     stop()
     assert stop
     with pytest.raises(KeyboardInterrupt):
         stop()
-    assert told == [1]
+
+
+def test_a_stop_names_what_it_waits_for_and_leaves_what_is_queued(store):
+    told: list[list[str]] = []
+    stop = StopRequest()
+
+    class Watching:
+        def update(self, counts: Counts) -> None:
+            if not stop:
+                stop()
+
+        def failed(self, failure: Failure) -> None: ...
+
+        def stopping(self, targets: list[str]) -> None:
+            told.append(targets)
+
+    with ProcessExecutor(1, threads=1) as executor:
+        counts = run_over(store, 5, MadeUp(seconds=1.5), executor=executor, progress=Watching(), stop=stop)
+    # One call runs, the second of the slot's two is queued and given back.
+    assert len(told) == 1
+    assert len(told[0]) == counts.done == 1
 
 
 # ---------------------------------------------------------------- retrieving ahead
@@ -362,7 +377,7 @@ def test_a_download_is_dropped_whole_or_not_at_all(tmp_path, monkeypatch):
             (path / "fig1.png").unlink()
             raise KeyboardInterrupt
 
-    monkeypatch.setattr("imagedataextractor.mining.run.shutil.rmtree", killed_amid)
+    monkeypatch.setattr("imagedataextractor.mining.ahead.shutil.rmtree", killed_amid)
     with pytest.raises(KeyboardInterrupt):
         budget.done("doi:1")
     assert not folder.exists()

@@ -1,4 +1,4 @@
-"""What `ide mine` shows while it works: a line on a terminal, plain lines elsewhere, JSON lines in a file."""
+"""How far a bulk run is, and who is told: a line on a terminal, plain lines elsewhere, JSON lines in a file."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
-
-import click
+from typing import IO, Any, Protocol, Self
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.mining.run import Counts
+from imagedataextractor.mining.units import Ending, Outcome
 from imagedataextractor.records import Failure
 
-__all__ = ["Log", "Shown", "make_progress"]
+__all__ = ["Counts", "Log", "Progress", "Shown", "describe", "duration", "make_progress"]
 
 #: Seconds between two lines: where the line is drawn over itself, and where each one stays.
 _ON_TERMINAL_S, _PLAIN_S = 0.2, 30.0
@@ -26,6 +26,71 @@ _ON_TERMINAL_S, _PLAIN_S = 0.2, 30.0
 _COLUMNS = 200
 #: The rate is that of the last so many seconds, so that the estimate follows changes.
 _RATE_S = 120.0
+#: Below this rate (a second) it is given a minute.
+_FAST = 10
+#: Targets named in a line.
+_NAMED = 4
+#: Up to so many seconds, and so many hours, a time is given in the smaller unit.
+_SECONDS, _HOURS = 90, 48
+_HOUR_MIN, _DAY_MIN = 60, 1440
+
+
+@dataclass
+class Counts:
+    """How far a run is."""
+
+    total: int = 0
+    skipped: int = 0
+    retrieved: int = 0
+    extracted: int = 0
+    done: int = 0
+    failed: int = 0
+    set_aside: int = 0
+    #: Articles that a service's spent quota keeps back: neither done nor failed; and when it is renewed at
+    #: the latest, seconds since 1970 (0 where no service said).
+    waiting: int = 0
+    resume_at: float = 0.0
+    figures: int = 0
+    panels: int = 0
+    particles: int = 0
+    lost_workers: int = 0
+    #: Seconds that workers spent on reading articles, and on extracting particles from them.
+    read_s: float = 0.0
+    extract_s: float = 0.0
+
+    @property
+    def written(self) -> int:
+        return self.done + self.failed + self.set_aside
+
+    def add(self, outcome: Outcome) -> None:
+        """Count what became of a target."""
+        match outcome.ending:
+            case Ending.DONE:
+                self.done += 1
+            case Ending.FAILED:
+                self.failed += 1
+            case Ending.SET_ASIDE:
+                self.set_aside += 1
+            case Ending.WAITING:
+                self.waiting += 1
+        self.read_s += outcome.read_s
+        self.extract_s += outcome.extract_s
+        if outcome.packed is not None:
+            figures = outcome.packed.result.figures
+            self.figures += len(figures)
+            self.panels += sum(panel.segmentation is not None for figure in figures for panel in figure.panels)
+            self.particles += outcome.particles
+
+
+class Progress(Protocol):
+    """Is told how far the run is, several times a second, and of every failure."""
+
+    def update(self, counts: Counts) -> None: ...
+
+    def failed(self, failure: Failure) -> None: ...
+
+    def stopping(self, targets: Sequence[str]) -> None:
+        """The run was asked to stop, and finishes these."""
 
 
 class Log:
@@ -55,7 +120,7 @@ class Log:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._file.flush()
         except OSError as error:  # a full disk: the run matters more than its log
-            click.echo(f"ide: the log cannot be written any more ({error.strerror or error})", err=True)
+            print(f"ide: the log cannot be written any more ({error.strerror or error})", file=sys.stderr)
             self._file = None
 
     def __enter__(self) -> Self:
@@ -128,6 +193,12 @@ class Shown(logging.Handler):
         )
         self._say(failure.message)
 
+    def stopping(self, targets: Sequence[str]) -> None:
+        named = ", ".join(targets[:_NAMED]) + (" …" if len(targets) > _NAMED else "")
+        what = f"{len(targets)} article{'s' * (len(targets) != 1)} in flight ({named})" if targets else "up"
+        self._say(f"stopping: finishing {what}, which may take minutes; Ctrl-C again stops at once")
+        self._log.write("stopping", targets=list(targets))
+
     def emit(self, record: logging.LogRecord) -> None:
         """A warning of the program's own, as that a worker was lost."""
         message = record.getMessage()
@@ -167,7 +238,7 @@ def describe(counts: Counts, rate: float | None) -> str:
     ]
     if rate:
         left = (counts.total - begun) / rate
-        parts.append(f"{rate * 60:.1f}/min" if rate < 10 else f"{rate:.0f}/s")
+        parts.append(f"{rate * 60:.1f}/min" if rate < _FAST else f"{rate:.0f}/s")
         parts.append(f"{duration(left)} left")
     return ", ".join(parts)
 
@@ -175,13 +246,13 @@ def describe(counts: Counts, rate: float | None) -> str:
 def duration(seconds: float) -> str:
     """A time in the two largest units that matter, as 42 s, 3 min, 5 h 10 min, 2 d 4 h."""
     minutes = round(seconds / 60)
-    if seconds < 90:
+    if seconds < _SECONDS:
         return f"{seconds:.0f} s"
-    if minutes < 60:
+    if minutes < _HOUR_MIN:
         return f"{minutes} min"
-    if minutes < 48 * 60:
-        return f"{minutes // 60} h {minutes % 60} min"
-    return f"{minutes // 1440} d {minutes % 1440 // 60} h"
+    if minutes < _HOURS * _HOUR_MIN:
+        return f"{minutes // _HOUR_MIN} h {minutes % _HOUR_MIN} min"
+    return f"{minutes // _DAY_MIN} d {minutes % _DAY_MIN // _HOUR_MIN} h"
 
 
 def make_progress(log: Log) -> Shown:
