@@ -29,6 +29,7 @@ from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.figures import split_figure
 from imagedataextractor.images import load_image, sha256_of
 from imagedataextractor.measurement import measure_particles, panel_statistics
+from imagedataextractor.models import stage_models
 from imagedataextractor.ocr import OcrEngine, load_engine
 from imagedataextractor.records import (
     Article,
@@ -112,7 +113,7 @@ class Stages:
 
 
 def new_run(stages: Stages, command: str, *, weights_sha256: str | None = None) -> Run:
-    """The provenance of an invocation: settings, versions, weights.
+    """The provenance of an invocation: settings, versions, the models of every stage.
 
     The model is loaded to know its weights, unless `weights_sha256` says which they are.
     """
@@ -131,6 +132,7 @@ def new_run(stages: Stages, command: str, *, weights_sha256: str | None = None) 
         versions=versions,
         weights_sha256=weights_sha256 or stages.segmenter.weights_sha256,
         seed=stages.settings.segmentation.seed,
+        models=stage_models(stages.settings.scalebar.ocr),
     )
 
 

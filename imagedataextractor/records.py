@@ -406,7 +406,11 @@ class ArticleResult:
 
 @dataclass(frozen=True)
 class Run:
-    """One invocation: every row can be traced to one. ``started_at`` is ISO 8601, UTC."""
+    """One invocation: every row can be traced to one.
+
+    ``started_at`` is ISO 8601, UTC. ``weights_sha256`` are the segmentation's; ``models`` holds those of the other
+    stages, by name.
+    """
 
     id: str
     started_at: str
@@ -415,3 +419,4 @@ class Run:
     versions: Mapping[str, str]
     weights_sha256: str
     seed: int
+    models: Mapping[str, str] = field(default_factory=dict)

@@ -260,9 +260,9 @@ def _mine(request: _Request) -> int:
 
 def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run: Run) -> Plan:
     from imagedataextractor.mining.plan import Plan
-    from imagedataextractor.store import settings_digest
+    from imagedataextractor.store import digest_of_run
 
-    digest = settings_digest(run.settings, run.weights_sha256, run.seed)
+    digest = digest_of_run(run)
     return Plan(targets, store, digest, again=request.again, retry_set_aside=request.retry_set_aside)
 
 

@@ -328,7 +328,12 @@ def _failures(failures: Sequence[ReportFailure]) -> str:
 def _runs(runs: Sequence[ReportRun]) -> str:
     parts = ["<h2>Provenance</h2>"]
     for run in runs:
-        facts = {"versions": run.versions, "settings": run.settings, "weights_sha256": run.weights_sha256}
+        facts = {
+            "versions": run.versions,
+            "settings": run.settings,
+            "weights_sha256": run.weights_sha256,
+            "models": run.models,
+        }
         detail = escape(json.dumps(facts, indent=1, ensure_ascii=False))
         parts.append(
             f"<details><summary>{escape(run.started_at)} · {escape(run.command)} · {escape(run.state)} · "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from imagedataextractor.records import Box, ParticleTable
@@ -82,6 +82,7 @@ class ReportRun:
     settings: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+    models: dict[str, str]
     seed: int
 
 
@@ -215,10 +216,12 @@ def _failures(store: Store) -> tuple[ReportFailure, ...]:
 
 def _runs(store: Store) -> tuple[ReportRun, ...]:
     _, rows = store.query(
-        "SELECT id, started_at, finished_at, state, command, settings, versions, weights_sha256, seed FROM runs "
-        "ORDER BY started_at"
+        "SELECT id, started_at, finished_at, state, command, settings, versions, weights_sha256, models, seed "
+        "FROM runs ORDER BY started_at"
     )
+    as_json = {"settings", "versions", "models"}
+    names = [field.name for field in fields(ReportRun)]
     return tuple(
-        ReportRun(run, start, end, state, command, json.loads(settings), json.loads(versions), weights, seed)
-        for run, start, end, state, command, settings, versions, weights, seed in rows
+        ReportRun(**{name: json.loads(v) if name in as_json else v for name, v in zip(names, row, strict=True)})
+        for row in rows
     )

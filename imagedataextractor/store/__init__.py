@@ -6,7 +6,7 @@
 from imagedataextractor.measurement.contours import decode_contour
 from imagedataextractor.store.packing import PackedArticle, pack
 from imagedataextractor.store.particles import read_particles
-from imagedataextractor.store.provenance import settings_digest
+from imagedataextractor.store.provenance import digest_of_run, settings_digest
 from imagedataextractor.store.queries import NamedQuery, load_named_queries, named_queries, parameter_value
 from imagedataextractor.store.status import Status, status_of
 from imagedataextractor.store.store import Store, TargetState
@@ -18,6 +18,7 @@ __all__ = [
     "Store",
     "TargetState",
     "decode_contour",
+    "digest_of_run",
     "load_named_queries",
     "named_queries",
     "pack",

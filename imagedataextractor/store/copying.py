@@ -22,8 +22,9 @@ __all__ = ["COLUMNS", "HEADER", "TRAILER", "binary_rows"]
 #: Columns whose values differ in length: the last fields of a row.
 _LONG = tuple(column.name for column in PARTICLE_COLUMNS if column.kind in (Kind.TEXT, Kind.OUTLINE))
 
-#: The columns of a row, in the order of the fields.
-COLUMNS = ("segmentation_id", "label", *NUMBERS, *FLAGS, *_LONG)
+#: The columns of a row, in the order of the fields; what the program finds is also what holds, until a person
+#: corrects it.
+COLUMNS = ("segmentation_id", "label", *NUMBERS, *FLAGS, *_LONG, "found_reason")
 
 #: What comes before and after the rows: a signature without flags or extension, and the end.
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -60,7 +61,7 @@ def _rows_alike(
     for column in np.flatnonzero(known).tolist():
         rows[NUMBERS[column]] = numbers[chosen, column]
     data, size = rows.tobytes(), rows.itemsize
-    long = [particles[name][chosen].tolist() for name in _LONG]
+    long = [particles[name][chosen].tolist() for name in (*_LONG, "reason")]
     parts: list[bytes] = []
     for place, values in enumerate(zip(*long, strict=True)):
         parts += (data[place * size : (place + 1) * size], *map(_field, values))

@@ -16,9 +16,12 @@ from sqlalchemy.engine import URL, Connection, Engine
 from imagedataextractor.errors import StoreError
 from imagedataextractor.records import ArticleResult, Failure, Run
 from imagedataextractor.store import queries, session
+from imagedataextractor.store.ledger import Ledger
 from imagedataextractor.store.packing import PackedArticle, pack
-from imagedataextractor.store.provenance import settings_digest
-from imagedataextractor.store.writing import Writer, now
+from imagedataextractor.store.provenance import digest_of_run
+from imagedataextractor.store.statements import Statements
+from imagedataextractor.store.values import now
+from imagedataextractor.store.writing import Writer
 
 __all__ = ["Store", "TargetState"]
 
@@ -31,12 +34,26 @@ class TargetState:
     """How far a target has come.
 
     ``state`` is "done", "failed" (the next run tries again), "set aside" (it does not), or "stale"
-    (finished under other settings only).
+    (what the database shows of it was made under other settings).
     """
 
     state: str
     fingerprint: str | None
     attempts: int
+
+
+@dataclasses.dataclass(frozen=True)
+class _Jobs:
+    """Who writes what, over one connection."""
+
+    ledger: Ledger
+    articles: Writer
+
+    @classmethod
+    def on(cls, connection: Connection) -> _Jobs:
+        statements = Statements(connection)
+        ledger = Ledger(statements)
+        return cls(ledger, Writer(statements, ledger))
 
 
 class Store:
@@ -51,7 +68,7 @@ class Store:
         self._engine = engine
         self._timeout_s = timeout_s
         self._connection: Connection | None = None
-        self._writer: Writer | None = None
+        self._jobs: _Jobs | None = None
         self._reader: queries.Reader | None = None
         self._digests: dict[str, str] = {}
 
@@ -96,7 +113,7 @@ class Store:
             self._reader = None
         if self._connection is not None:
             self._connection.close()
-            self._connection = self._writer = None
+            self._connection = self._jobs = None
         if self._engine is not None:
             self._engine.dispose()
 
@@ -135,10 +152,10 @@ class Store:
             yield
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[Writer]:
+    def _writing(self) -> Iterator[_Jobs]:
         with self.transaction(), session.clear_errors(self._url):
-            assert self._writer is not None
-            yield self._writer
+            assert self._jobs is not None
+            yield self._jobs
 
     def _connect(self) -> Connection:
         if self._engine is None:
@@ -146,14 +163,14 @@ class Store:
         if self._connection is None:
             with session.clear_errors(self._url):
                 self._connection = self._engine.connect()
-                self._writer = Writer(self._connection)
+                self._jobs = _Jobs.on(self._connection)
         return self._connection
 
     # ------------------------------------------------------------ runs
 
     def start_run(self, run: Run, *, targets_total: int | None = None) -> None:
         """Note a run as begun, and runs of this machine whose process is gone as interrupted."""
-        self._digests[run.id] = settings_digest(run.settings, run.weights_sha256, run.seed)
+        self._digests[run.id] = digest_of_run(run)
         values = {
             "id": run.id,
             "started_at": run.started_at,
@@ -163,30 +180,31 @@ class Store:
             "settings_digest": self._digests[run.id],
             "versions": json.dumps(dict(run.versions), sort_keys=True, default=str),
             "weights_sha256": run.weights_sha256,
+            "models": json.dumps(dict(run.models), sort_keys=True),
             "seed": run.seed,
             "state": "running",
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "targets_total": targets_total,
         }
-        with self._writing() as writer:
-            self._note_dead_runs(writer)
-            writer.insert_run(values)
+        with self._writing() as jobs:
+            self._note_dead_runs(jobs.ledger)
+            jobs.ledger.insert_run(values)
 
-    def _note_dead_runs(self, writer: Writer) -> None:
-        for run_id, pid in writer.running(socket.gethostname()):
+    def _note_dead_runs(self, ledger: Ledger) -> None:
+        for run_id, pid in ledger.running(socket.gethostname()):
             if not _is_alive(pid):
-                writer.update_run(run_id, {"state": "interrupted", "finished_at": now()})
+                ledger.update_run(run_id, {"state": "interrupted", "finished_at": now()})
 
     def update_run(self, run_id: str, **counts: int) -> None:
         """Note the progress of a run: any of targets_total, _done, _failed, _skipped."""
-        with self._writing() as writer:
-            writer.update_run(run_id, {**counts, "updated_at": now()})
+        with self._writing() as jobs:
+            jobs.ledger.update_run(run_id, {**counts, "updated_at": now()})
 
     def finish_run(self, run_id: str, *, state: str = "finished", exit_code: int = 0) -> None:
         """Note a run as over: "finished", "failed" or "interrupted"."""
-        with self._writing() as writer:
-            writer.update_run(
+        with self._writing() as jobs:
+            jobs.ledger.update_run(
                 run_id, {"state": state, "exit_code": exit_code, "finished_at": now(), "updated_at": now()}
             )
 
@@ -199,8 +217,8 @@ class Store:
             There is no such run.
         """
         if run_id not in self._digests:
-            with self._writing() as writer:
-                digest = writer.run_digest(run_id)
+            with self._writing() as jobs:
+                digest = jobs.ledger.run_digest(run_id)
             if digest is None:
                 raise StoreError(f"{self.name}: there is no run {run_id!r}; start_run comes first")
             self._digests[run_id] = digest
@@ -238,8 +256,8 @@ class Store:
         """
         digest = self.digest_of(run_id)
         packed = pack(result) if isinstance(result, ArticleResult) else result
-        with self._writing() as writer:
-            writer.write_article(packed, run_id, digest, target, fingerprint)
+        with self._writing() as jobs:
+            jobs.articles.write_article(packed, run_id, digest, target, fingerprint)
 
     def record_failure(
         self, failure: Failure, run_id: str, *, target: str | None = None, state: str = "failed"
@@ -258,9 +276,9 @@ class Store:
         """
         digest = self.digest_of(run_id)
         key = target or failure.target
-        with self._writing() as writer:
-            writer.write_failure(failure, key, run_id)
-            writer.write_target(key, digest, state, run_id)
+        with self._writing() as jobs:
+            jobs.ledger.write_failure(failure, key, run_id)
+            jobs.ledger.write_target(key, digest, state, run_id)
 
     def lock(self, name: str) -> session.Lock:
         """A lock that only one process at a time holds on this database; see `session.Lock`."""
@@ -278,7 +296,7 @@ class Store:
         key : str
             The article's key or DOI, or the target given to `write_article`.
         digest : str
-            See `settings_digest` and `digest_of`.
+            See `digest_of_run` and `digest_of`.
         image_sha256s : iterable of str
             Pictures that it must have been finished with.
         fingerprint : str, optional
@@ -300,18 +318,18 @@ class Store:
     def target_states(self, keys: Sequence[str], digest: str) -> dict[str, TargetState]:
         """The states of those of the targets that were tried, under these settings or others.
 
-        A target that was tried only under others is "stale" if it was finished then, and is
-        absent otherwise.
+        A target whose current rows were made under others is "stale" if it was finished then, and one that
+        was only tried under others is absent.
         """
         states: dict[str, TargetState] = {}
         for start in range(0, len(keys), _KEYS_A_STATEMENT):
             names = {f"k{i}": key for i, key in enumerate(keys[start : start + _KEYS_A_STATEMENT])}
             sql = (
-                "SELECT key, settings_digest, state, fingerprint, attempts FROM targets "
+                "SELECT key, settings_digest, state, is_latest, fingerprint, attempts FROM targets "
                 f"WHERE key IN ({', '.join(f':{name}' for name in names)})"
             )
-            for key, its_digest, state, fingerprint, attempts in self.query(sql, names)[1]:
-                if its_digest == digest:
+            for key, its_digest, state, is_latest, fingerprint, attempts in self.query(sql, names)[1]:
+                if its_digest == digest and (is_latest or state != "done"):
                     states[key] = TargetState(state, fingerprint, attempts)
                 elif state == "done":
                     states.setdefault(key, TargetState("stale", fingerprint, attempts))

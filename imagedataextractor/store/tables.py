@@ -30,6 +30,7 @@ __all__ = [
     "MEASURED_PARTICLES",
     "SCHEMA_REVISION",
     "articles",
+    "corrections",
     "failures",
     "figures",
     "metadata",
@@ -42,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0002"
+SCHEMA_REVISION = "0003"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"
@@ -61,6 +62,8 @@ runs = Table(
     Column("settings_digest", Text, nullable=False),
     Column("versions", Text, nullable=False),
     Column("weights_sha256", Text, nullable=False),
+    # Name of a model, of any stage → SHA-256 of its file, as JSON.
+    Column("models", Text, nullable=False, server_default=text("'{}'")),
     Column("seed", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("exit_code", Integer),
@@ -119,6 +122,8 @@ panels = Table(
     Column("panel_index", Integer, nullable=False),
     Column("label", Text),
     Column("kind", Text, nullable=False),
+    # As the program found it; `kind` is what a person made of it, where one did.
+    Column("found_kind", Text, nullable=False),
     Column("kind_score", Double, nullable=False),
     Column("technique", Text),
     Column("measurable", Boolean, nullable=False),
@@ -147,7 +152,10 @@ scalebars = Table(
     Column("id", Integer, primary_key=True),
     Column("panel_id", Integer, ForeignKey("panels.id", ondelete="CASCADE"), nullable=False),
     Column("settings_digest", Text, nullable=False),
+    # is_latest marks what the program last wrote, is_current what holds: a person may have set another scale,
+    # or put the picture aside.
     Column("is_current", Boolean, nullable=False),
+    Column("is_latest", Boolean, nullable=False),
     Column("value", Double),
     Column("unit", Text),
     Column("length_px", Double),
@@ -161,6 +169,10 @@ scalebars = Table(
     Column("reason", Text),
     Column("text_box", Text),
     Column("bar_box", Text),
+    # As printed in the panel.
+    Column("magnification", Double),
+    # What contradicts the scale: see records.Conflict.
+    Column("conflict", Text),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("panel_id", "settings_digest", name="scalebars_natural_key"),
 )
@@ -171,7 +183,10 @@ segmentations = Table(
     Column("id", Integer, primary_key=True),
     Column("panel_id", Integer, ForeignKey("panels.id", ondelete="CASCADE"), nullable=False),
     Column("settings_digest", Text, nullable=False),
+    # is_latest marks what the program last wrote, is_current what holds: a person may have set another scale,
+    # or put the picture aside.
     Column("is_current", Boolean, nullable=False),
+    Column("is_latest", Boolean, nullable=False),
     Column("model", Text, nullable=False),
     Column("weights_sha256", Text, nullable=False),
     Column("mode", Text, nullable=False),
@@ -216,6 +231,37 @@ particles = Table(
         else Column(c.name, _TYPES[c.kind], nullable=not c.required)
         for c in COLUMNS
     ),
+    # As the program found it; `reason` is what a person made of it, where one did.
+    Column("found_reason", Text),
+    # The correction that drew it; NULL for what the program found. Without a foreign key, which SQLite could
+    # neither add to millions of rows nor take away without a copy of them; corrections are never deleted.
+    Column("correction_id", Integer),
+)
+
+#: What people say of a picture. It is bound to the picture's content and a place in it, so that it outlives every
+#: run, model and copy of the database; corrections.py says what is done with it.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("image_sha256", Text, nullable=False),
+    # The panel, pixels of the picture; NULL where it holds for the whole picture.
+    Column("x0", Integer),
+    Column("y0", Integer),
+    Column("x1", Integer),
+    Column("y1", Integer),
+    Column("kind", Text, nullable=False),
+    # What was said, as JSON: outlines in pixels of the picture, a scale; see corrections.Correction.
+    Column("details", Text, nullable=False),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("undone_by", Text),
+    Column("undone_at", Text),
+    CheckConstraint(
+        "kind IN ('reject', 'restore', 'draw', 'merge', 'split', 'scale', 'not-em', 'em', 'forget')",
+        name="corrections_kind",
+    ),
 )
 
 targets = Table(
@@ -225,6 +271,8 @@ targets = Table(
     Column("key", Text, nullable=False),
     Column("settings_digest", Text, nullable=False),
     Column("state", Text, nullable=False),
+    # Whether its rows are the ones that hold: another run under other settings may have come since.
+    Column("is_latest", Boolean, nullable=False),
     Column("fingerprint", Text),
     Column("attempts", Integer, nullable=False),
     Column("article_id", Integer, ForeignKey("articles.id", ondelete="SET NULL")),
@@ -246,6 +294,9 @@ failures = Table(
     Column("target", Text, nullable=False),
     Column("error_class", Text, nullable=False),
     Column("message", Text, nullable=False),
+    # Label of the picture and letter or number of the panel, where it befell one.
+    Column("figure", Text),
+    Column("panel", Text),
     Column("attempt", Integer, nullable=False),
     Column("first_seen_at", Text, nullable=False),
     Column("last_seen_at", Text, nullable=False),
@@ -256,6 +307,7 @@ failures = Table(
 
 Index("articles_doi", articles.c.doi)
 Index("figures_image", figures.c.image_sha256)
+Index("corrections_image", corrections.c.image_sha256)
 Index("targets_article", targets.c.article_id)
 Index(
     "failures_open",

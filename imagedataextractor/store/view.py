@@ -26,6 +26,7 @@ _WHERE = (
     _text("title", "Title of the article; of a picture by itself, its file name"),
     _whole("year", "Year of publication"),
     _text("figure", "Label of the figure"),
+    _text("image_path", "File of the picture"),
     _text("panel", "Letter of the panel, as printed"),
     _whole("panel_index", "Number of the panel in its figure, from 0, in reading order"),
     _text("subcaption", "What the caption says of the panel"),
@@ -34,6 +35,10 @@ _WHERE = (
 
 _WHENCE = (
     Column("nm_per_px", Kind.NUMBER, "Scale of the panel; NULL where none can be trusted", "nm/px"),
+    _text("scale_source", "bar, caption, figure, file, user or correction"),
+    Column("scale_confidence", Kind.NUMBER, "Calibrated chance that the scale is right, 0 … 1"),
+    Column("magnification", Kind.NUMBER, "As printed in the panel"),
+    _text("image_sha256", "SHA-256 of the picture's file"),
     _whole("segmentation_id", "Row of segmentations that it belongs to"),
     _text("run_id", "Row of runs that made it"),
 )

@@ -19,22 +19,15 @@ What a failed attempt did not produce never erases what an earlier attempt did.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from sqlalchemy.engine import Connection
 
 from imagedataextractor.records import (
     Article,
     ArticleResult,
     Box,
-    Failure,
     Figure,
     FigureResult,
     Panel,
@@ -44,35 +37,30 @@ from imagedataextractor.records import (
     Segmentation,
 )
 from imagedataextractor.store import copying
+from imagedataextractor.store.ledger import Ledger
 from imagedataextractor.store.packing import PackedArticle
+from imagedataextractor.store.statements import Statements
+from imagedataextractor.store.values import as_json, box_json, box_list, number, text, text_or_none
 
-__all__ = ["Writer", "now"]
+__all__ = ["Writer"]
 
 _PARTICLE_COLUMNS = ", ".join(copying.COLUMNS)
 _INSERT_PARTICLES = f"INSERT INTO particles ({_PARTICLE_COLUMNS}) VALUES ({', '.join('?' * len(copying.COLUMNS))})"
 _COPY_PARTICLES = f"COPY particles ({_PARTICLE_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
 
-def now() -> str:
-    """The time as the database keeps it: ISO 8601, UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
 def article_key(article: Article) -> str:
     """What identifies an article: its DOI in lower case, else its key."""
-    return _text(article.doi.lower() if article.doi else article.key)
+    return text(article.doi.lower() if article.doi else article.key)
 
 
 class Writer:
     """Writes results over one connection, within its caller's transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._postgresql = connection.dialect.name == "postgresql"
-        # The driver's own cursor: SQLAlchemy's costs a fifth of a millisecond a statement, as much
-        # as all the rest of a panel's rows.
-        driver: Any = connection.connection.driver_connection
-        self._cursor = driver.cursor()
-        self._statements: dict[str, str] = {}
+    def __init__(self, statements: Statements, ledger: Ledger) -> None:
+        self._statements = statements
+        self._execute, self._upsert = statements.execute, statements.upsert
+        self._ledger = ledger
 
     # ------------------------------------------------------------ one article
 
@@ -82,15 +70,15 @@ class Writer:
         """All rows of one article. `digest` is the settings digest of the run."""
         result = packed.result
         key = article_key(result.article)
-        name = _text(target or key)
+        name = text(target or key)
         existing = self._execute("SELECT id, target, path FROM articles WHERE key = ?", (key,))
         if existing and self._holds_already(result.article, name, existing[0], digest):
             article_id = int(existing[0][0])
         else:
             article_id = self._write_rows(packed, key, name, run_id, digest)
-        self._write_failures(result, name, run_id)
+        self._ledger.write_failures(result, name, run_id)
         state = "failed" if result.failures else "done"
-        self.write_target(name, digest, state, run_id, fingerprint=fingerprint, article_id=article_id)
+        self._ledger.write_target(name, digest, state, run_id, fingerprint=fingerprint, article_id=article_id)
 
     def _holds_already(self, article: Article, name: str, existing: Sequence[Any], digest: str) -> bool:
         """Whether the same article, read from another target, stands and shall stay.
@@ -140,14 +128,14 @@ class Writer:
             "articles",
             ("key",),
             key=key,
-            doi=_text(article.doi.lower()) if article.doi else None,
-            title=_text(article.title),
-            authors=_json([_text(author) for author in article.authors]),
-            journal=_text(article.journal),
+            doi=text(article.doi.lower()) if article.doi else None,
+            title=text(article.title),
+            authors=as_json([text(author) for author in article.authors]),
+            journal=text(article.journal),
             year=article.year,
-            licence=_text_or_none(article.licence),
-            source=_text(article.source),
-            path=_text_or_none(article.path),
+            licence=text_or_none(article.licence),
+            source=text(article.source),
+            path=text_or_none(article.path),
             target=name,
             run_id=run_id,
         )
@@ -172,9 +160,9 @@ class Writer:
             "figures",
             ("article_id", "label"),
             article_id=article_id,
-            label=_text(figure.label),
+            label=text(figure.label),
             **_caption_columns(figure.figure),
-            image_path=_text(figure.image_path),
+            image_path=text(figure.image_path),
             image_sha256=figure.image_sha256,
             width_px=int(figure.width_px),
             height_px=int(figure.height_px),
@@ -195,7 +183,7 @@ class Writer:
                 "figures",
                 ("article_id", "label"),
                 article_id=article_id,
-                label=_text(label),
+                label=text(label),
                 **_caption_columns(figure),
                 run_id=run_id,
             )
@@ -220,26 +208,27 @@ class Writer:
             ("figure_id", "panel_index"),
             figure_id=figure_id,
             panel_index=int(panel.index),
-            label=_text_or_none(panel.label),
+            label=text_or_none(panel.label),
             kind=panel.kind,
+            found_kind=panel.kind,
             kind_score=float(panel.kind_score),
-            technique=_text_or_none(panel.technique),
+            technique=text_or_none(panel.technique),
             measurable=bool(panel.measurable),
-            subcaption=_text(panel.subcaption),
+            subcaption=text(panel.subcaption),
             x0=int(panel.box.x0),
             y0=int(panel.box.y0),
             x1=int(panel.box.x1),
             y1=int(panel.box.y1),
             parent_index=panel.parent,
-            insets=_json([_box(inset) for inset in panel.insets]),
-            label_box=_box_json(panel.label_box),
-            info_bar_box=_box_json(bar.box) if bar else None,
-            info_bar_text=_text(bar.text) if bar else None,
-            voltage_kv=_number(bar.voltage_kv) if bar else None,
-            magnification=_number(bar.magnification) if bar else None,
-            detector=_text_or_none(bar.detector) if bar else None,
-            stated_size_nm=_number(size),
-            stated_spread_nm=_number(spread),
+            insets=as_json([box_list(inset) for inset in panel.insets]),
+            label_box=box_json(panel.label_box),
+            info_bar_box=box_json(bar.box) if bar else None,
+            info_bar_text=text(bar.text) if bar else None,
+            voltage_kv=number(bar.voltage_kv) if bar else None,
+            magnification=number(bar.magnification) if bar else None,
+            detector=text_or_none(bar.detector) if bar else None,
+            stated_size_nm=number(size),
+            stated_spread_nm=number(spread),
             run_id=run_id,
         )
 
@@ -259,6 +248,7 @@ class Writer:
                 panel_id=panel_id,
                 settings_digest=digest,
                 is_current=True,
+                is_latest=True,
                 run_id=run_id,
             )
 
@@ -286,11 +276,12 @@ class Writer:
             panel_id=panel_id,
             settings_digest=digest,
             is_current=True,
+            is_latest=True,
             run_id=run_id,
             **_segmentation_columns(found),
             **summary,
-            nm_per_px=_number(scale),
-            statistics=_json(dict(result.statistics)),
+            nm_per_px=number(scale),
+            statistics=as_json(dict(result.statistics)),
         )
 
     def _make_room(self, table: str, panel_id: int, digest: str, *, found: bool, keep: bool) -> bool:
@@ -308,133 +299,28 @@ class Writer:
                 "(SELECT id FROM segmentations WHERE panel_id = ? AND settings_digest = ?)",
                 (panel_id, digest),
             )
-        self._execute(f"UPDATE {table} SET is_current = ? WHERE panel_id = ? AND is_current", (False, panel_id))
+        self._execute(
+            f"UPDATE {table} SET is_current = ?, is_latest = ? WHERE panel_id = ? AND (is_current OR is_latest)",
+            (False, False, panel_id),
+        )
         return True
 
     def _insert_particles(self, found: Sequence[tuple[int, ParticleTable]]) -> None:
         """Rows of new segmentations, given by their ids."""
         if not found:
             return
-        if self._postgresql:
-            with self._cursor.copy(_COPY_PARTICLES) as copy:
+        if self._statements.is_postgresql:
+            with self._statements.cursor.copy(_COPY_PARTICLES) as copy:
                 copy.write(b"".join((copying.HEADER, *starmap(copying.binary_rows, found), copying.TRAILER)))
         else:
-            self._cursor.executemany(_INSERT_PARTICLES, chain.from_iterable(starmap(_particle_rows, found)))
-
-    # ------------------------------------------------------------ runs
-
-    def insert_run(self, values: Mapping[str, Any]) -> None:
-        """A new row of `runs`; JSON columns as text."""
-        columns = {name: _text(value) if isinstance(value, str) else value for name, value in values.items()}
-        marks = ", ".join("?" * len(columns))
-        self._execute(f"INSERT INTO runs ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
-
-    def update_run(self, run_id: str, values: Mapping[str, Any]) -> None:
-        changes = ", ".join(f"{name} = ?" for name in values)
-        self._execute(f"UPDATE runs SET {changes} WHERE id = ?", (*values.values(), run_id))
-
-    def running(self, host: str) -> Sequence[Any]:
-        """Id and process of the runs that are not noted as over, of one machine."""
-        return self._execute("SELECT id, pid FROM runs WHERE state = 'running' AND host = ?", (host,))
-
-    def run_digest(self, run_id: str) -> str | None:
-        rows = self._execute("SELECT settings_digest FROM runs WHERE id = ?", (run_id,))
-        return str(rows[0][0]) if rows else None
-
-    # ------------------------------------------------------------ targets and failures
-
-    def write_target(
-        self,
-        key: str,
-        digest: str,
-        state: str,
-        run_id: str,
-        *,
-        fingerprint: str | None = None,
-        article_id: int | None = None,
-    ) -> None:
-        """Note how far a target has come: "done", "failed" or "set aside"."""
-        attempts = self._execute(
-            "SELECT attempts FROM targets WHERE key = ? AND settings_digest = ?", (_text(key), digest)
-        )
-        self._upsert(
-            "targets",
-            ("key", "settings_digest"),
-            key=_text(key),
-            settings_digest=digest,
-            state=state,
-            fingerprint=fingerprint,
-            attempts=1 + (attempts[0][0] if attempts else 0),
-            article_id=article_id,
-            updated_at=now(),
-            run_id=run_id,
-        )
-
-    def write_failure(self, failure: Failure, key: str, run_id: str) -> str:
-        """One failure row; its digest. A failure met before counts one attempt more and is open again."""
-        values = tuple(map(_text, (failure.stage, failure.target, failure.error_class, failure.message)))
-        digest = hashlib.sha256("\0".join((_text(key), *values)).encode()).hexdigest()
-        seen = self._execute("SELECT attempt, first_seen_at FROM failures WHERE digest = ?", (digest,))
-        attempt, first_seen = (seen[0][0] + 1, seen[0][1]) if seen else (1, now())
-        self._upsert(
-            "failures",
-            ("digest",),
-            digest=digest,
-            target_key=_text(key),
-            stage=values[0],
-            target=values[1],
-            error_class=values[2],
-            message=values[3],
-            attempt=attempt,
-            first_seen_at=first_seen,
-            last_seen_at=now(),
-            resolved_at=None,
-            run_id=run_id,
-            resolved_run_id=None,
-        )
-        return digest
-
-    def _write_failures(self, result: ArticleResult, name: str, run_id: str) -> None:
-        """The failures of this attempt; those of earlier attempts that did not come again are resolved."""
-        still_open = {self.write_failure(failure, name, run_id) for failure in result.failures}
-        sql = "SELECT id, digest FROM failures WHERE target_key = ? AND resolved_at IS NULL"
-        for failure_id, digest in self._execute(sql, (name,)):
-            if digest not in still_open:
-                self._execute(
-                    "UPDATE failures SET resolved_at = ?, resolved_run_id = ? WHERE id = ?",
-                    (now(), run_id, failure_id),
-                )
-
-    # ------------------------------------------------------------ statements
-
-    def _upsert(self, table: str, keys: tuple[str, ...], **values: Any) -> int:
-        """Insert a row, or update the one of the same natural key; its id."""
-        name = f"{table}:{','.join(values)}"
-        if name not in self._statements:
-            self._statements[name] = _upsert_sql(table, keys, tuple(values))
-        return int(self._execute(self._statements[name], tuple(values.values()))[0][0])
-
-    def _execute(self, sql: str, values: tuple[Any, ...]) -> Sequence[Any]:
-        """Run a statement written with ``?``; its rows, if it gives any."""
-        if self._postgresql:
-            sql = sql.replace("?", "%s")
-        self._cursor.execute(sql, values)
-        return self._cursor.fetchall() if self._cursor.description else ()
+            self._statements.execute_many(_INSERT_PARTICLES, chain.from_iterable(starmap(_particle_rows, found)))
 
 
 def _particle_rows(segmentation_id: int, particles: ParticleTable) -> Iterator[tuple[Any, ...]]:
     """Rows in the order of `copying.COLUMNS`; SQLite takes NaN for NULL."""
-    columns = [particles[name].tolist() for name in copying.COLUMNS[1:]]
+    columns = [particles["reason" if name == "found_reason" else name].tolist() for name in copying.COLUMNS[1:]]
     for values in zip(*columns, strict=True):
         yield (segmentation_id, *values)
-
-
-def _upsert_sql(table: str, keys: Iterable[str], columns: Sequence[str]) -> str:
-    changes = ", ".join(f"{column} = excluded.{column}" for column in columns if column not in keys)
-    return (
-        f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))}) "
-        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {changes} RETURNING id"
-    )
 
 
 # ---------------------------------------------------------------- columns of a row
@@ -442,10 +328,10 @@ def _upsert_sql(table: str, keys: Iterable[str], columns: Sequence[str]) -> str:
 
 def _caption_columns(figure: Figure) -> dict[str, Any]:
     return {
-        "caption": _text(figure.caption),
+        "caption": text(figure.caption),
         "is_em": bool(figure.facts.is_em),
-        "techniques": _json([_text(technique) for technique in figure.facts.techniques]),
-        "licence": _text_or_none(figure.licence),
+        "techniques": as_json([text(technique) for technique in figure.facts.techniques]),
+        "licence": text_or_none(figure.licence),
     }
 
 
@@ -478,69 +364,30 @@ def _stated_sizes(figure: Figure) -> dict[str, tuple[float, float | None]]:
 
 def _scalebar_columns(bar: ScaleBar) -> dict[str, Any]:
     return {
-        "value": _number(bar.value),
-        "unit": _text_or_none(bar.unit),
-        "length_px": _number(bar.length_px),
-        "x0": _number(bar.x0),
-        "x1": _number(bar.x1),
-        "y": _number(bar.y),
-        "nm_per_px": _number(bar.nm_per_px),
+        "value": number(bar.value),
+        "unit": text_or_none(bar.unit),
+        "length_px": number(bar.length_px),
+        "x0": number(bar.x0),
+        "x1": number(bar.x1),
+        "y": number(bar.y),
+        "nm_per_px": number(bar.nm_per_px),
         "confidence": float(bar.confidence),
-        "text": _text_or_none(bar.text),
-        "source": _text_or_none(bar.source),
-        "reason": _text_or_none(bar.reason),
-        "text_box": _box_json(bar.text_box),
-        "bar_box": _box_json(bar.bar_box),
+        "text": text_or_none(bar.text),
+        "source": text_or_none(bar.source),
+        "reason": text_or_none(bar.reason),
+        "text_box": box_json(bar.text_box),
+        "bar_box": box_json(bar.bar_box),
+        "magnification": number(bar.magnification),
+        "conflict": text_or_none(bar.conflict),
     }
 
 
 def _segmentation_columns(segmentation: Segmentation) -> dict[str, Any]:
     return {
-        "model": _text(segmentation.model),
+        "model": text(segmentation.model),
         "weights_sha256": segmentation.weights_sha256,
         "mode": segmentation.mode,
         "samples": int(segmentation.samples),
-        "threshold": _number(segmentation.threshold),
+        "threshold": number(segmentation.threshold),
         "seed": int(segmentation.seed),
     }
-
-
-# ---------------------------------------------------------------- values of a row
-
-
-def _text(value: object) -> str:
-    """Text that both databases take: no NUL characters, no lone surrogates."""
-    return str(value).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
-
-
-def _text_or_none(value: object | None) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _box(box: Box) -> list[int]:
-    return [int(box.x0), int(box.y0), int(box.x1), int(box.y1)]
-
-
-def _box_json(box: Box | None) -> str | None:
-    return None if box is None else _json(_box(box))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(_plain(value), ensure_ascii=False)
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON can hold it: no NumPy types, null for what is not finite."""
-    if isinstance(value, np.generic | np.ndarray):
-        value = value.tolist()
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -253,8 +253,8 @@ def test_a_read_only_disk_is_read_but_not_written(two_megabytes, run):
 def test_a_server_that_goes_away_is_one_clear_line(postgresql_url, run):
     with Store.open(postgresql_url) as store, Store.open(postgresql_url) as other:
         store.start_run(run)
-        with other._writing() as writer:
-            writer._execute(
+        with other._writing() as jobs:
+            jobs.articles._execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                 "WHERE datname = current_database() AND pid <> pg_backend_pid()",
                 (),

@@ -10,7 +10,7 @@ import pytest
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
-from imagedataextractor.records import ArticleResult, Box, Failure, ParticleTable, ScaleBar
+from imagedataextractor.records import ArticleResult, Box, Conflict, Failure, ParticleTable, ScaleBar
 from imagedataextractor.store import Store, decode_contour
 
 
@@ -26,8 +26,9 @@ def test_every_value_of_a_particle_comes_back(store, run):
     for particle, values in zip(result.figures[0].panels[0].particles, rows, strict=True):
         row = dict(zip(columns, values, strict=True))
         for name in columns:
-            if name not in ("segmentation_id", "contour"):
+            if name not in ("segmentation_id", "contour", "found_reason", "correction_id"):
                 assert row[name] == getattr(particle, name), name
+        assert (row["found_reason"], row["correction_id"]) == (particle.reason, None)
         assert np.array_equal(decode_contour(row["contour"]), np.array(particle.contour))
 
 
@@ -184,6 +185,41 @@ def test_states_of_many_targets_at_once(store, run):
     assert sorted(store.target_states(keys, store.digest_of(run.id))) == keys[:5]
 
 
+def test_a_target_is_done_only_while_its_rows_are_the_current_ones(store, run):
+    other = make_run("run-2", threshold=0.7)
+    store.start_run(other)
+    first, second = store.digest_of(run.id), store.digest_of(other.id)
+    assert first != second
+    for run_id in (run.id, other.id):
+        store.write_article(make_result(), run_id, target="a.xml")
+    assert (store.is_done("a.xml", first), store.is_done("a.xml", second)) == (False, True)
+    store.write_article(make_result(), run.id, target="a.xml")
+    assert (store.is_done("a.xml", first), store.is_done("a.xml", second)) == (True, False)
+    assert store.query("SELECT DISTINCT settings_digest FROM segmentations WHERE is_current")[1] == [(first,)]
+    store.record_failure(Failure("articles", "a.xml", "InputError", "a.xml: not XML"), other.id, target="a.xml")
+    assert store.is_done("a.xml", first)  # nothing was written: what is shown is still what the first found
+
+
+def test_same_named_pictures_are_told_apart_by_their_path(store, run):
+    result = make_result(figures=1, panels=1)
+    for number, folder in enumerate(("/in/a", "/in/b")):
+        picture = dataclasses.replace(result.figures[0], image_path=f"{folder}/one.png", image_sha256=f"{number:064d}")
+        article = dataclasses.replace(result.article, key=f"image:{number}", doi=None, title="one.png")
+        store.write_article(ArticleResult(article, (picture,)), run.id)
+    _, rows = store.query("SELECT title, image_path, count(*) FROM measured_particles GROUP BY 1, 2 ORDER BY 2")
+    assert rows == [("one.png", "/in/a/one.png", 10), ("one.png", "/in/b/one.png", 10)]
+
+
+def test_what_contradicts_a_scale_and_the_magnification_are_kept(store, run):
+    result = make_result(figures=1, panels=1)
+    panel = result.figures[0].panels[0]
+    bar = ScaleBar(confidence=0.9, reason="conflict: …", conflict=Conflict.CAPTION, magnification=50_000.0)
+    figure = dataclasses.replace(result.figures[0], panels=(dataclasses.replace(panel, scalebar=bar),))
+    store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
+    assert store.query("SELECT conflict, magnification FROM scalebars")[1] == [("caption", 50_000.0)]
+    assert store.query("SELECT DISTINCT magnification FROM measured_particles")[1] == [(50_000.0,)]
+
+
 def test_a_target_finished_under_other_settings_is_stale(store, run):
     store.write_article(make_result(), run.id, target="a")
     other = make_run("run-2", threshold=0.5)
@@ -268,8 +304,8 @@ def test_a_run_is_traced_and_its_end_noted(store, run):
 
 
 def test_a_run_whose_process_died_is_noted_by_the_next(store, run):
-    with store._writing() as writer:
-        writer.update_run(run.id, {"pid": 2**22 + 1})  # above the largest process id of Linux
+    with store._writing() as jobs:
+        jobs.ledger.update_run(run.id, {"pid": 2**22 + 1})  # above the largest process id of Linux
     store.start_run(make_run("run-2"))
     assert dict(store.query("SELECT id, state FROM runs")[1]) == {"run-1": "interrupted", "run-2": "running"}
 
