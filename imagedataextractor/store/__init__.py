@@ -4,6 +4,8 @@
 """
 
 from imagedataextractor.measurement.contours import decode_contour
+from imagedataextractor.store.corrections import Correction, StatedScale
+from imagedataextractor.store.corrections import Kind as CorrectionKind
 from imagedataextractor.store.packing import PackedArticle, pack
 from imagedataextractor.store.particles import read_particles
 from imagedataextractor.store.provenance import digest_of_run, settings_digest
@@ -12,8 +14,11 @@ from imagedataextractor.store.status import Status, status_of
 from imagedataextractor.store.store import Store, TargetState
 
 __all__ = [
+    "Correction",
+    "CorrectionKind",
     "NamedQuery",
     "PackedArticle",
+    "StatedScale",
     "Status",
     "Store",
     "TargetState",

@@ -13,9 +13,10 @@ from typing import Any, Self
 
 from sqlalchemy.engine import URL, Connection, Engine
 
-from imagedataextractor.errors import StoreError
-from imagedataextractor.records import ArticleResult, Failure, Run
+from imagedataextractor.errors import InputError, StoreError
+from imagedataextractor.records import ArticleResult, Box, Failure, Run
 from imagedataextractor.store import queries, session
+from imagedataextractor.store.corrections import CORRECTION_COLUMNS, Correction, Corrections, Kind, read_correction
 from imagedataextractor.store.ledger import Ledger
 from imagedataextractor.store.packing import PackedArticle, pack
 from imagedataextractor.store.provenance import digest_of_run
@@ -47,13 +48,14 @@ class _Jobs:
     """Who writes what, over one connection."""
 
     ledger: Ledger
+    corrections: Corrections
     articles: Writer
 
     @classmethod
     def on(cls, connection: Connection) -> _Jobs:
         statements = Statements(connection)
-        ledger = Ledger(statements)
-        return cls(ledger, Writer(statements, ledger))
+        ledger, corrections = Ledger(statements), Corrections(statements)
+        return cls(ledger, corrections, Writer(statements, ledger, corrections))
 
 
 class Store:
@@ -279,6 +281,45 @@ class Store:
         with self._writing() as jobs:
             jobs.ledger.write_failure(failure, key, run_id)
             jobs.ledger.write_target(key, digest, state, run_id)
+
+    # ------------------------------------------------------------ corrections
+
+    def correct(self, correction: Correction) -> Correction:
+        """Keep what a person says of a picture, and let all rows of it follow; the correction with its id."""
+        with self._writing() as jobs:
+            return dataclasses.replace(correction, id=jobs.corrections.add(correction))
+
+    def take_back(self, correction_id: int, by: str) -> Correction:
+        """Note a correction as undone, and let the rows follow.
+
+        Raises
+        ------
+        InputError
+            There is no such correction, or it was taken back before.
+        """
+        found = self.corrections(correction_id)
+        if not found:
+            raise InputError(f"{self.name}: there is no correction {correction_id}; see `ide correct --list`")
+        if found[0].undone_at is not None:
+            raise InputError(f"{self.name}: correction {correction_id} was taken back on {found[0].undone_at}")
+        with self._writing() as jobs:
+            jobs.corrections.take_back(found[0], by)
+        return self.corrections(correction_id)[0]
+
+    def corrections(self, correction_id: int | None = None) -> list[Correction]:
+        """All corrections, those that were taken back too, in order; or the one of an id."""
+        only = "" if correction_id is None else "WHERE id = :id "
+        sql = f"SELECT {CORRECTION_COLUMNS} FROM corrections {only}ORDER BY id"
+        _, rows = self.query(sql, {} if correction_id is None else {"id": correction_id})
+        return [read_correction(row) for row in rows]
+
+    def em_places(self) -> frozenset[tuple[str, Box | None]]:
+        """Pictures, and boxes in them, that a person said to be electron micrographs after all."""
+        said: dict[tuple[str, Box | None], bool] = {}
+        for correction in self.corrections():
+            if correction.undone_at is None and correction.kind in (Kind.EM, Kind.NOT_EM):
+                said[correction.image_sha256, correction.box] = correction.kind is Kind.EM
+        return frozenset(place for place, is_em in said.items() if is_em)
 
     def lock(self, name: str) -> session.Lock:
         """A lock that only one process at a time holds on this database; see `session.Lock`."""

@@ -14,7 +14,8 @@ failure         target key + stage + target + error class + message
 ==============  ==========================================================================
 
 Results under other settings are kept beside the new ones, and the last written is `is_current`.
-What a failed attempt did not produce never erases what an earlier attempt did.
+What a failed attempt did not produce never erases what an earlier attempt did. What people said of a
+picture is applied to whatever is written of it; see `corrections`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from imagedataextractor.records import (
     Segmentation,
 )
 from imagedataextractor.store import copying
+from imagedataextractor.store.corrections import Corrections
 from imagedataextractor.store.ledger import Ledger
 from imagedataextractor.store.packing import PackedArticle
 from imagedataextractor.store.statements import Statements
@@ -57,10 +59,11 @@ def article_key(article: Article) -> str:
 class Writer:
     """Writes results over one connection, within its caller's transaction."""
 
-    def __init__(self, statements: Statements, ledger: Ledger) -> None:
+    def __init__(self, statements: Statements, ledger: Ledger, corrections: Corrections) -> None:
         self._statements = statements
         self._execute, self._upsert = statements.execute, statements.upsert
         self._ledger = ledger
+        self._corrections = corrections
 
     # ------------------------------------------------------------ one article
 
@@ -100,12 +103,14 @@ class Writer:
         result = packed.result
         article_id = self._upsert_article(result.article, key, name, run_id)
         found: list[tuple[int, ParticleTable]] = []
+        written: list[tuple[int, str]] = []
         known = self._known_figures(article_id)
         for figure, summaries in zip(result.figures, packed.summaries, strict=True):
             failed = any(failure.figure == figure.label for failure in result.failures)
             figure_id = self._upsert_figure(
                 figure, article_id, known.get(figure.label), None if failed else digest, run_id
             )
+            written.append((figure_id, figure.image_sha256))
             existing = self._known_panels(figure_id) if figure.label in known else {}
             if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
@@ -121,6 +126,8 @@ class Writer:
                     found.append((segmentation_id, panel.particles))
         self._write_other_figures(result, article_id, run_id)
         self._insert_particles(found)
+        for figure_id, image_sha256 in written:
+            self._corrections.apply_to_written(figure_id, image_sha256)
         return article_id
 
     def _upsert_article(self, article: Article, key: str, name: str, run_id: str) -> int:
