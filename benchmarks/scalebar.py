@@ -20,9 +20,9 @@ import numpy as np
 
 from imagedataextractor.images import load_image
 from imagedataextractor.ocr import EngineName, TextBox, load_engine
+from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import Box, ScaleBar
 from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
-from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
 

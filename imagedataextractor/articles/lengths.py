@@ -16,32 +16,21 @@ from imagedataextractor.articles.markers import (
     matched_brackets,
 )
 from imagedataextractor.articles.subcaptions import Segment
+from imagedataextractor.quantities import (
+    NM_PER_UNIT,
+    NUMBER,
+    PLUS_MINUS,
+    UNIT,
+    Length,
+    find_lengths,
+    fold,
+    parse_number,
+    unit_of,
+)
 from imagedataextractor.records import ScaleStatement, SizeStatement
 
 __all__ = ["scale_statements", "size_statements"]
 
-#: Unit as written → nanometres.
-_UNITS = {
-    "nm": 1.0,
-    "nanometer": 1.0,
-    "nanometre": 1.0,
-    "µm": 1e3,
-    "μm": 1e3,
-    "um": 1e3,
-    "micron": 1e3,
-    "micrometer": 1e3,
-    "micrometre": 1e3,
-    "mm": 1e6,
-    "millimeter": 1e6,
-    "millimetre": 1e6,
-    "cm": 1e7,
-    "å": 0.1,
-    "angstrom": 0.1,
-    "pm": 1e-3,
-}
-_UNIT = rf"(?P<unit>(?:{'|'.join(sorted(_UNITS, key=len, reverse=True))})s?)(?![\w/])(?!\s*[-\u2212\u2013]\s*\d)"
-_NUMBER = r"\d+(?:[.,]\d+)?"
-_LENGTH = re.compile(rf"(?<![\w.])(?P<number>{_NUMBER})\s*-?{_UNIT}", re.IGNORECASE)
 _LETTER_GROUP = re.compile(
     rf"\(\s*(?P<bracket>{GROUP})\s*\)|(?<![\w(])(?P<half>{GROUP})\)|"
     rf"\(\s*(?P<side>{'|'.join(SIDES)}){SIDE_NOUN}\s*\)|"
@@ -52,11 +41,9 @@ _LETTER_GROUP = re.compile(
 
 
 def _nanometres(number: str, unit: str) -> float:
-    name = unit.lower()
-    factor = _UNITS.get(name) or _UNITS[name.rstrip("s")]
-    # "1,000 nm" has a thousands separator, "0,5 µm" a decimal comma.
-    plain = number.replace(",", "") if re.fullmatch(r"[1-9]\d{0,2},\d{3}", number) else number.replace(",", ".")
-    return float(plain) * factor
+    """0 for what is no length."""
+    name = unit_of(unit)
+    return 0.0 if name is None else (parse_number(number) or 0.0) * NM_PER_UNIT[name]
 
 
 def scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleStatement, ...]:
@@ -66,16 +53,15 @@ def scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleSt
     for word in BAR_WORD.finditer(caption):
         if word.start() < taken or _speaks_of_inset(caption, word.start()):
             continue
-        before = re.search(rf"({_NUMBER})\s*-?({'|'.join(_UNITS)})\s+$", caption[: word.start()], re.IGNORECASE)
+        before = _length_before(caption, word.start())
         start, end = word.start(), _statement_end(caption, word.end())
         # What is said in a panel's own words ends with them.
         end = next((s.end for s in segments if s.start <= start < s.end), end)
         if before:
             after = _OF_PANELS.match(caption, word.end())
-            start, end = before.start(), after.end() if after else word.end()
+            start, end = before.start, after.end() if after else word.end()
             letters = expand(after["group"]) if after else ()
-            length = _nanometres(before[1], before[2])
-            statements = [ScaleStatement(length, letters, caption[start:end], start, end)]
+            statements = [ScaleStatement(before.nm, letters, caption[start:end], start, end)]
         else:
             statements = list(_read_scale(caption, word.end(), end, word.start()))
         known = {letter for segment in segments for letter in segment.letters}
@@ -84,6 +70,17 @@ def scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleSt
             found.append(ScaleStatement(statement.length_nm, panels, statement.text, statement.start, statement.end))
         taken = end
     return tuple(found)
+
+
+#: Characters before the words "scale bar" in which the length of a "200 nm scale bar" is sought.
+_LOOK_BACK = 60
+
+
+def _length_before(caption: str, position: int) -> Length | None:
+    """The length that ends right before an offset."""
+    found = list(find_lengths(caption, max(0, position - _LOOK_BACK), position))
+    close = bool(found) and caption[found[-1].end : position].isspace()
+    return found[-1] if close else None
 
 
 _OF_PANELS = re.compile(rf"\s*(?:in|for|of)\s+(?:panels?\s+)?\(?(?P<group>{GROUP})(?![\w])\)?", re.IGNORECASE)
@@ -146,25 +143,30 @@ def _read_scale(caption: str, start: int, end: int, word_start: int) -> Iterator
         yield ScaleStatement(length.length_nm or 0.0, letters, caption[span[0] : span[1]], *span)
 
 
+_LISTED = re.compile(rf"((?:{NUMBER}\s*(?:,|and|,\s*and)\s+)+)$")
+
+
 def _scale_tokens(caption: str, start: int, end: int) -> list[_Token]:
     """Lengths and panel letters between two offsets, in order; lengths of insets are left out."""
     tokens: list[_Token] = []
     last_length_start = start
-    for match in _LENGTH.finditer(caption, start, end):
-        if re.search(r"insets?[^;(\d]*$", caption[last_length_start : match.start()], re.IGNORECASE) or re.match(
-            r"\s*(?:\(|in |for )?(?:the )?insets?\b", caption[match.end() : end], re.IGNORECASE
+    for length in find_lengths(caption, start, end):
+        if re.search(r"insets?[^;(\d]*$", caption[last_length_start : length.start], re.IGNORECASE) or re.match(
+            r"\s*(?:\(|in |for )?(?:the )?insets?\b", caption[length.end : end], re.IGNORECASE
         ):
-            last_length_start = match.end()
+            last_length_start = length.end
             continue
         # "5, 10 and 20 nm": the numbers before the last share its unit.
-        listed = re.search(rf"((?:{_NUMBER}\s*(?:,|and|,\s*and)\s*)+)$", caption[last_length_start : match.start()])
+        listed = _LISTED.search(fold(caption[last_length_start : length.start]))
         if listed:
             at = last_length_start + listed.start(1)
-            for number in re.finditer(_NUMBER, caption[at : match.start()]):
-                nm = _nanometres(number.group(), match["unit"])
-                tokens.append(_Token(at + number.start(), at + number.end(), nm))
-        tokens.append(_Token(match.start(), match.end(), _nanometres(match["number"], match["unit"])))
-        last_length_start = match.end()
+            for number in re.finditer(NUMBER, fold(caption[at : length.start])):
+                value = parse_number(number.group())
+                if value:
+                    nm = value * NM_PER_UNIT[length.unit]
+                    tokens.append(_Token(at + number.start(), at + number.end(), nm))
+        tokens.append(_Token(length.start, length.end, length.nm))
+        last_length_start = length.end
     for match in _LETTER_GROUP.finditer(caption[:end], start):
         group = match["bracket"] or match["half"] or match["word"] or match["bare"]
         letters = expand(group) if group else (SIDES[match["side"].lower()],)
@@ -226,14 +228,14 @@ _SIZE = re.compile(
     rf"(?P<what>(?:mean|average|averaged|median|typical)\s+(?:\w+[\s-]+){{0,2}}?(?:diameters?|sizes?|radius)|"
     rf"(?:particles?|grains?|crystallites?|spheres?|nps?|nanoparticles?|nanocrystals?|core)\s+(?:diameters?|sizes?)|"
     rf"\bdiameters?|\bsizes?)"
-    rf"(?P<link>(?:[^.;()]|(?:ca|approx)\.){{0,40}}?|\s*\(?)"
-    rf"(?<![\w.])(?P<mean>{_NUMBER})\s*(?:{_UNIT.replace('unit', 'unit1')})?\s*"
-    rf"(?:(?:±|\+/-|\+/−)\s*(?P<spread>{_NUMBER})\s*)?(?:{_UNIT.replace('unit', 'unit2')})?",
+    rf"(?P<link>(?:[^.;()]|(?:ca|approx)\.){{0,40}}?|\s*\(?)\(?"
+    rf"(?<![\w.])(?P<mean>{NUMBER})\s*(?P<unit1>{UNIT})?\s*"
+    rf"(?:{PLUS_MINUS}\s*(?P<spread>{NUMBER})\s*\)?\s*)?(?P<unit2>{UNIT})?",
     re.IGNORECASE,
 )
 _PLAIN_SIZE = re.compile(
-    rf"(?<![\w.])(?P<mean>{_NUMBER})\s*(?:{_UNIT.replace('unit', 'unit1')})?\s*(?:±|\+/-|\+/−)\s*"
-    rf"(?P<spread>{_NUMBER})\s*{_UNIT.replace('unit', 'unit2')}",
+    rf"(?<![\w.])(?P<mean>{NUMBER})\s*(?P<unit1>{UNIT})?\s*{PLUS_MINUS}\s*"
+    rf"(?P<spread>{NUMBER})\s*\)?\s*(?P<unit2>{UNIT})",
     re.IGNORECASE,
 )
 _NOT_A_SIZE = re.compile(
@@ -245,8 +247,9 @@ _NOT_A_SIZE = re.compile(
 def size_statements(caption: str, segments: Sequence[Segment]) -> tuple[SizeStatement, ...]:
     """Particle sizes stated in words: a mean with its spread, or a diameter."""
     found: dict[int, SizeStatement] = {}
+    folded = fold(caption)
     for pattern in (_SIZE, _PLAIN_SIZE):
-        for match in pattern.finditer(caption):
+        for match in pattern.finditer(folded):
             unit = match["unit2"] or match["unit1"]
             start = match.start("mean")
             around = caption[max(0, match.start() - 25) : match.end() + 12]
@@ -259,21 +262,24 @@ def size_statements(caption: str, segments: Sequence[Segment]) -> tuple[SizeStat
             spread = _nanometres(match["spread"], unit) if match["spread"] else _spread_in_words(caption, match.end())
             if match["spread"] and match["unit1"] and match["unit2"]:
                 mean = _nanometres(match["mean"], match["unit1"])
+            if mean <= 0:
+                continue
             panels = _home_of(start, "", segments, caption) or _letters_of(start, segments)
-            found[start] = SizeStatement(mean, spread, panels, match.group(), match.start(), match.end())
+            words = caption[match.start() : match.end()]
+            found[start] = SizeStatement(mean, spread, panels, words, match.start(), match.end())
     return _respectively([found[start] for start in sorted(found)], caption, segments)
 
 
 _DEVIATION = re.compile(
     rf"\s*[,(]?\s*(?:(?:with|and)\s+)?(?:an?\s+|the\s+)?(?:standard\s+deviations?|s\.?d\.?|\u03c3)\s*(?:of|=|:|is|\u2248)?\s*"
-    rf"(?P<number>{_NUMBER})\s*{_UNIT}",
+    rf"(?P<number>{NUMBER})\s*(?P<unit>{UNIT})",
     re.IGNORECASE,
 )
 
 
 def _spread_in_words(caption: str, position: int) -> float | None:
     """A standard deviation that is spelt out behind a mean: "15 nm (σ = 2 nm)"."""
-    match = _DEVIATION.match(caption, position)
+    match = _DEVIATION.match(fold(caption), position)
     return _nanometres(match["number"], match["unit"]) if match else None
 
 

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from imagedataextractor.quantities import parse_number
 from imagedataextractor.settings import ArticleSettings, Settings, load_settings
 
 __all__ = [
@@ -29,10 +30,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class FiniteRange(click.FloatRange):
-    """A range that holds neither "nan" nor "inf", which Python reads as numbers."""
+    """A range of numbers as people write them ("0,42", "1 000"), without "nan" and "inf", which Python reads."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
+        read = parse_number(value) if isinstance(value, str) else None
+        number = super().convert(value if read is None else read, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is no number to reckon with.", param, ctx)
         return number
@@ -126,7 +128,7 @@ def stated_length(text: str) -> tuple[float, str]:
         Not a positive number and a unit of length.
     """
     from imagedataextractor.errors import UsageError
-    from imagedataextractor.scalebar.text import parse_length
+    from imagedataextractor.quantities import parse_length
 
     length = parse_length(text)
     if length is None:

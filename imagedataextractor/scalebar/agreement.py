@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from imagedataextractor.errors import UsageError
+from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import Conflict, Panel, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar.evidence import photo_width_mm
 from imagedataextractor.scalebar.tags import FileScale
-from imagedataextractor.scalebar.text import NM_PER_UNIT
 from imagedataextractor.settings import ScaleBarSettings
 
 __all__ = ["fill_from_caption", "reconcile", "statements_for", "user_scale", "with_file_scale", "with_length"]

@@ -29,8 +29,8 @@ from typing import Any
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from imagedataextractor.quantities import NM_PER_UNIT, parse_number, unit_of
 from imagedataextractor.scalebar.evidence import FIELD_NM
-from imagedataextractor.scalebar.text import NM_PER_UNIT
 
 __all__ = ["FileScale", "read_file_scale"]
 
@@ -42,8 +42,6 @@ PIXEL_NM = (1e-4, 1e5)
 SAME_SIZE = 0.01
 #: Pixels across the display that Zeiss's "Pixel Size" speaks of; pictures are stored in multiples of half of it.
 ZEISS_DISPLAY_PX = 1024
-
-_NAMES = {"micron": "um", "microns": "um", "micrometer": "um", "nanometer": "nm", "angstrom": "Å", "A": "Å"}
 
 Tags = Mapping[int, Any]
 #: Width and height of a pixel in nm, and the width of the picture that is spoken of, where it is told.
@@ -193,18 +191,21 @@ def _number(value: Any) -> float:
 
 
 def _length_nm(text: str) -> float:
-    number, _, unit = text.partition(" ")
-    return _number(number) * _unit_nm(unit)
+    number, _, unit = text.strip().partition(" ")
+    value = parse_number(number)
+    if value is None:
+        raise ValueError("a number is missing")
+    return value * _unit_nm(unit)
 
 
 def _unit_nm(unit: str) -> float:
-    """Nanometres in a unit, as ImageJ and SmartSEM write it."""
+    """Nanometres in a unit, as ImageJ, Fiji and SmartSEM write it."""
     # A "?" is what programs that write ASCII alone make of µ, the one prefix outside it.
-    plain = re.sub(r"\\u00b5|[µμ]|^\?(?=m$)", "u", unit.strip(), flags=re.IGNORECASE)
-    plain = _NAMES.get(plain, plain)
-    if plain not in NM_PER_UNIT:
+    plain = re.sub(r"^\?(?=m$)", "u", unit.strip())
+    name = "Å" if plain == "A" else unit_of(plain)
+    if name is None:
         raise ValueError(f"no unit of length is called {unit[:20]!r}")
-    return NM_PER_UNIT[plain]
+    return NM_PER_UNIT[name]
 
 
 _READERS: Mapping[str, Callable[[Tags], Stated | None]] = {

@@ -12,22 +12,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagedataextractor.ocr import TextBox
+from imagedataextractor.quantities import NM_PER_UNIT, NUMBER, find_lengths, fold, parse_number
 from imagedataextractor.records import Box
 
 __all__ = [
-    "NM_PER_UNIT",
-    "UNITS",
     "Reading",
     "find_readings",
     "join_neighbours",
-    "parse_length",
+    "read_field_width",
     "read_magnification",
 ]
-
-#: Nanometres in one of each unit that is reported. "um" is spelt with a u, so that a value can be
-#: typed and compared everywhere.
-NM_PER_UNIT: dict[str, float] = {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "um": 1e3, "mm": 1e6}
-UNITS = tuple(NM_PER_UNIT)
 
 #: Lengths that a scale bar of an electron micrograph may state, nm: from atomic resolution to the
 #: lowest magnification of an SEM.
@@ -43,7 +37,7 @@ class Reading:
     Attributes
     ----------
     value, unit : float, str
-        As printed; `unit` is one of `UNITS`.
+        As printed; `unit` is a name in `quantities.NM_PER_UNIT`.
     text : str
         The words it was read from.
     score : float
@@ -54,6 +48,8 @@ class Reading:
         The line holds nothing else.
     box : Box
         Where it is printed (its share of the line, where the line holds more).
+    doubtful_unit : bool
+        "pm" was read and taken for a misread "µm", although a bar may be so many picometres long.
     """
 
     value: float
@@ -63,6 +59,7 @@ class Reading:
     clean: float
     alone: bool
     box: Box
+    doubtful_unit: bool = False
 
     @property
     def nm(self) -> float:
@@ -93,16 +90,18 @@ def roundness(value: float) -> float:
 # A number: digits with at most one decimal mark, and the letters that OCR takes for digits. A space
 # inside is allowed between digits ("1 00 nm").
 _DIGIT = r"[0-9OoQ]"
-_NUMBER = rf"(?P<number>[0-9lIi|SsZB](?:{_DIGIT}|[lI|SB])*(?:\s?[.,·]\s?{_DIGIT}+)?|[.,]{_DIGIT}+)"
+_OCR_NUMBER = rf"[0-9lIi|SsZB](?:{_DIGIT}|[lI|SB])*(?:\s?[.,·]\s?{_DIGIT}+)?|[.,]{_DIGIT}+"
+#: First as it should be, then with OCR's confusions.
+_NUMBER = rf"(?P<number>{NUMBER}|{_OCR_NUMBER})"
 # What OCR makes of each unit, surest first. The class "sure" is the unit as printed, "repaired" a
 # known confusion.
 _UNIT_FORMS: tuple[tuple[str, str, float], ...] = (
-    ("nm", r"n\s?m", 1.0),
-    ("um", r"[µμu]\s?m", 1.0),
-    ("um", r"microns?|micrometers?", 1.0),
+    ("nm", r"nanomet(?:er|re)s?|n\s?m|㎚", 1.0),
+    ("um", r"[µμu]\s?m|㎛", 1.0),
+    ("um", r"microns?|micromet(?:er|re)s?", 1.0),
     ("mm", r"mm", 0.9),
     ("Å", r"Å|[Aa]ngstr[oö]ms?", 0.8),
-    ("um", r"[pP]\s?[mn]", 0.8),  # a picometre bar has never been seen on a micrograph of particles
+    ("um", r"[pP]\s?[mn]", 0.8),  # what OCR makes of µ far oftener than a picometre is meant; see `doubtful_unit`
     ("nm", r"n\s?[nrh]|nrn|nnn|nrm|nln|nm[a-z]|[0oO]m|hm|ri?[mn]|ri?d|ru|n[Mm]|NM|n\s?[iIl1]{2,3}|nI?m|n", 0.6),
     ("um", r"[jyJUhH4vVM]\s?m|[µμ]\s?[nrM]{1,2}|un|ur|umn|ut?m|l?[lI]m|[µμ]|UM|u[M]|/[mn]|,um|p[a-z]?", 0.6),
     ("Å", r"A", 0.5),
@@ -111,7 +110,8 @@ _UNITS_RE = "|".join(f"(?P<u{i}>{form})" for i, (_, form, _) in enumerate(_UNIT_
 # "50x200μmWD": detection joined three texts, of which the middle one is the scale.
 _LENGTH = re.compile(
     rf"(?:(?<![0-9A-Za-zµμ.,])|(?<=[0-9][x×]))[-–—~_=|\[\](<>«»←→]*{_NUMBER}\.?\s?(?:{_UNITS_RE})"
-    r"(?![a-zµμ0-9²³^/*])(?![A-Z](?![A-Z]))"
+    # A power, a reciprocal ("nm⁻¹", "nm-1") or another word is no length.
+    r"(?![a-zµμ0-9⁰¹²³⁴-⁹⁺⁻^/*])(?!\s?[-–]\s?[1lI]\b)(?!\s?\^)(?![A-Z](?![A-Z]))"
 )
 _STRIP = "-–—~_=|[](){}<>«»←→*:;.,'\"` ·•°一口"
 
@@ -134,22 +134,6 @@ _MAGNIFICATION = re.compile(
     r"|(?:(?<![0-9A-Za-z])(?<![0-9]\s)[xX×]\s?(?P<b>[0-9][0-9.,]*)\s?(?P<bk>[kK])?)"
     r"|(?:(?<![0-9A-Za-z])(?P<c>[0-9][0-9.,]*)\s?(?P<ck>[kK])?\s?[xX×](?!\s?[0-9A-Za-z]))"
 )
-
-
-def parse_length(text: str) -> tuple[float, str] | None:
-    """A length as a person types it, "200 nm" or "0.5µm".
-
-    Returns
-    -------
-    (value, unit) or None
-        `unit` is one of `UNITS`.
-    """
-    found = re.fullmatch(r"\s*([0-9]+(?:[.,][0-9]+)?|[.,][0-9]+)\s*(pm|Å|A|nm|um|µm|μm|mm)\s*", text)
-    if not found:
-        return None
-    value = float(found[1].replace(",", "."))
-    unit = {"A": "Å", "µm": "um", "μm": "um"}.get(found[2], found[2])
-    return (value, unit) if value > 0 else None
 
 
 def find_readings(texts: Sequence[TextBox]) -> list[Reading]:
@@ -191,11 +175,11 @@ def _labels(label: Box, value: Box) -> bool:
 
 
 def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
-    text = line.text.strip()
+    text = fold(line.text.strip())
     readings = []
     for found in _LENGTH.finditer(text):
         before, after = text[: found.start()], text[found.end() :]
-        if _OTHER_BEFORE.search(before) or _OTHER_AFTER.match(after):
+        if _OTHER_BEFORE.search(before) or _OTHER_AFTER.match(after) or _is_second_side(before, found["number"]):
             continue
         unit, sureness = next(
             (_UNIT_FORMS[i][0], _UNIT_FORMS[i][2]) for i in range(len(_UNIT_FORMS)) if found[f"u{i}"] is not None
@@ -205,6 +189,9 @@ def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
         if number is None:
             continue
         value, repaired = number
+        # A bar of so many picometres could be: nothing shorter than an atom's part could.
+        doubtful = _PICO.fullmatch(found[0][found.end("number") - found.start() :].strip(" .")) is not None
+        doubtful = doubtful and value * NM_PER_UNIT["pm"] >= PLAUSIBLE_NM[0]
         if unit == "mm" and value >= NO_BAR_MM and alone and not labelled:
             unit, sureness = "nm", 0.6
         nm = value * NM_PER_UNIT[unit]
@@ -222,22 +209,43 @@ def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
                 clean=sureness * (0.7 if repaired else 1.0),
                 alone=alone,
                 box=_share(line.box, len(text), found.start("number"), found.end()),
+                doubtful_unit=doubtful,
             )
         )
     return readings
 
 
+_PICO = re.compile(r"[pP]\s?m")
+
+#: "1280x960 nm": a field's two sides. The ratio of width to height that pictures have, and the least of a
+#: height: "50x200µm" is a magnification that detection joined to the scale behind it.
+_SIDES = re.compile(r"(?P<width>\d[\d.,]*)\s?[x×*]\s?$")
+SIDES_RATIO, MIN_SIDE = (0.99, 2.1), 100.0
+
+
+def _is_second_side(before: str, number: str) -> bool:
+    """Whether a number is the height in "FOV: 1280x960 nm", going by what stands before it."""
+    sides = _SIDES.search(before)
+    if sides is None:
+        return False
+    width, height = parse_number(sides["width"]), parse_number(number)
+    if _FIELD_WORD.search(before):
+        return True
+    return bool(width and height and height >= MIN_SIDE and SIDES_RATIO[0] <= width / height <= SIDES_RATIO[1])
+
+
 def _number(text: str) -> tuple[float, bool] | None:
     """The value of a number with OCR's confusions undone, and whether there were any."""
+    # "05 µm" lost its decimal mark: no instrument prints a leading zero.
+    lost_mark = re.fullmatch(r"0[0-9]+", text)
+    value = None if lost_mark else parse_number(text)
+    if value is not None:
+        return (value, False) if value > 0 else None
     plain = re.sub(r"\s", "", text).replace(",", ".").replace("·", ".")
     digits = plain.translate(str.maketrans("OoQDlIi|SsZB", "000011115528"))
     repaired = digits != plain
-    # "05 µm" lost its decimal mark: no instrument prints a leading zero.
     if re.fullmatch(r"0[0-9]+", digits):
         digits, repaired = f"0.{digits[1:]}", True
-    # A comma before three digits groups thousands.
-    if re.fullmatch(r"[1-9][0-9]{0,2},[0-9]{3}", text.strip()):
-        digits = digits.replace(".", "")
     try:
         value = float(digits)
     except ValueError:
@@ -279,6 +287,41 @@ def join_neighbours(texts: Sequence[TextBox]) -> list[TextBox]:
                 text = f"{left.text.strip()} {right.text.strip()}"
                 joined.append(TextBox(text, min(left.score, right.score), box))
     return joined
+
+
+_FIELD_WORD = re.compile(
+    r"\b(?:HFW|H\.?F\.?O\.?V|F[O0]V|(?:view\s?)?field(?:\s?(?:of\s?view|width))?|image\s?width|width)\b", re.IGNORECASE
+)
+_FIELD_WIDTH = re.compile(rf"(?:{_FIELD_WORD.pattern})\s*[=:]?\s*(?P<rest>\S.*)", re.IGNORECASE)
+_BOTH_SIDES = re.compile(rf"(?P<width>{NUMBER})\s?[x×*]\s?(?P<height>{NUMBER}\s?\S+.*)")
+
+
+def read_field_width(texts: Sequence[TextBox]) -> float | None:
+    """The width of the field that the picture prints ("HFW 5.97 µm", "FOV:1280x960nm"), nm, or None.
+
+    Where two are printed that differ, it is not known which is meant.
+    """
+    widths = {round(nm, 6) for line in texts for nm in _field_widths(line.text)}
+    labels = [t for t in texts if _FIELD_WORD.fullmatch(t.text.strip(_STRIP))]
+    for line in texts:
+        if any(_labels(label.box, line.box) for label in labels if label is not line):
+            widths |= {round(length.nm, 6) for length in list(find_lengths(line.text))[:1]}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def _field_widths(text: str) -> list[float]:
+    """Widths that one line states, nm."""
+    found = _FIELD_WIDTH.search(fold(text))
+    if found is None:
+        return []
+    sides = _BOTH_SIDES.match(found["rest"])
+    lengths = list(find_lengths(sides["height"] if sides else found["rest"]))
+    if not lengths:
+        return []
+    if sides is None:
+        return [lengths[0].nm] if lengths[0].start == 0 else []
+    width = parse_number(sides["width"])
+    return [width * NM_PER_UNIT[lengths[0].unit]] if width else []
 
 
 def read_magnification(texts: Sequence[TextBox]) -> float | None:

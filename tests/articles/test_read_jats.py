@@ -377,3 +377,16 @@ def test_pictures_amid_the_words_of_a_caption_are_no_graphics(tmp_path: Path) ->
         "<p>SEM.</p></caption></fig></body></article>"
     )
     assert [figure.graphics for figure in read_article(path).figures] == [("f1.tif",), ("f2.tif",)]
+
+
+def test_raised_digits_are_kept_apart_from_the_number_before_them(tmp_path: Path) -> None:
+    path = tmp_path / "article.xml"
+    path.write_text(
+        '<article><front><article-meta><article-id pub-id-type="doi">10.1/x</article-id></article-meta></front><body>'
+        '<fig id="a"><label>Figure 1</label><caption><p>SEM image. Scale bar: 1 × 10<sup>3</sup> nm.</p></caption>'
+        '<graphic href="a.jpg"/></fig></body></article>',
+        encoding="utf-8",
+    )
+    (figure,) = read_article(path).figures
+    assert figure.caption.endswith("1 × 10³ nm.")
+    assert [s.length_nm for s in figure.facts.scale_statements] == [1000]

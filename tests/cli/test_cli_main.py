@@ -99,3 +99,10 @@ def test_a_wrong_configuration_is_one_line(tmp_path):
     done = run("extract", "a.png", IDE_CONFIG=str(config))
     assert done.returncode == 2
     assert "no setting is called 'segmentation.x'" in done.stderr
+
+
+@pytest.mark.parametrize(("typed", "value"), [("0,42", 0.42), ("1 000", 1000.0), ("2e-1", 0.2), ("½", 0.5)])
+def test_numbers_are_read_as_people_write_them(typed: str, value: float) -> None:
+    from imagedataextractor.cli.options import FiniteRange
+
+    assert FiniteRange(min=0, min_open=True).convert(typed, None, None) == value

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from imagedataextractor.ocr import TextBox
 from imagedataextractor.records import Box
-from imagedataextractor.scalebar.text import find_readings, parse_length, read_magnification, roundness
+from imagedataextractor.scalebar.text import find_readings, read_field_width, read_magnification, roundness
 
 
 def line(text: str, x: int = 10, y: int = 10, score: float = 0.98) -> TextBox:
@@ -134,21 +134,41 @@ def test_magnification(text, magnification):
     assert read_magnification([line(text)]) == magnification
 
 
+def test_picometres_are_a_doubtful_micrometre_only_where_they_could_be_meant():
+    assert [r.doubtful_unit for r in find_readings([line("500 pm")])] == [True]
+    assert [r.doubtful_unit for r in find_readings([line("5 pm")])] == [False]
+    assert [r.doubtful_unit for r in find_readings([line("500 µm")])] == [False]
+
+
+@pytest.mark.parametrize("text", ["10 nm⁻¹", "10 nm-1", "10 nm^-1", "5 1/nm", "10 nm²", "0 nm", "0.0 µm"])
+def test_reciprocals_areas_and_nothing_are_no_lengths(text):
+    assert read(text) == []
+
+
+@pytest.mark.parametrize("text", ["FOV:1280x960nm", "FOV: 1280 x 960nm", "1280×960nm", "F0V:1280x960nm"])
+def test_the_sides_of_a_field_are_no_bar(text):
+    assert read(text) == []
+
+
 @pytest.mark.parametrize(
-    ("typed", "length"),
+    ("text", "nm"),
     [
-        ("200 nm", (200.0, "nm")),
-        ("0.5µm", (0.5, "um")),
-        ("1 um", (1.0, "um")),
-        ("3 A", (3.0, "Å")),
-        ("nm", None),
-        ("0 nm", None),
-        ("200", None),
-        ("-5 nm", None),
+        ("HFW 5.97 µm", 5970),
+        ("HFW: 1,280 nm", 1280),
+        ("FOV:1280x960nm", 1280),
+        ("View field: 5.00 µm", 5000),
+        ("Width = 11.43 µm", 11430),
+        ("VFW 4.1 µm", None),
+        ("200 nm", None),
     ],
 )
-def test_lengths_as_typed(typed, length):
-    assert parse_length(typed) == length
+def test_printed_field_width(text, nm):
+    assert read_field_width([line(text)]) == (None if nm is None else pytest.approx(nm))
+
+
+def test_a_field_width_stands_below_its_heading():
+    above = [TextBox("HFW", 1.0, Box(10, 10, 40, 22)), TextBox("592 nm", 1.0, Box(10, 24, 60, 36))]
+    assert read_field_width(above) == 592
 
 
 def test_round_numbers():

@@ -27,6 +27,9 @@ __all__ = [
 #: Bytes above which a document is refused: the longest articles are some megabytes.
 MAX_BYTES = 100_000_000
 
+#: Digits raised behind a digit get characters of their own: "10<sup>3</sup> nm" would read 103 nm without them.
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def parse_xml(data: bytes, path: Path) -> Any:
     """Root element of an XML document, its namespaces stripped.
@@ -123,6 +126,11 @@ class FlatText:
         return self._length
 
     @property
+    def ends_in_digit(self) -> bool:
+        """Whether the last character is a digit, to which a digit that follows would belong."""
+        return not self._space and bool(self._pieces) and self._pieces[-1][-1].isdigit()
+
+    @property
     def text(self) -> str:
         return "".join(self._pieces)
 
@@ -159,13 +167,25 @@ def flatten(
             start = out.mark()
             if child.tag in blocks:
                 out.gap()
-            flatten(child, out, blocks=blocks, bold=bold, skip=skip, text_of=text_of)
+            raised = _raised_digits(child) if out.ends_in_digit else ""
+            if raised:
+                out.add(raised)
+            else:
+                flatten(child, out, blocks=blocks, bold=bold, skip=skip, text_of=text_of)
             if child.tag in blocks:
                 out.gap()
             if child.tag in bold and out.mark() > start:
                 out.emphasised.append((start, out.mark()))
         out.add(child.tail)
     return out
+
+
+def _raised_digits(element: Any) -> str:
+    """The digits of a superscript in characters that say so; "" where it is none or holds anything else."""
+    if element.tag != "sup":
+        return ""
+    text = "".join(element.itertext()).strip()
+    return text.translate(_SUPERSCRIPTS) if text.isascii() and text.isdigit() else ""
 
 
 def plain_text(element: Any) -> str:
