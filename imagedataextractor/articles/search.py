@@ -20,9 +20,9 @@ from imagedataextractor.articles.doi_lists import read_doi_list
 from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import licence_allowed, normalise_licence
 from imagedataextractor.articles.retrieve import crossref, elsevier, europepmc
-from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.errors import InputError, ServiceError, UsageError
+from imagedataextractor.files import write_atomically
 
 __all__ = ["SEARCHES", "Hit", "Query", "search", "search_to_file"]
 

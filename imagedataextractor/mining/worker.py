@@ -11,7 +11,6 @@ import contextlib
 import dataclasses
 import hashlib
 import os
-import tempfile
 import threading
 import time
 import zipfile
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from imagedataextractor import __version__
 from imagedataextractor.errors import IdeError
+from imagedataextractor.files import replacing
 from imagedataextractor.images import sha256_of
 from imagedataextractor.mining.plan import without_finished
 from imagedataextractor.mining.units import Outcome, Unit
@@ -225,16 +225,8 @@ def _save(found: Segmentation, path: Path) -> None:
     values["threshold"] = np.nan if found.threshold is None else found.threshold
     if found.label_map.size and found.label_map.max() < 2**16:
         values["label_map"] = found.label_map.astype(np.uint16)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                np.savez_compressed(file, **values)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
+    with contextlib.suppress(OSError), replacing(path) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, **values)
 
 
 def prune_segmentations(cache: Path, limit_bytes: int = SEGMENTATIONS_BYTES) -> None:

@@ -6,7 +6,6 @@ in a folder, one file an image, and every table and sweep is made from them.
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.files import replacing
 from imagedataextractor.records import Segmentation
 from imagedataextractor.segmentation.metrics import ImageScore, score_image
 from imagedataextractor.segmentation.reliability import without
@@ -102,9 +102,7 @@ def score_predictions(
 
 
 def _write(path: Path, found: Segmentation) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    with partial.open("wb") as file:
+    with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,
             labels=found.label_map,
@@ -112,7 +110,6 @@ def _write(path: Path, found: Segmentation) -> None:
             score=found.score,
             filtered=found.filtered,
         )
-    os.replace(partial, path)
 
 
 def _read(path: Path, example: Example) -> Predicted:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.files import replacing
 from imagedataextractor.images import sha256_of
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import cache_dir
@@ -112,18 +112,10 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsI
     # the same file, whose SHA-256 every run records.
     header = {_KEY: json.dumps(dataclasses.asdict(info), sort_keys=True)}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    partial = ""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Beside its final place and renamed at the end: a stopped download leaves no half model.
-        handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        os.close(handle)
-        save_file(plain, partial, metadata=header)
-        Path(partial).chmod(0o644)
-        os.replace(partial, path)
+        with replacing(path) as partial:  # a stopped download leaves no half model
+            save_file(plain, partial, metadata=header)
     except (OSError, SafetensorError) as error:
-        if partial:
-            Path(partial).unlink(missing_ok=True)
         raise InputError(f"{path}: the weights cannot be written ({error})") from error
     return sha256_of(path)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.files import replacing
 from imagedataextractor.measurement.columns import Kind
 from imagedataextractor.measurement.contours import decode_contour
 from imagedataextractor.store.view import VIEW
@@ -74,22 +75,18 @@ def export(store: Store, format: str, out: Path, *, accepted_only: bool = False)
         raise UsageError(f"export: no format is called {format!r}; there are: {', '.join(FORMATS)}")
     if out.is_dir():
         raise InputError(f"{out}: is a folder; name a file in it")
-    partial = out.with_name(f".{out.name}.part")
     try:
-        if format == "csv":
-            with partial.open("w", encoding="utf-8", newline="") as file:
-                count = write_csv(store, file, accepted_only=accepted_only)
-        elif format == "parquet":
-            count = _write_parquet(store, partial, accepted_only)
-        else:
-            with partial.open("w", encoding="utf-8") as file:
-                count = write_coco(store, file, accepted_only=accepted_only)
-        partial.replace(out)
+        with replacing(out) as partial:
+            if format == "csv":
+                with partial.open("w", encoding="utf-8", newline="") as file:
+                    count = write_csv(store, file, accepted_only=accepted_only)
+            elif format == "parquet":
+                count = _write_parquet(store, partial, accepted_only)
+            else:
+                with partial.open("w", encoding="utf-8") as file:
+                    count = write_coco(store, file, accepted_only=accepted_only)
     except OSError as error:
         raise InputError(f"{out}: cannot be written ({error.strerror or error})") from error
-    finally:
-        if partial.exists():
-            partial.unlink()
     return count
 
 

@@ -6,24 +6,22 @@ Everything that differs between the two databases and is not about rows stands h
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from filelock import FileLock, Timeout
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from imagedataextractor.errors import IdeError, StoreError
 from imagedataextractor.resources import resource_path
 from imagedataextractor.store.tables import SCHEMA_REVISION
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there, two bulk runs on one file may do the same work twice
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "LOCK_TIMEOUT_S",
@@ -167,7 +165,11 @@ def connect_sqlite_read_only(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -
 
 
 def _on_read_only_disk(folder: Path) -> bool:
-    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return False
+    except OSError as error:
+        return error.errno != errno.ENOSPC
 
 
 _READING = frozenset({sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE})
@@ -291,21 +293,14 @@ class Lock:
     def _acquire_file(self, wait: bool) -> bool:
         # Not the database itself: closing any descriptor of it would drop SQLite's own locks.
         database = sqlite_path(self._url)
-        path = database.with_name(f"{database.name}.{self._name}-lock")
-        while True:
-            file = path.open("w")
-            try:
-                if fcntl is not None:
-                    fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                file.close()
-                return False
-            # The one who held it before has removed the file: then what was locked is nobody's.
-            with contextlib.suppress(FileNotFoundError):
-                if os.stat(path).st_ino == os.fstat(file.fileno()).st_ino:
-                    self._held = file
-                    return True
-            file.close()
+        path = database.with_name(f".{database.name}.{self._name}-lock")
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=wait)
+        except Timeout:
+            return False
+        self._held = lock
+        return True
 
     def _acquire_advisory(self, wait: bool) -> bool:
         connection = open_engine(self._url, create=False).connect()
@@ -324,10 +319,10 @@ class Lock:
         held, self._held = self._held, None
         if held is None:
             return
-        if self._url.drivername == "sqlite":
-            with contextlib.suppress(OSError):
-                os.unlink(held.name)
-        held.close()
+        if isinstance(held, FileLock):
+            held.release()
+        else:
+            held.close()
 
 
 # ---------------------------------------------------------------- errors

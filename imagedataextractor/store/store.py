@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import psutil
 from sqlalchemy.engine import URL, Connection, Engine
 
 from imagedataextractor.errors import InputError, StoreError
@@ -195,7 +196,7 @@ class Store:
 
     def _note_dead_runs(self, ledger: Ledger) -> None:
         for run_id, pid in ledger.running(socket.gethostname()):
-            if not _is_alive(pid):
+            if not pid or not psutil.pid_exists(pid):
                 ledger.update_run(run_id, {"state": "interrupted", "finished_at": now()})
 
     def update_run(self, run_id: str, **counts: int) -> None:
@@ -418,15 +419,3 @@ class Store:
     def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """As `query`, but the rows come one after the other and are not held in memory together."""
         return self._read().iterate(sql, params)
-
-
-def _is_alive(pid: int | None) -> bool:
-    if not pid:
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

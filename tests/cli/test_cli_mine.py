@@ -10,6 +10,7 @@ import pty
 import struct
 import termios
 import threading
+import time
 
 import cv2
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_folder_is_mined_and_a_rerun_does_what_is_missing(ide, pictures, tmp_p
     assert "3 finished before, passed over" in err
     with Store.open(str(db), read_only=True) as store:
         assert store.query("SELECT count(*) FROM particles")[1] == particles
-    assert not list(tmp_path.glob("*-lock"))
+    assert not list(tmp_path.glob("*.part*"))
 
 
 def test_two_bulk_runs_on_one_database(ide, pictures, tmp_path):
@@ -109,9 +110,16 @@ def test_the_second_bulk_run_waits_if_told_to(ide, tmp_path):
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "broken.png").write_bytes(b"no picture")
     with Store.open(str(db)) as store:
-        lock = store.lock("mine")
-        assert lock.acquire()
-        threading.Timer(0.5, lock.release).start()
+        lock, held = store.lock("mine"), threading.Event()
+
+        def hold() -> None:
+            if lock.acquire():
+                held.set()
+            time.sleep(0.5)
+            lock.release()
+
+        threading.Thread(target=hold).start()
+        assert held.wait(10)
         code, _, err = ide("mine", tmp_path / "in", "--db", db, "--inline", "--wait")
         assert "waiting for another `ide mine` to end" in err
         assert code == 1

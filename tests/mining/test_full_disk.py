@@ -12,10 +12,10 @@ from PIL import Image
 from small_disk import enlarge, small_disk
 from store_results import all_rows
 
-from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.artificial.micrographs import draw_micrograph
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import IdeError
+from imagedataextractor.files import write_atomically
 from imagedataextractor.mining.executors import InlineExecutor
 from imagedataextractor.mining.plan import Plan
 from imagedataextractor.mining.run import mine

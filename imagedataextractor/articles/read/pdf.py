@@ -31,6 +31,7 @@ from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.errors import InputError
+from imagedataextractor.files import replacing
 
 __all__ = ["pdf_doi", "read_pdf"]
 
@@ -803,10 +804,8 @@ def _rendered(document: Any, page: _Page, box: _Rect, path: Path) -> Path:
     picture = opened.render(scale=scale, crop=crop, may_draw_forms=False).to_pil().convert("RGB")
     opened.close()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        picture.save(temporary, format="PNG", dpi=(scale * 72, scale * 72))
-        temporary.replace(path)
+        with replacing(path) as temporary:
+            picture.save(temporary, format="PNG", dpi=(scale * 72, scale * 72))
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be written ({error.strerror or error})") from error
     return path

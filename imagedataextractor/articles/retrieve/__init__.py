@@ -23,16 +23,15 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.licences import normalise_licence, require_licence
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.articles.retrieve import arxiv, crossref, elsevier, europepmc, pmc, springer, unpaywall
-from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.articles.retrieve.http import (
     AccessError,
     Client,
@@ -40,13 +39,9 @@ from imagedataextractor.articles.retrieve.http import (
     UnreachableError,
 )
 from imagedataextractor.articles.retrieve.source import NOT_ITS_OWN, Fetched, Source
-from imagedataextractor.errors import IdeError, InputError, QuotaError, ServiceError
+from imagedataextractor.errors import IdeError, QuotaError, ServiceError
+from imagedataextractor.files import locked, write_atomically
 from imagedataextractor.settings import Keys, Services
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there, two processes may fetch the same article twice
-    fcntl = None  # type: ignore[assignment]
 
 __all__ = [
     "SOURCES",
@@ -145,7 +140,7 @@ def retrieve_with(
     """As `retrieve`, with a client of the caller's: for many articles, one after the other."""
     doi = clean_doi(doi)
     folder = _folder_of(doi, cache)
-    with _locked(folder):
+    with locked(folder / ".lock"):  # one process at a time fetches an article
         found = _kept(doi, folder)
         if found is None:
             if licences:
@@ -260,27 +255,6 @@ def _folder_of(doi: str, cache: Path) -> Path:
     return cache / "articles" / digest[:2] / name
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time fetches an article."""
-    with _locked_file(folder / ".lock"):
-        yield
-
-
-@contextlib.contextmanager
-def _locked_file(path: Path) -> Iterator[IO[str]]:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+", encoding="ascii")
-    except OSError as error:
-        raise InputError(f"{path.parent}: cannot be written ({error.strerror or error}); set IDE_CACHE") from error
-    with stream:
-        if fcntl is not None:
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.seek(0)
-        yield stream
-
-
 def _keep(found: RetrievedArticle, folder: Path, *, complete: bool) -> None:
     content = {
         "doi": found.doi,
@@ -334,21 +308,23 @@ def _bound(articles: Path, max_bytes: int, keep: Path, grown: int) -> None:
     ``articles/.size`` holds the bytes of all articles, the bytes at which they are looked through next,
     and when they were looked through last.
     """
-    with _locked_file(articles / ".size") as stream:
-        total, next_look, looked_at = _numbers(stream.read()) or (math.inf, 0.0, 0.0)
+    noted = articles / ".size"
+    with locked(articles / ".size-lock"):
+        total, next_look, looked_at = _numbers(noted) or (math.inf, 0.0, 0.0)
         total += grown
         due = total > next_look or time.time() - looked_at > _IN_USE_S
         if total > max_bytes and due:
             total = _prune(articles, max_bytes, keep)
             looked_at = time.time()
             next_look = max(max_bytes, _GROWTH * total)
-        stream.seek(0)
-        stream.truncate()
-        stream.write(f"{total:.0f} {next_look:.0f} {looked_at:.0f}")
+        write_atomically(noted, f"{total:.0f} {next_look:.0f} {looked_at:.0f}".encode("ascii"))
 
 
-def _numbers(text: str) -> tuple[float, float, float] | None:
-    match = re.fullmatch(r"(\d+) (\d+) (\d+)", text)
+def _numbers(path: Path) -> tuple[float, float, float] | None:
+    try:
+        match = re.fullmatch(r"(\d+) (\d+) (\d+)", path.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError):
+        return None
     return (float(match[1]), float(match[2]), float(match[3])) if match else None
 
 

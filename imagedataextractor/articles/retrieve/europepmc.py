@@ -16,10 +16,10 @@ from typing import Any
 
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.graphics import file_name
-from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.articles.retrieve.http import Client, NotFoundError, Service, is_whole
 from imagedataextractor.articles.retrieve.source import Fetched, best_by_stem, figure_references, local_name
 from imagedataextractor.errors import IdeError, ServiceError
+from imagedataextractor.files import write_atomically
 from imagedataextractor.settings import Keys, Services
 
 __all__ = ["SOURCE", "Known", "find", "service"]

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from imagedataextractor.files import replacing
+
 __all__ = ["DiskCache"]
 
 #: Share of the bound that is kept when the cache is pruned.
@@ -59,13 +61,10 @@ class DiskCache:
         path = self._path(key)
         if len(body) > self._max_bytes * _KEPT:
             return
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_bytes(head + b"\n" + body)
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                temporary.write_bytes(head + b"\n" + body)
         except OSError:
-            temporary.unlink(missing_ok=True)
             return
         self._size = (self._size if self._size is not None else self._measured()) + len(body)
         if self._size > self._max_bytes:

@@ -19,7 +19,6 @@ import requests
 import urllib3
 
 from imagedataextractor import __version__
-from imagedataextractor.articles.retrieve.files import write_atomically
 from imagedataextractor.articles.retrieve.http.answers import (
     Answer,
     Kind,
@@ -41,6 +40,7 @@ from imagedataextractor.articles.retrieve.http.errors import (
 )
 from imagedataextractor.articles.retrieve.http.throttle import Throttle
 from imagedataextractor.errors import ServiceError
+from imagedataextractor.files import write_atomically
 from imagedataextractor.settings import Keys, Services
 
 __all__ = ["Client", "Service"]

@@ -8,14 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
-from imagedataextractor.errors import InputError, QuotaError
-
-try:
-    import fcntl
-except ImportError:  # not on Windows: there, requests are spaced within a process only
-    fcntl = None  # type: ignore[assignment]
+from imagedataextractor.errors import QuotaError
+from imagedataextractor.files import locked, write_atomically
 
 __all__ = ["Throttle"]
 
@@ -44,58 +39,44 @@ class Throttle:
         """Wait for the next slot of a service; with `single`, also for the end of the request before."""
         with contextlib.ExitStack() as stack:
             if single:
-                stack.enter_context(self._locked(service, "one"))
+                stack.enter_context(locked(self._path(service, "one")))
             wait_s = self._reserve(service, interval_s)
             if wait_s > 0:
                 self._sleep(wait_s)
             yield
 
     def _reserve(self, service: str, interval_s: float) -> float:
-        with self._locked(service, "next") as stream:
+        path = self._path(service, "next")
+        with locked(self._path(service, "next-lock")):
             now = time.time()
-            content = stream.read()
+            content = _text_of(path)
             booked = float(content) if re.fullmatch(r"\d+\.\d+", content) else 0.0
             slot = booked if now <= booked < now + _MAX_AHEAD_S else now
-            stream.seek(0)
-            stream.truncate()
-            stream.write(f"{slot + interval_s:.6f}")
+            write_atomically(path, f"{slot + interval_s:.6f}".encode("ascii"))
         return slot - now
-
-    @contextlib.contextmanager
-    def _locked(self, service: str, what: str) -> Iterator[IO[str]]:
-        path = self._path(service, what)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = path.open("a+", encoding="ascii")
-        except OSError as error:
-            raise InputError(
-                f"{path.parent}: the cache folder cannot be written ({error.strerror or error}); set IDE_CACHE"
-            ) from error
-        with stream:
-            if fcntl is not None:
-                fcntl.flock(stream, fcntl.LOCK_EX)
-            stream.seek(0)
-            yield stream
 
     def _path(self, service: str, what: str) -> Path:
         return self._folder / f"{re.sub(r'[^a-z0-9]+', '-', service.lower())}.{what}"
 
     def close_until(self, service: str, resets_at: float | None) -> None:
         """Note that a service's allowance is spent until a time (seconds since 1970)."""
-        with self._locked(service, "spent") as stream:
-            stream.seek(0)
-            stream.truncate()
-            stream.write(f"{resets_at or time.time() + _UNKNOWN_RESET_S:.0f}")
+        until = resets_at or time.time() + _UNKNOWN_RESET_S
+        write_atomically(self._path(service, "spent"), f"{until:.0f}".encode("ascii"))
 
     def check_quota(self, service: str) -> None:
         """Raise `QuotaError` while a service's allowance is spent."""
-        try:
-            content = self._path(service, "spent").read_text(encoding="ascii")
-        except OSError:
-            return
+        content = _text_of(self._path(service, "spent"))
         if content.isdigit() and float(content) > time.time():
             when = datetime.fromtimestamp(float(content), UTC).strftime("%Y-%m-%d %H:%M UTC")
             raise QuotaError(
                 f"{service}: its quota is spent, or it pauses; it is renewed at {when}. Run again then",
                 float(content),
             )
+
+
+def _text_of(path: Path) -> str:
+    """What a note says; nothing where there is none."""
+    try:
+        return path.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ""
