@@ -22,9 +22,8 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     OSError
-        The folder cannot be made or written to, or the disk is full.
+        The folder is not there or cannot be written to, or the disk is full.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     # The ending stays: some writers choose the format by it.
     handle, name = tempfile.mkstemp(prefix=".part-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
@@ -46,7 +45,7 @@ def _usual_rights() -> int:
 
 
 def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all.
+    """Write a file so that it is there whole or not at all; its folder is made where it is missing.
 
     Raises
     ------
@@ -54,6 +53,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         The folder cannot be written to, or the disk is full.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except OSError as error:

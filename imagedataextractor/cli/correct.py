@@ -105,7 +105,7 @@ def _scale(
 ) -> StatedScale | None:
     from imagedataextractor.cli.options import stated_length
     from imagedataextractor.errors import UsageError
-    from imagedataextractor.scalebar.text import NM_PER_UNIT
+    from imagedataextractor.quantities import NM_PER_UNIT
     from imagedataextractor.store import StatedScale
 
     if sum(value is not None for value in (nm_per_px, scalebar, field_width)) > 1:

@@ -225,8 +225,10 @@ def _save(found: Segmentation, path: Path) -> None:
     values["threshold"] = np.nan if found.threshold is None else found.threshold
     if found.label_map.size and found.label_map.max() < 2**16:
         values["label_map"] = found.label_map.astype(np.uint16)
-    with contextlib.suppress(OSError), replacing(path) as partial, partial.open("wb") as file:
-        np.savez_compressed(file, **values)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **values)
 
 
 def prune_segmentations(cache: Path, limit_bytes: int = SEGMENTATIONS_BYTES) -> None:

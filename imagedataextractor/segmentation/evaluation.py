@@ -102,6 +102,7 @@ def score_predictions(
 
 
 def _write(path: Path, found: Segmentation) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as partial, partial.open("wb") as file:
         np.savez_compressed(
             file,

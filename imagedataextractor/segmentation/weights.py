@@ -113,6 +113,7 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsI
     header = {_KEY: json.dumps(dataclasses.asdict(info), sort_keys=True)}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:  # a stopped download leaves no half model
             save_file(plain, partial, metadata=header)
     except (OSError, SafetensorError) as error:

@@ -804,6 +804,7 @@ def _rendered(document: Any, page: _Page, box: _Rect, path: Path) -> Path:
     picture = opened.render(scale=scale, crop=crop, may_draw_forms=False).to_pil().convert("RGB")
     opened.close()
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
             picture.save(temporary, format="PNG", dpi=(scale * 72, scale * 72))
     except OSError as error:

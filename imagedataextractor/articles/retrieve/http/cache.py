@@ -62,6 +62,7 @@ class DiskCache:
         if len(body) > self._max_bytes * _KEPT:
             return
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(path) as temporary:
                 temporary.write_bytes(head + b"\n" + body)
         except OSError:
