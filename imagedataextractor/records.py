@@ -27,6 +27,7 @@ __all__ = [
     "Figure",
     "FigureResult",
     "InfoBar",
+    "MaterialStatement",
     "Panel",
     "PanelKind",
     "PanelResult",
@@ -161,6 +162,24 @@ class SizeStatement:
 
 
 @dataclass(frozen=True)
+class MaterialStatement:
+    """What the words of an article say that something is made of.
+
+    ``name`` is normalised: a formula ("ZnO"), a name ("polystyrene"), "Au@SiO2" for a core in a shell,
+    "Au/TiO2" for a composite, "Au-Ag" for an alloy, "Fe:ZnO" for a doped host. ``text`` is what is written, and
+    ``start`` and ``end`` are character offsets into the caption ("sub-caption", "caption"), the title or the abstract,
+    as ``source`` says. ``confidence`` is the share of such statements that are right.
+    """
+
+    name: str
+    text: str
+    source: str
+    start: int
+    end: int
+    confidence: float
+
+
+@dataclass(frozen=True)
 class CaptionFacts:
     """What a caption says, read from its words alone.
 
@@ -176,6 +195,8 @@ class CaptionFacts:
         Panel letter → techniques that its own sub-caption (or the shared preamble) names.
     scale_statements, size_statements : tuple
         Lengths stated in words, with the span of text they came from.
+    materials : mapping
+        Panel letter → what it is made of; under "" what the figure is of.
     """
 
     is_em: bool = False
@@ -184,6 +205,7 @@ class CaptionFacts:
     panel_techniques: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     scale_statements: tuple[ScaleStatement, ...] = ()
     size_statements: tuple[SizeStatement, ...] = ()
+    materials: Mapping[str, MaterialStatement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from imagedataextractor.articles import techniques
 from imagedataextractor.articles.lengths import scale_statements, size_statements
 from imagedataextractor.articles.markers import Span
+from imagedataextractor.articles.materials import Words, figure_materials
 from imagedataextractor.articles.subcaptions import MAX_CHARS, Segment, split_caption
 from imagedataextractor.records import CaptionFacts
 
@@ -24,7 +25,9 @@ __all__ = ["parse_caption"]
 _PLAIN = str.maketrans("\uff08\uff09\uff3b\uff3d\uff0c\uff1b\uff1a\u3001\u3002\uff0e", "()[],;:,..")
 
 
-def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequence[Span] = ()) -> CaptionFacts:
+def parse_caption(
+    caption: str, label: str | None = None, *, emphasised: Sequence[Span] = (), words: Words | None = None
+) -> CaptionFacts:
     """Everything that the words of a caption tell about its figure.
 
     Parameters
@@ -36,6 +39,8 @@ def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
     emphasised : sequence of (start, end)
         Spans of the caption that the document sets in bold. Some publishers mark panels by bold type
         alone ("**a** SEM image …"), which the words cannot tell from the article "a".
+    words : Words, optional
+        What the article says elsewhere of its materials.
 
     Returns
     -------
@@ -55,6 +60,7 @@ def parse_caption(caption: str, label: str | None = None, *, emphasised: Sequenc
         panel_techniques=_panel_techniques(segments),
         scale_statements=scale_statements(caption, segments),
         size_statements=size_statements(caption, segments),
+        materials=figure_materials(caption, segments, words or Words()),
     )
 
 

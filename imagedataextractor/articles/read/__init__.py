@@ -15,6 +15,7 @@ from pathlib import Path
 from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import figure_licence
+from imagedataextractor.articles.materials import Words
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_elsevier
 from imagedataextractor.articles.read.fallback import EXTRA_NEEDED, PATENT_ROOTS, is_installed, read_fallback
@@ -82,6 +83,12 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         document = _read_text(data, path)
     else:
         document = _read_xml(data, path)
+    words = Words.of(
+        document.title,
+        document.abstract,
+        (figure.caption for figure in document.figures),
+        "\n".join(document.paragraphs),
+    )
     folder = GraphicsFolder(figure_dir if figure_dir is not None else path.parent)
     return Article(
         key=document.doi or f"sha256:{hashlib.sha256(data).hexdigest()[:16]}",
@@ -91,7 +98,7 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         journal=document.journal,
         year=document.year,
         licence=document.licence,
-        figures=tuple(_figure(figure, document, folder, kind) for figure in document.figures),
+        figures=tuple(_figure(figure, document, words, folder, kind) for figure in document.figures),
         links=document.links,
         source=kind,
         path=path,
@@ -158,7 +165,7 @@ def _with_fallback_figures(document: Document, data: bytes, path: Path) -> Docum
         return document
 
 
-def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, kind: str) -> Figure:
+def _figure(figure: DocumentFigure, document: Document, words: Words, folder: GraphicsFolder, kind: str) -> Figure:
     graphics: list[str] = []
     missing: list[str] = []
     # A PDF holds its figures itself: without a folder to write them to they are named, not missing.
@@ -180,7 +187,7 @@ def _figure(figure: DocumentFigure, document: Document, folder: GraphicsFolder, 
         graphics=tuple(graphics),
         missing=tuple(missing),
         licence=figure_licence(figure.licence, figure.caption, document.licence),
-        facts=parse_caption(figure.caption, figure.label, emphasised=figure.emphasised),
+        facts=parse_caption(figure.caption, figure.label, emphasised=figure.emphasised, words=words),
         id=figure.id,
     )
 

@@ -38,10 +38,12 @@ class DocumentFigure:
 
 @dataclass(frozen=True)
 class Document:
-    """An article as the document gives it. ``doi`` is lower case."""
+    """An article as the document gives it. ``doi`` is lower case; ``paragraphs`` are those of its body."""
 
     doi: str | None = None
     title: str = ""
+    abstract: str = ""
+    paragraphs: tuple[str, ...] = ()
     authors: tuple[str, ...] = ()
     journal: str = ""
     year: int | None = None

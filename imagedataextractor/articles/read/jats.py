@@ -82,6 +82,8 @@ def read_jats(root: Any, path: Path) -> Document:
         title=plain_text(
             first(meta, "title-group", "article-title") if first(meta, "title-group") is not None else None
         ),
+        abstract=_abstract(meta),
+        paragraphs=tuple(filter(None, map(plain_text, _paragraphs(article)))),
         authors=tuple(_authors(meta)),
         journal=plain_text(first(article, "journal-title")),
         year=_year(meta),
@@ -96,6 +98,19 @@ def _doi(meta: Any) -> str | None:
         if attribute(identifier, "pub-id-type") == "doi":
             return plain_doi(plain_text(identifier))
     return None
+
+
+def _abstract(meta: Any) -> str:
+    """The abstract proper, in the article's own language: graphical ones and highlights say the same again."""
+    own = [element for element in children(meta, "abstract") if not attribute(element, "abstract-type")]
+    return " ".join(filter(None, (plain_text(p) for element in own[:1] for p in element.iter("p"))))
+
+
+def _paragraphs(article: Any) -> Iterator[Any]:
+    """Paragraphs of the body, captions and tables left out."""
+    for paragraph in (p for body in children(article, "body") for p in body.iter("p")):
+        if next(paragraph.iterancestors("caption", "fig", "table-wrap", "boxed-text", "p"), None) is None:
+            yield paragraph
 
 
 def _authors(meta: Any) -> Iterator[str]:
