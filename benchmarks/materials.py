@@ -9,6 +9,7 @@ given that are right, recall the share of the labelled panels whose name is give
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ LABELS = ROOT / "tests" / "articles" / "data" / "materials.json"
 SAMPLES = ROOT.parent / "shared" / "samples"
 
 
+@functools.cache
 def articles_at_hand() -> dict[str, list[CaptionFacts]]:
     """DOI → what the captions of its figures tell, of the articles in the shared data."""
     found = {}

@@ -151,7 +151,11 @@ class ScaleStatement:
 
 @dataclass(frozen=True)
 class SizeStatement:
-    """A particle size that a caption states in words, in nm, with its spread where given."""
+    """A particle size that is stated in words, in nm, with its spread where given.
+
+    ``start`` and ``end`` are character offsets into the caption, or, where ``source`` is "text", into ``sentence``, the
+    sentence of the article's body that states it; ``sample`` is the sample that it names.
+    """
 
     mean_nm: float
     spread_nm: float | None
@@ -159,6 +163,9 @@ class SizeStatement:
     text: str
     start: int
     end: int
+    source: str = "caption"
+    sentence: str = ""
+    sample: str | None = None
 
 
 @dataclass(frozen=True)
@@ -244,6 +251,7 @@ class Article:
     links: tuple[str, ...] = ()
     source: str = ""
     path: Path | None = None
+    abstract: str = ""
 
 
 # ---------------------------------------------------------------- figures

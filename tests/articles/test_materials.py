@@ -92,9 +92,9 @@ def test_words_that_panels_share() -> None:
 def test_title_and_abstract_where_the_caption_is_silent() -> None:
     words = Words.of("Nanostructured silicon for Li-ion batteries", "")
     found = parse_caption("TEM images of samples (a) S1 and (b) S2.", words=words).materials
-    assert {letter: (each.name, each.source) for letter, each in found.items()} == {
-        letter: ("Si", "title") for letter in ("a", "b", "")
-    }
+    assert {letter: (each.name, each.source) for letter, each in found.items()} == dict.fromkeys(
+        ("a", "b", ""), ("Si", "title")
+    )
     assert words.title[found["a"].start : found["a"].end] == "silicon"
     silent = Words.of("A new synthesis", "We made Cu2O cubes. The Cu2O was green, unlike CuO.")
     found = parse_caption("SEM image.", words=silent).materials[""]

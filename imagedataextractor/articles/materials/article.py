@@ -14,7 +14,7 @@ from imagedataextractor.records import MaterialStatement
 
 __all__ = ["Words", "figure_materials"]
 
-#: How often the material of a panel is right, by the words it was taken from (benchmarks/materials.py, development half).
+#: How often a material is right at least, by the words it was taken from: below what benchmarks/materials.py finds.
 _CONFIDENCE = {"sub-caption": 0.95, "caption": 0.9, "title": 0.85, "abstract": 0.7}
 #: The same for a name in capitals that the article spells out nowhere, which may be that of a sample.
 _OWN_NAME = 0.6
@@ -44,7 +44,10 @@ _SPELT_OUT = re.compile(
     r"(?:is|are|stands?|denotes?|represents?|refers?)\s+(?:for\s+|to\s+)?(?P<forms>[^;]{3,300})"
 )
 #: What may stand between a preposition and a material.
-_ARTICLE = r"(?:(?:an?|the|pure|fresh|aqueous|liquid|bare|metallic|commercial|thin|amorphous|\d[\d.]*\s*(?:m?M|wt%|mol%|%))\s+){0,2}$"
+_ARTICLE = (
+    r"(?:(?:an?|the|pure|fresh|aqueous|liquid|bare|metallic|commercial|thin|amorphous|"
+    r"\d[\d.]*\s*(?:m?M|wt%|mol%|%))\s+){0,2}$"
+)
 #: Words before a material that what is seen may be in or from, and those that it is on, under or compared with.
 _BESIDE = re.compile(rf"\b(?:in|by|from|via|into|between|after|before|using|through|for)\s+{_ARTICLE}", re.IGNORECASE)
 _APART = re.compile(rf"\b(?:on|onto|under|with|against|versus|vs\.?|than|towards?)\s+{_ARTICLE}", re.IGNORECASE)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from imagedataextractor.articles.body_sizes import with_body_sizes
 from imagedataextractor.articles.captions import parse_caption
 from imagedataextractor.articles.dois import plain_doi
 from imagedataextractor.articles.licences import figure_licence
@@ -90,15 +91,17 @@ def read_article(path: Path, *, figure_dir: Path | None = None, work_dir: Path |
         "\n".join(document.paragraphs),
     )
     folder = GraphicsFolder(figure_dir if figure_dir is not None else path.parent)
+    figures = tuple(_figure(figure, document, words, folder, kind) for figure in document.figures)
     return Article(
         key=document.doi or f"sha256:{hashlib.sha256(data).hexdigest()[:16]}",
         doi=document.doi,
         title=document.title,
+        abstract=document.abstract,
         authors=document.authors,
         journal=document.journal,
         year=document.year,
         licence=document.licence,
-        figures=tuple(_figure(figure, document, words, folder, kind) for figure in document.figures),
+        figures=_with_body_sizes(figures, document),
         links=document.links,
         source=kind,
         path=path,
@@ -190,6 +193,18 @@ def _figure(figure: DocumentFigure, document: Document, words: Words, folder: Gr
         facts=parse_caption(figure.caption, figure.label, emphasised=figure.emphasised, words=words),
         id=figure.id,
     )
+
+
+def _with_body_sizes(figures: Sequence[Figure], document: Document) -> tuple[Figure, ...]:
+    """The figures with the particle sizes that the article's text states of them."""
+    if len({figure.label for figure in figures}) < len(figures):
+        return tuple(figures)  # which figure a reference means cannot be told
+    facts = with_body_sizes(
+        {figure.label: figure.facts for figure in figures},
+        {figure.label: figure.caption for figure in figures},
+        (document.abstract, *document.paragraphs),
+    )
+    return tuple(replace(figure, facts=facts[figure.label]) for figure in figures)
 
 
 def _harmless(reference: str) -> str:
