@@ -6,7 +6,6 @@ letter or its number from 1; particles by their numbers in the panel as it is no
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import sha256_of
 from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.store import Correction, CorrectionKind, StatedScale, Store, read_particles
+from imagedataextractor.store.corrections import user_name
 
 __all__ = ["Said", "correct", "undo"]
 
@@ -106,7 +106,7 @@ def correct(
     """
     place = _place(store, picture, figure, panel, said.needs_particles)
     made = [
-        Correction(kind, place.image_sha256, place.box, why=why, made_by=by or _user(), **content)  # type: ignore[arg-type]
+        Correction(kind, place.image_sha256, place.box, why=why, made_by=by or user_name(), **content)  # type: ignore[arg-type]
         for kind, content in _contents(said, place)
     ]
     if not made:
@@ -123,14 +123,7 @@ def undo(store: Store, correction_id: int, *, by: str | None = None) -> Correcti
     InputError
         There is no such correction, or it was taken back before.
     """
-    return store.take_back(correction_id, by or _user())
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        return "unknown"
+    return store.take_back(correction_id, by or user_name())
 
 
 # ---------------------------------------------------------------- what is meant

@@ -61,6 +61,8 @@ __all__ = ["Manual", "Stages", "new_run", "process_article", "process_target", "
 
 #: A panel's edges are blurred and known to a pixel or two: a particle this near to them is cut off.
 EDGE_MARGIN_PX = 2
+#: A panel is the one that a person named by its box if they have half of their union in common.
+SAME_PANEL_IOU = 0.5
 #: Share of a picture above which its only panel is the picture, less margins, data bar and flat ground: no
 #: other of its size lies beside it.
 WHOLE_PICTURE = 0.5
@@ -98,6 +100,8 @@ class Stages:
     settings: Settings = field(default_factory=Settings)
     manual: Manual = field(default_factory=Manual)
     work_dir: Path | None = None
+    #: Pictures by SHA-256, and boxes in them (None: all of it), that people said to be micrographs of particles.
+    em_places: frozenset[tuple[str, Box | None]] = frozenset()
 
     @cached_property
     def ocr(self) -> OcrEngine:
@@ -281,7 +285,11 @@ def _process_figure(
     extent = (stages.manual.extent or "own") if by_itself else "figure"
     panels = split_figure(image, facts=figure.facts, ocr=stages.ocr, settings=stages.settings.figures, extent=extent)
     if stages.manual.assume_em:
-        panels = [dataclasses.replace(panel, kind="em", kind_score=1.0, measurable=True) for panel in panels]
+        panels = [_as_em(panel) for panel in panels]
+    else:
+        sha256 = sha256_of(path)
+        said = [box for picture, box in stages.em_places if picture == sha256]
+        panels = [_as_em(panel) if _is_among(panel.box, said) else panel for panel in panels]
     failures: list[Failure] = []
     bars: list[ScaleBar] = []
     for panel in panels:
@@ -308,6 +316,14 @@ def _process_figure(
             look = partial(watch, article, result, measured, image[measured.panel.box.slices])
             failures += _guarded("report", at.of(measured.panel), look)[1]
     return result, failures
+
+
+def _as_em(panel: Panel) -> Panel:
+    return dataclasses.replace(panel, kind="em", kind_score=1.0, measurable=True)
+
+
+def _is_among(box: Box, places: Sequence[Box | None]) -> bool:
+    return any(place is None or box.iou(place) >= SAME_PANEL_IOU for place in places)
 
 
 def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> ScaleBar:

@@ -96,6 +96,7 @@ def command(
         _make_folder(pictures)
     found, failures = find_targets(targets, dois)
     with Store.open(settings.db) as store:
+        stages.em_places = store.em_places()
         run = new_run(stages, command_line(sys.argv))
         store.start_run(run, targets_total=len(found) + len(failures))
         for failure in failures:
@@ -153,7 +154,12 @@ def _one(
         _complain(failure)
         store.record_failure(failure, run_id, target=target.key)
         return "failed"
-    store.write_article(result, run_id, target=target.key, fingerprint=mark)
+    standing = store.write_article(result, run_id, target=target.key, fingerprint=mark)
+    if standing:
+        what = "1 correction holds" if standing == 1 else f"{standing:,} corrections hold"
+        click.echo(
+            f"{target.key}: {what} in the database, a scale by hand included; see `ide correct --list`", err=True
+        )
     for failure in result.failures:
         _complain(failure)
     click.echo(json.dumps(as_object(result), ensure_ascii=False) if as_json else as_table(result))

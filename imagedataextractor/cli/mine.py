@@ -282,7 +282,7 @@ def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts
     with _executor(request) as executor, make_progress(log) as progress:
         mine(
             plan,
-            PipelineWork(settings, request.manual, cache),
+            PipelineWork(settings, request.manual, cache, store.em_places()),
             executor,
             store,
             run_id,

@@ -27,7 +27,7 @@ from imagedataextractor.files import replacing
 from imagedataextractor.images import sha256_of
 from imagedataextractor.mining.plan import without_finished
 from imagedataextractor.mining.units import Outcome, Unit
-from imagedataextractor.records import ArticleResult, Segmentation
+from imagedataextractor.records import ArticleResult, Box, Segmentation
 from imagedataextractor.settings import Keys, Settings, load_settings
 from imagedataextractor.store import pack
 from imagedataextractor.targets import Target
@@ -53,11 +53,14 @@ class PipelineWork:
     manual : Manual
     cache : Path
         Downloads and kept segmentations, on a disk that all workers see.
+    em_places : frozenset
+        See `Stages.em_places`.
     """
 
     settings: Settings
     manual: Manual
     cache: Path
+    em_places: frozenset[tuple[str, Box | None]] = frozenset()
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "settings": dataclasses.replace(self.settings, keys=Keys())}
@@ -107,7 +110,7 @@ def _stages_of(work: PipelineWork) -> Stages:
         _limit_threads()
         _STAGES.clear()
         settings = dataclasses.replace(work.settings, keys=load_settings().keys)
-        stages = Stages(settings, work.manual, work.cache)
+        stages = Stages(settings, work.manual, work.cache, work.em_places)
         remembering = RememberingSegmenter(stages.segmenter, segmentations_folder(work.cache))
         stages.segmenter = cast("Segmenter", remembering)
         _STAGES[work] = stages

@@ -13,6 +13,7 @@ model.
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +24,14 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.measurement.columns import COLUMNS, STORED
-from imagedataextractor.records import Box, ParticleTable, Reason
+from imagedataextractor.records import Box, ParticleTable, Reason, ScaleBar
 from imagedataextractor.store.packing import summary_of
 from imagedataextractor.store.values import as_json, now, text
 
 if TYPE_CHECKING:
     from imagedataextractor.store.statements import Statements
 
-__all__ = ["CORRECTION_COLUMNS", "Correction", "Corrections", "Kind", "StatedScale", "read_correction"]
+__all__ = ["CORRECTION_COLUMNS", "Correction", "Corrections", "Kind", "StatedScale", "read_correction", "user_name"]
 
 Points = npt.NDArray[np.float64]
 
@@ -55,6 +56,14 @@ class Kind(StrEnum):
     FORGET = "forget"
 
 
+def user_name() -> str:
+    """Who says so, where nobody is named."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return "unknown"
+
+
 @dataclass(frozen=True)
 class StatedScale:
     """A scale in one of the ways in which people know it.
@@ -67,12 +76,15 @@ class StatedScale:
     bar_px : float or None
     field_width_nm : float or None
         Width of the whole panel.
+    confidence : float
+        1 for what a person knows; less where they gave a length and the program found the line.
     """
 
     nm_per_px: float | None = None
     bar_nm: float | None = None
     bar_px: float | None = None
     field_width_nm: float | None = None
+    confidence: float = 1.0
 
     def of(self, panel_width_px: int, measured_bar_px: float | None) -> float | None:
         """Nanometres a pixel; None where the bar's length in pixels is not known."""
@@ -223,6 +235,13 @@ class Corrections:
 
     def add(self, correction: Correction) -> int:
         """A new row, and what follows from it; its id."""
+        correction_id = self._insert(correction)
+        self.apply(correction.image_sha256)
+        if correction.kind is Kind.EM:
+            self._look_again(correction.image_sha256)
+        return correction_id
+
+    def _insert(self, correction: Correction) -> int:
         box = correction.box
         values = (
             correction.image_sha256,
@@ -238,25 +257,51 @@ class Corrections:
             f"VALUES ({', '.join('?' * len(values))}) RETURNING id",
             values,
         )
-        self.apply(correction.image_sha256)
-        self._look_again(correction)
         return int(rows[0][0])
+
+    def keep_scale(self, image_sha256: str, box: Box, bar: ScaleBar, run_id: str) -> None:
+        """Keep a scale that was given by hand with a run, so that later runs do not lose it; once."""
+        if bar.source != "user" or bar.nm_per_px is None:
+            return
+        said = [
+            c for c in self.standing(image_sha256) if c.scale and (c.box is None or box.iou(c.box) >= SAME_PANEL_IOU)
+        ]
+        if said and said[-1].scale is not None and said[-1].scale.of(box.width, bar.length_px) == bar.nm_per_px:
+            return
+        scale = StatedScale(nm_per_px=float(bar.nm_per_px), confidence=float(bar.confidence))
+        self._insert(
+            Correction(Kind.SCALE, image_sha256, box, scale=scale, why=f"given with run {run_id}", made_by=user_name())
+        )
 
     def take_back(self, correction: Correction, by: str) -> None:
         """Note a correction as undone, and make the rows what they are without it."""
         self._execute(
             "UPDATE corrections SET undone_by = ?, undone_at = ? WHERE id = ?", (text(by), now(), correction.id)
         )
-        self.apply(correction.image_sha256)
-        self._look_again(correction)
-
-    def _look_again(self, correction: Correction) -> None:
-        """Let the next run measure a picture that only now counts as a micrograph, or no longer by a person's word."""
-        if correction.kind is Kind.EM:
+        of_picture = (
+            "panel_id IN (SELECT n.id FROM panels n JOIN figures f ON f.id = n.figure_id WHERE f.image_sha256 = ?)"
+        )
+        given = self._execute(
+            f"SELECT id FROM scalebars WHERE source = 'user' AND settings_digest <> '{_DIGEST}' AND {of_picture}",
+            (correction.image_sha256,),
+        )
+        if correction.kind is Kind.SCALE and given:
+            # Nothing was read in its place: the next run does so.
             self._execute(
-                "DELETE FROM targets WHERE article_id IN (SELECT article_id FROM figures WHERE image_sha256 = ?)",
-                (correction.image_sha256,),
+                f"UPDATE scalebars SET is_latest = ?, is_current = ? WHERE source = 'user' AND {of_picture}",
+                (False, False, correction.image_sha256),
             )
+            self._look_again(correction.image_sha256)
+        if correction.kind is Kind.EM:
+            self._look_again(correction.image_sha256)
+        self.apply(correction.image_sha256)
+
+    def _look_again(self, image_sha256: str) -> None:
+        """Let the next run do a picture's article again."""
+        self._execute(
+            "DELETE FROM targets WHERE article_id IN (SELECT article_id FROM figures WHERE image_sha256 = ?)",
+            (image_sha256,),
+        )
 
     def standing(self, image_sha256: str) -> list[Correction]:
         """The corrections of a picture that were not taken back, in order."""
@@ -269,11 +314,12 @@ class Corrections:
         for (figure_id,) in self._execute("SELECT id FROM figures WHERE image_sha256 = ?", (image_sha256,)):
             self._apply_to_figure(figure_id, corrections)
 
-    def apply_to_written(self, figure_id: int, image_sha256: str) -> None:
-        """The same for a figure that was just written; nothing is to do where nothing was said."""
+    def apply_to_written(self, figure_id: int, image_sha256: str) -> int:
+        """The same for a figure that was just written; how many corrections stand."""
         corrections = self.standing(image_sha256)
         if corrections:
             self._apply_to_figure(figure_id, corrections)
+        return len(corrections)
 
     def _apply_to_figure(self, figure_id: int, corrections: Sequence[Correction]) -> None:
         sql = (
@@ -317,9 +363,9 @@ class Corrections:
             is_current=not aside,
             is_latest=False,
             nm_per_px=stated,
-            confidence=1.0,
+            confidence=last.scale.confidence,
             text=text(last.scale.words()),
-            source=_DIGEST,
+            source="user",
             run_id=panel.run_id,
         )
         return stated

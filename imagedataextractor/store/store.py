@@ -236,7 +236,7 @@ class Store:
         *,
         target: str | None = None,
         fingerprint: str | None = None,
-    ) -> None:
+    ) -> int:
         """Write all rows of one article in one transaction; writing them again changes nothing.
 
         Parameters
@@ -252,6 +252,11 @@ class Store:
         fingerprint : str, optional
             What the target looked like (its size and date, say), to notice a change.
 
+        Returns
+        -------
+        int
+            How many corrections stand for its pictures and were applied.
+
         Raises
         ------
         StoreError
@@ -260,7 +265,9 @@ class Store:
         digest = self.digest_of(run_id)
         packed = pack(result) if isinstance(result, ArticleResult) else result
         with self._writing() as jobs:
+            before = jobs.articles.corrections_applied
             jobs.articles.write_article(packed, run_id, digest, target, fingerprint)
+            return jobs.articles.corrections_applied - before
 
     def record_failure(
         self, failure: Failure, run_id: str, *, target: str | None = None, state: str = "failed"

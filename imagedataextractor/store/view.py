@@ -35,7 +35,7 @@ _WHERE = (
 
 _WHENCE = (
     Column("nm_per_px", Kind.NUMBER, "Scale of the panel; NULL where none can be trusted", "nm/px"),
-    _text("scale_source", "bar, caption, figure, file, user or correction"),
+    _text("scale_source", "bar, caption, figure, file or user"),
     Column("scale_confidence", Kind.NUMBER, "Calibrated chance that the scale is right, 0 … 1"),
     Column("magnification", Kind.NUMBER, "As printed in the panel"),
     _text("image_sha256", "SHA-256 of the picture's file"),

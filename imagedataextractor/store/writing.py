@@ -64,6 +64,8 @@ class Writer:
         self._execute, self._upsert = statements.execute, statements.upsert
         self._ledger = ledger
         self._corrections = corrections
+        #: How many corrections stand for the pictures written so far.
+        self.corrections_applied = 0
 
     # ------------------------------------------------------------ one article
 
@@ -122,12 +124,13 @@ class Writer:
                 segmentation_id = self._write_segmentation(
                     panel, summary, panel_id, digest, run_id, is_new=is_new, keep=failed
                 )
+                if panel.scalebar is not None:
+                    self._corrections.keep_scale(figure.image_sha256, panel.panel.box, panel.scalebar, run_id)
                 if segmentation_id is not None and len(panel.particles):
                     found.append((segmentation_id, panel.particles))
         self._write_other_figures(result, article_id, run_id)
         self._insert_particles(found)
-        for figure_id, image_sha256 in written:
-            self._corrections.apply_to_written(figure_id, image_sha256)
+        self.corrections_applied += sum(self._corrections.apply_to_written(*figure) for figure in written)
         return article_id
 
     def _upsert_article(self, article: Article, key: str, name: str, run_id: str) -> int:

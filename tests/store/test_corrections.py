@@ -12,7 +12,7 @@ from store_results import make_result, make_run
 from imagedataextractor.corrections import Said, correct, undo
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.measurement import measure_particles
-from imagedataextractor.records import ArticleResult, Box
+from imagedataextractor.records import ArticleResult, Box, ScaleBar
 from imagedataextractor.store import StatedScale, Store, load_named_queries, status_of
 from imagedataextractor.store.session import open_engine, parse_url
 from imagedataextractor.store.tables import metadata
@@ -159,7 +159,7 @@ def test_later_words_hold_over_earlier_ones(filled):
     assert summary(filled)["nm_per_px"] == 1.0
     undo(filled, second.id)
     assert summary(filled)["nm_per_px"] == 99.0
-    assert view(filled, "min(scale_source), max(ecd_nm / ecd_px)") == ("correction", pytest.approx(99.0))
+    assert view(filled, "min(scale_source), max(ecd_nm / ecd_px)") == ("user", pytest.approx(99.0))
     undo(filled, first.id)
     assert (summary(filled)["nm_per_px"], view(filled, "min(scale_source)")) == (SCALE, ("bar",))
 
@@ -258,3 +258,38 @@ def test_what_cannot_be_corrected_is_said_in_a_line(filled, picture_name, said, 
 def test_a_picture_is_named_as_people_name_it(filled, name):
     correct(filled, name, Said(forget=True))
     assert view(filled)[0] == 0
+
+
+def by_hand(result: ArticleResult, nm_per_px: float) -> ArticleResult:
+    """The result of a run with --nm-per-px."""
+    figure = result.figures[0]
+    panel = figure.panels[0]
+    bar = ScaleBar(nm_per_px=nm_per_px, confidence=1.0, source="user")
+    given = dataclasses.replace(panel, scalebar=bar, particles=panel.particles.scaled(nm_per_px))
+    return dataclasses.replace(result, figures=(dataclasses.replace(figure, panels=(given,)),))
+
+
+def test_a_scale_given_with_a_run_holds_in_later_runs_until_it_is_taken_back(store, run):
+    with_scale, without, more_samples = run, make_run("run-2", threshold=0.3), make_run("run-3", threshold=0.4)
+    for each in (without, more_samples):
+        store.start_run(each)
+    for _ in range(2):  # given twice, it is one correction
+        assert store.write_article(by_hand(picture(labels_of()), 99.0), with_scale.id, target="a.png") == 1
+    (said,) = store.corrections()
+    assert (said.kind, said.why) == ("scale", "given with run run-1")
+    assert not store.is_done("a.png", store.digest_of(without.id))
+    for each in (without, more_samples):
+        assert store.write_article(picture(labels_of()), each.id, target="a.png") == 1
+        assert (summary(store)["nm_per_px"], view(store, "min(scale_source)")[0]) == (99.0, "user")
+    undo(store, said.id)
+    assert (summary(store)["nm_per_px"], view(store, "min(scale_source)")[0]) == (SCALE, "bar")
+
+
+def test_a_wrong_scale_that_is_taken_back_is_read_by_the_next_run(store, run):
+    store.write_article(by_hand(picture(labels_of()), 99.0), run.id, target="a.png")
+    undo(store, store.corrections()[0].id)
+    assert summary(store)["nm_per_px"] is None
+    assert view(store)[1] is None
+    assert not store.is_done("a.png", store.digest_of(run.id))
+    store.write_article(picture(labels_of()), run.id, target="a.png")
+    assert summary(store)["nm_per_px"] == SCALE
