@@ -198,7 +198,7 @@ def _contents(said: Said, place: _Place) -> list[tuple[CorrectionKind, dict[str,
 
 
 def _check_scale(scale: StatedScale, place: _Place) -> None:
-    numbers = [value for value in vars(scale).values() if value is not None]
+    numbers = [value for name, value in vars(scale).items() if value is not None and name != "confidence"]
     if not numbers or not all(np.isfinite(value) and value > 0 for value in numbers):
         raise UsageError("correct: a scale is a positive number")
     if scale.bar_nm is not None and scale.bar_px is None and place.bar_px is None:

@@ -103,9 +103,8 @@ def command(
 def _scale(
     nm_per_px: float | None, scalebar: str | None, bar_px: float | None, field_width: str | None
 ) -> StatedScale | None:
-    from imagedataextractor.cli.options import stated_length
     from imagedataextractor.errors import UsageError
-    from imagedataextractor.quantities import NM_PER_UNIT
+    from imagedataextractor.quantities import NM_PER_UNIT, parse_length
     from imagedataextractor.store import StatedScale
 
     if sum(value is not None for value in (nm_per_px, scalebar, field_width)) > 1:
@@ -115,13 +114,15 @@ def _scale(
     if nm_per_px is None and scalebar is None and field_width is None:
         return None
 
-    def in_nm(length: str | None) -> float | None:
-        if length is None:
+    def in_nm(option: str, given: str | None) -> float | None:
+        if given is None:
             return None
-        value, unit = stated_length(length)
-        return value * NM_PER_UNIT[unit]
+        length = parse_length(given)
+        if length is None:
+            raise UsageError(f"correct: {option} takes a length as '200 nm' (pm, nm, um, µm, mm, Å), not {given!r}")
+        return length[0] * NM_PER_UNIT[length[1]]
 
-    return StatedScale(nm_per_px, in_nm(scalebar), bar_px, in_nm(field_width))
+    return StatedScale(nm_per_px, in_nm("--scalebar", scalebar), bar_px, in_nm("--field-width", field_width))
 
 
 def _numbers(option: str, given: str | None) -> list[int]:

@@ -48,7 +48,7 @@ def test_a_correction_is_made_listed_and_taken_back(ide):
 
     first, second = json.loads(ide("correct", "--list", "--json")[1])
     assert (first["kind"], first["why"], first["undone_at"]) == ("reject", "dirt", None)
-    assert second["details"] == {"scale": {"nm_per_px": 0.5}}
+    assert second["details"] == {"scale": {"nm_per_px": 0.5, "confidence": 1.0}}
     assert "/somewhere/1/f0.png" in ide("correct", "--list")[1]
 
     assert ide("correct", "--undo", "1")[:2] == (0, "correction 1 (reject) is taken back\n")
@@ -77,6 +77,7 @@ def test_a_scale_in_every_way(ide):
         (["f0.png", "--panel", "a", "--reject", "one"], 2, "numbers of particles"),
         (["f0.png", "--panel", "a", "--draw", "1,2 3"], 2, "points in pixels"),
         (["f0.png", "--nm-per-px", "1", "--field-width", "1 um"], 2, "use one of them"),
+        (["f0.png", "--field-width", "wide"], 2, "--field-width takes a length"),
         (["f0.png", "--nm-per-px", "-1"], 2, "--nm-per-px"),
         (["f9.png", "--forget"], 1, "no such picture"),
     ],
