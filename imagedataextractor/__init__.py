@@ -1,8 +1,88 @@
-"""ImageDataExtractor: from scientific literature to a database of measured particles."""
+"""ImageDataExtractor: from scientific literature to a database of measured particles.
 
-from importlib.metadata import PackageNotFoundError, version
+::
 
-try:
-    __version__ = version("imagedataextractor")
-except PackageNotFoundError:  # a source tree that was never installed
-    __version__ = "0+unknown"
+    import imagedataextractor as ide
+
+    result = ide.extract("figure.png", nm_per_px=0.5)
+    result.to_pandas()
+
+What is offered here is loaded when it is first used; see `imagedataextractor.api`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from imagedataextractor.api import extract as extract
+    from imagedataextractor.api import measure as measure
+    from imagedataextractor.api import open_database as open_database
+    from imagedataextractor.api import read_article as read_article
+    from imagedataextractor.api import read_scale_bar as read_scale_bar
+    from imagedataextractor.api import search as search
+    from imagedataextractor.api import segment as segment
+    from imagedataextractor.api import split_figure as split_figure
+    from imagedataextractor.database import Database as Database
+    from imagedataextractor.errors import IdeError as IdeError
+    from imagedataextractor.extractor import Extractor as Extractor
+    from imagedataextractor.results import Result as Result
+
+    __version__: str
+
+#: Public name → the module that holds it.
+_PUBLIC = {
+    "Database": "database",
+    "Extractor": "extractor",
+    "IdeError": "errors",
+    "Result": "results",
+    "extract": "api",
+    "measure": "api",
+    "open_database": "api",
+    "read_article": "api",
+    "read_scale_bar": "api",
+    "search": "api",
+    "segment": "api",
+    "split_figure": "api",
+}
+
+__all__ = [
+    "Database",
+    "Extractor",
+    "IdeError",
+    "Result",
+    "__version__",
+    "extract",
+    "measure",
+    "open_database",
+    "read_article",
+    "read_scale_bar",
+    "search",
+    "segment",
+    "split_figure",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value: Any = _version()
+    elif name in _PUBLIC:
+        value = getattr(importlib.import_module(f"imagedataextractor.{_PUBLIC[name]}"), name)
+    else:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("imagedataextractor")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "0+unknown"

@@ -29,7 +29,7 @@ def stage_models(ocr: str) -> dict[str, str]:
 
     Parameters
     ----------
-    ocr : {"rapidocr", "tesseract"}
+    ocr : {"rapidocr", "tesseract", "none"}
         An engine that is not installed has no models; `ocr.load_engine` is the one to say so.
     """
     found = {}
@@ -37,7 +37,8 @@ def stage_models(ocr: str) -> dict[str, str]:
         for path in sorted(resource_path("data", stage).iterdir()):
             if path.is_file() and path.suffix not in _WORDS:
                 found[f"{stage}/{path.name}"] = sha256_of(path)
-    for path in _tesseract_files() if ocr == "tesseract" else _rapidocr_files():
+    engines = {"rapidocr": _rapidocr_files, "tesseract": _tesseract_files}
+    for path in engines[ocr]() if ocr in engines else ():
         found[f"{ocr}/{path.name}"] = sha256_of(path)
     return found
 

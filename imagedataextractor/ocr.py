@@ -14,7 +14,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -22,11 +22,10 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import UsageError
 from imagedataextractor.images import to_grey, to_rgb
-from imagedataextractor.records import Box
+from imagedataextractor.records import OCR_ENGINES, Box, OcrName
 
-__all__ = ["EngineName", "OcrEngine", "TextBox", "load_engine"]
+__all__ = ["OcrEngine", "TextBox", "load_engine"]
 
-EngineName = Literal["rapidocr", "tesseract"]
 Image = npt.NDArray[np.uint8]
 
 #: Longest side of a picture handed to an engine, px. Time grows with the area; the letters of a
@@ -50,6 +49,18 @@ class TextBox:
     text: str
     score: float
     box: Box
+
+
+class _NoOcr:
+    """An engine that reads nothing, for those who want no text read."""
+
+    name = "none"
+
+    def read(self, image: Image, *, region: Box | None = None, enlarge: float = 1.0) -> list[TextBox]:
+        return []
+
+    def read_line(self, image: Image) -> tuple[str, float]:
+        return "", 0.0
 
 
 class OcrEngine(Protocol):
@@ -88,12 +99,12 @@ class OcrEngine(Protocol):
 
 
 @functools.cache
-def load_engine(name: EngineName = "rapidocr", threads: int = 1) -> OcrEngine:
+def load_engine(name: OcrName = "rapidocr", threads: int = 1) -> OcrEngine:
     """An OCR engine, loaded once a process.
 
     Parameters
     ----------
-    name : {"rapidocr", "tesseract"}
+    name : {"rapidocr", "tesseract", "none"}
     threads : int
         CPU threads it may use.
 
@@ -106,7 +117,9 @@ def load_engine(name: EngineName = "rapidocr", threads: int = 1) -> OcrEngine:
         return _RapidOcr(threads)
     if name == "tesseract":
         return _Tesseract(threads)
-    raise UsageError(f"no OCR engine is called {name!r}; there are rapidocr and tesseract")
+    if name == "none":
+        return _NoOcr()
+    raise UsageError(f"no OCR engine is called {name!r}; there are: {', '.join(OCR_ENGINES)}")
 
 
 @dataclass(frozen=True)

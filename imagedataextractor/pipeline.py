@@ -8,6 +8,7 @@ Nothing here opens a database or a socket; what comes out is one `ArticleResult`
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import logging
 import platform
 import uuid
@@ -17,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ from imagedataextractor.images import load_image, sha256_of
 from imagedataextractor.measurement import measure_particles, panel_statistics
 from imagedataextractor.models import stage_models
 from imagedataextractor.ocr import OcrEngine, load_engine
+from imagedataextractor.options import Manual
 from imagedataextractor.records import (
     Article,
     ArticleResult,
@@ -57,7 +59,16 @@ from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.settings import Settings
 from imagedataextractor.targets import Target
 
-__all__ = ["Manual", "Stages", "new_run", "process_article", "process_target", "read_target"]
+__all__ = [
+    "Stages",
+    "Watcher",
+    "crops_folder",
+    "new_run",
+    "process_article",
+    "process_pixels",
+    "process_target",
+    "read_target",
+]
 
 #: A panel's edges are blurred and known to a pixel or two: a particle this near to them is cut off.
 EDGE_MARGIN_PX = 2
@@ -76,23 +87,6 @@ Image = npt.NDArray[np.uint8]
 Watcher = Callable[[Article, FigureResult, PanelResult, npt.NDArray[np.uint8]], None]
 
 
-@dataclass(frozen=True)
-class Manual:
-    """What the user knows better: a scale given by hand always wins, and holds for every panel.
-
-    ``bar`` is (value, unit) of the scale bar's text; its length is still found in the picture.
-    """
-
-    nm_per_px: float | None = None
-    bar: tuple[float, str] | None = None
-    #: Take every picture for an electron micrograph of particles, whatever the classifier says.
-    assume_em: bool = False
-    #: What a picture by itself is: "figure" or "whole", a single micrograph; None to look (`figures.own`).
-    extent: Literal["figure", "whole"] | None = None
-    #: Page of each picture file, from 1; None for the one that is the picture.
-    page: int | None = None
-
-
 @dataclass
 class Stages:
     """What the stages need, loaded when first used: models, engines, settings."""
@@ -105,10 +99,7 @@ class Stages:
 
     @cached_property
     def ocr(self) -> OcrEngine:
-        name = self.settings.scalebar.ocr
-        if name not in ("rapidocr", "tesseract"):
-            raise InputError(f"OCR engine {name!r} is unknown; choose rapidocr or tesseract")
-        return load_engine("tesseract" if name == "tesseract" else "rapidocr")
+        return load_engine(self.settings.scalebar.ocr)
 
     @cached_property
     def segmenter(self) -> Segmenter:
@@ -194,12 +185,19 @@ def _retrieved(target: Target, stages: Stages) -> Article:
 
 
 def _crops(path: Path, stages: Stages) -> Path | None:
-    """Where figures cut out of a PDF are kept."""
-    if path.suffix.lower() != ".pdf":
-        return None
+    """Where figures cut out of a PDF are kept; other articles need no such place."""
+    return crops_folder(path, stages.work_dir) if path.suffix.lower() == ".pdf" else None
+
+
+def crops_folder(path: Path, cache: Path | None = None) -> Path:
+    """Where figures cut out of an article's file are kept: a folder of its own, known by the file's content."""
     from imagedataextractor.settings import cache_dir
 
-    return (stages.work_dir or cache_dir()) / "pdf" / sha256_of(path)[:16]
+    try:
+        digest = sha256_of(path)[:16]
+    except OSError:
+        digest = "unreadable"  # reading the article says why
+    return (cache or cache_dir()) / "pdf" / digest
 
 
 def _picture_as_article(path: Path) -> Article:
@@ -280,15 +278,51 @@ def _process_figure(
     article: Article, figure: Figure, path: Path, at: _Place, stages: Stages, watch: Watcher | None
 ) -> tuple[FigureResult, list[Failure]]:
     """One picture file of a figure."""
-    by_itself = article.source == "image"
-    image = load_image(path, stages.manual.page if by_itself else None)
-    extent = (stages.manual.extent or "own") if by_itself else "figure"
+    page = stages.manual.page if article.source == "image" else None
+    picture = _Picture(load_image(path, page), sha256_of(path), path)
+    return _process_picture(article, figure, picture, at, stages, watch)
+
+
+@dataclass(frozen=True, eq=False)
+class _Picture:
+    """The pixels of a figure, the digest that they are known by, and their file if they have one."""
+
+    pixels: Image
+    sha256: str
+    path: Path | None = None
+
+
+def process_pixels(pixels: Image, name: str, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
+    """A picture that is no file through the stages, known by its content.
+
+    Parameters
+    ----------
+    pixels : uint8 array, shape (H, W) or (H, W, 3)
+    name : str
+        What it is called in place of a file name.
+    """
+    digest = hashlib.sha256(repr(pixels.shape).encode())
+    digest.update(np.ascontiguousarray(pixels).tobytes())
+    picture = _Picture(pixels, digest.hexdigest())
+    figure = Figure(label=name, caption="")
+    article = Article(key=f"image:{picture.sha256[:16]}", title=name, figures=(figure,), source="image")
+    at = _Place(name, name)
+    found, failed = _guarded("figures", at, partial(_process_picture, article, figure, picture, at, stages, watch))
+    if found is None:
+        return ArticleResult(article, (), tuple(failed))
+    return ArticleResult(article, (found[0],), (*failed, *found[1]))
+
+
+def _process_picture(
+    article: Article, figure: Figure, picture: _Picture, at: _Place, stages: Stages, watch: Watcher | None
+) -> tuple[FigureResult, list[Failure]]:
+    image = picture.pixels
+    extent = (stages.manual.extent or "own") if article.source == "image" else "figure"
     panels = split_figure(image, facts=figure.facts, ocr=stages.ocr, settings=stages.settings.figures, extent=extent)
     if stages.manual.assume_em:
         panels = [_as_em(panel) for panel in panels]
     else:
-        sha256 = sha256_of(path)
-        said = [box for picture, box in stages.em_places if picture == sha256]
+        said = [box for sha256, box in stages.em_places if sha256 == picture.sha256]
         panels = [_as_em(panel) if _is_among(panel.box, said) else panel for panel in panels]
     failures: list[Failure] = []
     bars: list[ScaleBar] = []
@@ -298,8 +332,8 @@ def _process_figure(
         bars.append(bar if bar is not None else ScaleBar(reason="failed"))
     if stages.manual.nm_per_px is None:
         bars = reconcile(bars, panels, figure.facts.scale_statements, stages.settings.scalebar)
-        if article.source == "image":  # an article's figures are copies
-            bars = _with_file(path, image, panels, bars)
+        if article.source == "image" and picture.path is not None:  # an article's figures are copies
+            bars = _with_file(picture.path, image, panels, bars)
     results: list[PanelResult] = []
     for panel, bar in zip(panels, bars, strict=True):
         if panel.kind != "em":
@@ -309,7 +343,8 @@ def _process_figure(
         failures += failed
         results.append(done if done is not None else PanelResult(panel, bar))
     height, width = image.shape[:2]
-    result = FigureResult(figure, at.figure, str(path), sha256_of(path), width, height, tuple(results))
+    path = "" if picture.path is None else str(picture.path)
+    result = FigureResult(figure, at.figure, path, picture.sha256, width, height, tuple(results))
     if watch is not None:
         for measured in filter(lambda panel: panel.segmentation is not None, results):
             # A picture that cannot be drawn must not cost what was measured.

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,8 @@ import numpy.typing as npt
 from imagedataextractor.measurement.table import Particle, ParticleTable
 
 __all__ = [
+    "MODES",
+    "OCR_ENGINES",
     "Article",
     "ArticleResult",
     "Box",
@@ -28,6 +30,8 @@ __all__ = [
     "FigureResult",
     "InfoBar",
     "MaterialStatement",
+    "Mode",
+    "OcrName",
     "Panel",
     "PanelKind",
     "PanelResult",
@@ -40,6 +44,14 @@ __all__ = [
     "Segmentation",
     "SizeStatement",
 ]
+
+#: How particles are found: one pass without dropout; T passes with it; those, and the filter over what they find.
+Mode = Literal["discriminative", "bayesian", "filtered"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+
+#: What reads text in pictures; "none" leaves it unread.
+OcrName = Literal["rapidocr", "tesseract", "none"]
+OCR_ENGINES: tuple[OcrName, ...] = get_args(OcrName)
 
 PanelKind = Literal["em", "diffraction", "eds", "plot", "schematic", "photo", "other"]
 
@@ -373,7 +385,7 @@ class Segmentation:
     uncertainty_map: npt.NDArray[np.float32] | None = None
     model: str = ""
     weights_sha256: str = ""
-    mode: str = "filtered"
+    mode: Mode = "filtered"
     samples: int = 1
     threshold: float | None = None
     seed: int = 0

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from imagedataextractor.errors import UsageError
+from imagedataextractor.records import MODES, OCR_ENGINES, Mode, OcrName
 
 __all__ = [
     "ArticleSettings",
@@ -93,8 +94,7 @@ class FigureSettings:
 class ScaleBarSettings:
     """Scale-bar stage."""
 
-    #: OCR engine: "rapidocr" or "tesseract".
-    ocr: str = "rapidocr"
+    ocr: OcrName = "rapidocr"
     #: Confidence below which no scale is reported (chosen with benchmarks/scalebar.py on the part "train").
     threshold: float = 0.7
 
@@ -104,8 +104,7 @@ class SegmentationSettings:
     """Segmentation stage; the words are the BPartIS paper's (Yildirim & Cole 2021)."""
 
     model: str = "default"
-    #: "discriminative", "bayesian" or "filtered".
-    mode: str = "filtered"
+    mode: Mode = "filtered"
     #: T, the number of Monte Carlo samples; None = the model's own default.
     samples: int | None = None
     #: t_u, epistemic uncertainty in nats above which a particle is filtered; None = the model's own.
@@ -148,8 +147,8 @@ class Settings:
 
 #: What a text may be, where only some words mean anything.
 _WORDS: Mapping[str, tuple[str, ...]] = {
-    "scalebar.ocr": ("rapidocr", "tesseract"),
-    "segmentation.mode": ("discriminative", "bayesian", "filtered"),
+    "scalebar.ocr": OCR_ENGINES,
+    "segmentation.mode": MODES,
 }
 #: Bounds of numbers, both included; the others are bounded by 0 alone.
 _BOUNDS: Mapping[str, tuple[float, float]] = {

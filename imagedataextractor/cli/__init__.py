@@ -11,7 +11,6 @@ import sys
 
 import click
 
-from imagedataextractor import __version__
 from imagedataextractor.errors import IdeError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -51,13 +50,25 @@ class LazyGroup(click.Group):
         command: click.Command = importlib.import_module(f"imagedataextractor.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with a suggestion where a name is no command."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0].lower(), COMMANDS, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else "; `ide --help` lists them."
+            ctx.fail(f"there is no command {args[0]!r}{meant}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="ide")
+@click.version_option(package_name="imagedataextractor", prog_name="ide")
 def ide() -> None:
     """From scientific literature to a database of measured particles."""
 

@@ -210,12 +210,12 @@ def _keys() -> list[Finding]:
 
 
 def _database(db: str | None) -> Finding:
-    from imagedataextractor.cli.options import chosen_settings
     from imagedataextractor.errors import IdeError
+    from imagedataextractor.settings import load_settings
     from imagedataextractor.store import Store
 
     try:
-        url = chosen_settings(db=db).db
+        url = db or load_settings().db
         with Store.open(url, create=False, read_only=True) as store:
             _, rows = store.query("SELECT count(*) FROM articles")
             return Finding("database", "ok", f"{store.name}: {rows[0][0]} articles")

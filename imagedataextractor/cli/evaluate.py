@@ -12,6 +12,7 @@ import click
 
 from imagedataextractor.cli.options import FiniteRange
 from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.records import MODES, Mode
 
 if TYPE_CHECKING:
     from imagedataextractor.segmentation.metrics import ImageScore
@@ -37,9 +38,7 @@ _SUFFIXES = (".png", ".npy", ".tif", ".tiff")
     "--data", type=click.Path(path_type=Path), help="Data set in the EMPS layout: images/, segmaps/, split.csv."
 )
 @click.option("--split", default="val", show_default=True, help="Part of split.csv, or 'all'.")
-@click.option(
-    "--mode", type=click.Choice(["discriminative", "bayesian", "filtered"]), default="filtered", show_default=True
-)
+@click.option("--mode", type=click.Choice(MODES), default="filtered", show_default=True)
 @click.option("--samples", type=click.IntRange(min=1), help="T, Monte Carlo samples [default: the model's own].")
 @click.option(
     "--threshold",
@@ -58,7 +57,7 @@ def command(
     model: str | None,
     data: Path | None,
     split: str,
-    mode: str,
+    mode: Mode,
     samples: int | None,
     threshold: float | None,
     seed: int,
@@ -124,7 +123,7 @@ def _score_model(
     name: str,
     data: Path,
     split: str,
-    mode: str,
+    mode: Mode,
     samples: int | None,
     threshold: float | None,
     seed: int,

@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
-import statistics
 import sys
 from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagedataextractor.cli.options import (
+    command_line,
     db_option,
     licence_option,
     picture_options,
     scale_options,
     segmentation_options,
 )
+from imagedataextractor.errors import UsageError
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
+    from imagedataextractor.results import MeasuredPanel, Result
 
-    from imagedataextractor.pipeline import Stages, Watcher
-    from imagedataextractor.records import Article, ArticleResult, Failure, FigureResult, PanelResult
-    from imagedataextractor.store import Store
-    from imagedataextractor.targets import Target
+__all__ = ["command"]
+
+#: Width of the column of names, characters.
+_NAME = 44
+#: Names and readings that the summary gives before it says how many more there are.
+_NAMED = 3
 
 
 @click.command("extract")
@@ -45,23 +47,11 @@ if TYPE_CHECKING:
 def command(
     targets: tuple[Path, ...],
     dois: tuple[str, ...],
-    licences: tuple[str, ...],
     db: str | None,
     pictures: Path | None,
     again: bool,
-    assume_em: bool,
     as_json: bool,
-    page: int | None,
-    extent: Literal["figure", "whole"] | None,
-    ocr: str | None,
-    scalebar: str | None,
-    nm_per_px: float | None,
-    mode: str | None,
-    samples: int | None,
-    threshold: float | None,
-    seed: int | None,
-    model: str | None,
-    device: str | None,
+    **options: Any,
 ) -> None:
     """Extract particles from images, figures and articles into the database.
 
@@ -69,178 +59,151 @@ def command(
     with their figure files beside them), or folders of either. What is already finished under the
     same settings is passed over; what failed is tried again.
     """
-    from imagedataextractor.cli.options import chosen_settings, command_line, stated_length
-    from imagedataextractor.errors import UsageError
-    from imagedataextractor.pipeline import Manual, Stages, new_run
-    from imagedataextractor.store import Store
-    from imagedataextractor.targets import find_targets
+    import imagedataextractor as ide
 
     if not targets and not dois:
         raise UsageError("nothing to extract: name files or folders, or give --doi")
-    if nm_per_px is not None and scalebar is not None:
-        raise UsageError("--nm-per-px and --scalebar both give the scale; use one of them")
-    settings = chosen_settings(
-        db=db,
-        ocr=ocr,
-        licences=licences,
-        mode=mode,
-        samples=samples,
-        threshold=threshold,
-        seed=seed,
-        model=model,
-        device=device,
+    extractor = ide.Extractor(**options)
+    summary = _Summary(db or extractor.settings.db, pictures)
+    done = extractor.iterate(
+        [*targets, *dois], db=summary.db, again=again, pictures=pictures, command=command_line(sys.argv)
     )
-    bar = None if scalebar is None else stated_length(scalebar)
-    stages = Stages(settings, Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em, extent=extent, page=page))
-    if pictures is not None:
-        _make_folder(pictures)
-    found, failures = find_targets(targets, dois)
-    with Store.open(settings.db) as store:
-        stages.em_places = store.em_places()
-        run = new_run(stages, command_line(sys.argv))
-        store.start_run(run, targets_total=len(found) + len(failures))
-        for failure in failures:
-            _complain(failure)
-            store.record_failure(failure, run.id)
-        counts = Counter(failed=len(failures))
-        state, code = "interrupted", 130
-        try:
-            for target in found:
-                counts[_one(target, stages, store, run.id, again, as_json, pictures)] += 1
-                store.update_run(run.id, **{f"targets_{name}": counts[name] for name in ("done", "failed", "skipped")})
-            code = int(counts["failed"] + counts["waiting"] > 0)
-            state = "failed" if counts["failed"] else "interrupted" if counts["waiting"] else "finished"
-        finally:
-            store.finish_run(run.id, state=state, exit_code=code)
-    if counts["failed"]:
-        total = len(found) + len(failures)
-        click.echo(f"ide: {counts['failed']:,} of {total:,} targets with failures; see `ide status`", err=True)
-    if code:
-        raise click.exceptions.Exit(code)
+    for result in done:
+        for problem in (*result.failures, *result.waiting):
+            click.echo(f"ide: {problem.message}", err=True)
+        if result.standing:
+            what = "1 correction holds" if result.standing == 1 else f"{result.standing:,} corrections hold"
+            name = result.articles[0].article.path or result.articles[0].article.key
+            click.echo(
+                f"{name}: {what} in the database, a scale by hand included; see `ide correct --list`", err=True
+            )
+        summary.add(result)
+        for article in result:
+            if as_json:
+                click.echo(json.dumps(_as_object(article), ensure_ascii=False))
+            else:
+                summary.print_rows(article)
+    summary.print(to_stderr=as_json)
+    if summary.failed or summary.waiting:
+        raise click.exceptions.Exit(1)
 
 
-def _make_folder(folder: Path) -> None:
-    from imagedataextractor.errors import InputError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
-
-
-def _one(
-    target: Target, stages: Stages, store: Store, run_id: str, again: bool, as_json: bool, pictures: Path | None
-) -> Literal["done", "failed", "skipped", "waiting"]:
-    """One target into the database; what became of it."""
-    from imagedataextractor.errors import IdeError, QuotaError, StoreError
-    from imagedataextractor.pipeline import process_target
-    from imagedataextractor.records import Failure
-    from imagedataextractor.targets import fingerprint
-
-    mark = fingerprint(target)
-    if not again and store.is_done(target.key, store.digest_of(run_id), fingerprint=mark):
-        click.echo(f"{target.key}: finished before under these settings, passed over", err=True)
-        return "skipped"
-    try:
-        result = process_target(target, stages, _painter(pictures) if pictures else None)
-    except StoreError:
-        raise
-    except QuotaError as error:
-        # Not the article's fault: it stays to be done, without a failure to its name.
-        click.echo(f"ide: {error}. {target.key} waits for it; the same command again goes on with it", err=True)
-        return "waiting"
-    except IdeError as error:
-        failure = Failure("articles", target.key, type(error).__name__, str(error))
-        _complain(failure)
-        store.record_failure(failure, run_id, target=target.key)
-        return "failed"
-    standing = store.write_article(result, run_id, target=target.key, fingerprint=mark)
-    if standing:
-        what = "1 correction holds" if standing == 1 else f"{standing:,} corrections hold"
-        click.echo(
-            f"{target.key}: {what} in the database, a scale by hand included; see `ide correct --list`", err=True
-        )
-    for failure in result.failures:
-        _complain(failure)
-    click.echo(json.dumps(as_object(result), ensure_ascii=False) if as_json else as_table(result))
-    return "failed" if result.failures else "done"
-
-
-def _complain(failure: Failure) -> None:
-    click.echo(f"ide: {failure.message}", err=True)
-
-
-def _painter(folder: Path) -> Watcher:
-    from imagedataextractor.report import draw_overlay
-
-    def paint(article: Article, figure: FigureResult, panel: PanelResult, pixels: npt.NDArray[np.uint8]) -> None:
-        name = (
-            f"{article.doi or article.title or article.key} {figure.label} {panel.panel.label or panel.panel.index + 1}"
-        )
-        safe = re.sub(r"[^\w.-]+", "_", name).strip("_")[-120:]
-        draw_overlay(pixels, panel.particles, panel.scalebar, folder / f"{safe}.png")
-
-    return paint
-
-
-def panel_row(figure: FigureResult, result: PanelResult) -> dict[str, Any]:
-    """What the summary says of one panel; nm only where the scale is known."""
-    accepted = [p for p in result.particles if p.accepted]
-    diameters = [p.ecd_nm for p in accepted if p.ecd_nm is not None]
-    bar = result.scalebar
+def _as_object(result: Result) -> dict[str, Any]:
+    """One target, for programs."""
+    (article,) = result.articles
     return {
-        "figure": figure.label,
-        "panel": result.panel.label or str(result.panel.index + 1),
-        "kind": result.panel.kind,
-        "kind_score": round(result.panel.kind_score, 3),
-        "nm_per_px": None if bar is None or bar.nm_per_px is None else float(f"{bar.nm_per_px:.5g}"),
-        "scale_confidence": None if bar is None else round(bar.confidence, 3),
-        "scale_reason": None if bar is None else bar.reason,
-        "particles": len(result.particles),
-        "accepted": len(accepted),
-        "median_ecd_nm": float(f"{statistics.median(diameters):.4g}") if diameters else None,
-    }
-
-
-def as_object(result: ArticleResult) -> dict[str, Any]:
-    """The summary of one target, for programs."""
-    return {
-        "key": result.article.doi or result.article.key,
-        "title": result.article.title,
-        "figures": len(result.article.figures),
-        "panels": [panel_row(figure, panel) for figure in result.figures for panel in figure.panels],
+        "key": article.article.doi or article.article.key,
+        "title": article.article.title,
+        "figures": len(article.article.figures),
+        "panels": [panel.row() for panel in result.panels],
         "failures": [failure.message for failure in result.failures],
     }
 
 
-def as_table(result: ArticleResult) -> str:
-    """The summary of one target, for people."""
-    rows = [panel_row(figure, panel) for figure in result.figures for panel in figure.panels]
-    name = result.article.doi or result.article.title or result.article.key
-    head = (
-        f"{name}: {_counted(len(result.article.figures), 'figure')}, "
-        f"{_counted(len(result.figures), 'picture')} looked at"
-    )
-    if not rows:
-        return f"{head}; nothing measured"
-    lines = [
-        head,
-        f"  {'figure':<16} {'panel':<6} {'kind':<12} {'nm/px':>10} {'found':>6} {'measured':>9} {'median ECD':>12}",
-    ]
-    for row in rows:
-        scale = "–" if row["nm_per_px"] is None else f"{row['nm_per_px']:.4g}"
-        size = "–" if row["median_ecd_nm"] is None else f"{row['median_ecd_nm']:.4g} nm"
-        counts = (str(row["particles"]), str(row["accepted"])) if row["kind"] == "em" else ("", "")
-        lines.append(
-            f"  {row['figure'][:16]:<16} {row['panel'][:6]:<6} {row['kind']:<12} "
-            f"{scale if row['kind'] == 'em' else '':>10} {counts[0]:>6} {counts[1]:>9} "
-            f"{size if row['kind'] == 'em' else '':>12}"
-        )
-    found = sum(row["particles"] for row in rows)
-    measured = sum(row["accepted"] for row in rows)
-    lines.append(f"  {_counted(found, 'particle')} found, {measured:,} measured")
-    return "\n".join(lines)
+@dataclass
+class _Summary:
+    """One table that grows as targets are done, and what it comes to."""
+
+    db: str
+    pictures: Path | None
+    targets: int = 0
+    failed: int = 0
+    waiting: int = 0
+    passed_over: int = 0
+    measured: int = 0
+    scaled: int = 0
+    particles: int = 0
+    accepted: int = 0
+    without: dict[str, list[str]] = field(default_factory=dict)
+    readings: list[str] = field(default_factory=list)
+    others: Counter[str] = field(default_factory=Counter)
+    _has_head: bool = False
+
+    def add(self, result: Result) -> None:
+        self.targets += 1
+        self.failed += bool(result.failures)
+        self.waiting += bool(result.waiting)
+        self.passed_over += len(result.passed_over)
+        for panel in result.panels:
+            if not panel.is_measured:
+                self.others["micrograph without particles to measure" if panel.kind == "em" else panel.kind] += 1
+                continue
+            self.measured += 1
+            self.particles += len(panel.particles)
+            self.accepted += len(panel.particles.accepted)
+            if panel.nm_per_px is not None:
+                self.scaled += 1
+            else:
+                self._note_missing_scale(panel)
+
+    def _note_missing_scale(self, panel: MeasuredPanel) -> None:
+        bar = panel.scalebar
+        reason = (bar.reason if bar is not None else None) or "no scale bar found"
+        self.without.setdefault(reason, []).append(panel.full_name)
+        if bar is not None and bar.value is not None and bar.length_px:
+            length = f"{bar.value:g} {bar.unit}"
+            self.readings.append(
+                f'  {panel.full_name}: "{length}" over {bar.length_px:.0f} px was read with a confidence of '
+                f'{bar.confidence:.2f}; if that is right, say --scalebar "{length}"'
+            )
+
+    def print_rows(self, result: Result) -> None:
+        if not result.panels:
+            return
+        if not self._has_head:
+            click.echo(_line("picture", "kind", "nm/px", "found", "accepted", "median ECD"))
+            self._has_head = True
+        for panel in result.panels:
+            click.echo(_row(panel))
+
+    def print(self, *, to_stderr: bool) -> None:
+        for line in self.lines():
+            click.echo(line, err=to_stderr)
+        if self.passed_over:
+            click.echo(f"ide: {self.passed_over:,} finished before under these settings, passed over", err=True)
+        if self.failed:
+            click.echo(f"ide: {self.failed:,} of {self.targets:,} targets with failures; see `ide status`", err=True)
+        if self.waiting:
+            click.echo(f"ide: {self.waiting:,} wait for a quota; the same command again goes on with them", err=True)
+
+    def lines(self) -> list[str]:
+        from imagedataextractor.results import counted
+
+        lines = [
+            f"{counted(self.measured, 'micrograph')} measured, {self.scaled:,} with a scale: "
+            f"{counted(self.particles, 'particle')} found, {self.accepted:,} accepted"
+        ]
+        lines += [
+            f"  {len(names):,} without a scale, {reason}: {_few(names)}" for reason, names in self.without.items()
+        ]
+        lines += self.readings[:_NAMED]
+        if self.others:
+            lines.append("  not measured: " + ", ".join(f"{n:,} {kind}" for kind, n in self.others.most_common()))
+        kept = f"; overlays in {self.pictures}" if self.pictures is not None and self.measured else ""
+        lines.append(f"results in {_shown(self.db)}{kept}; next: ide report")
+        return lines
 
 
-def _counted(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'' if count == 1 else 's'}"
+def _row(panel: MeasuredPanel) -> str:
+    row = panel.row()
+    if panel.kind != "em":
+        return _line(panel.full_name, panel.kind, "", "", "", "")
+    scale = "–" if row["nm_per_px"] is None else f"{row['nm_per_px']:.4g}"
+    size = "–" if row["median_ecd_nm"] is None else f"{row['median_ecd_nm']:.4g} nm"
+    return _line(panel.full_name, panel.kind, scale, str(row["particles"]), str(row["accepted"]), size)
+
+
+def _line(name: str, kind: str, scale: str, found: str, accepted: str, size: str) -> str:
+    if len(name) > _NAME:  # the end tells panels apart, the beginning articles
+        name = f"{name[: _NAME // 2 - 1]}…{name[-_NAME // 2 :]}"
+    return f"{name:<{_NAME}} {kind:<12} {scale:>10} {found:>6} {accepted:>9} {size:>12}".rstrip()
+
+
+def _few(names: list[str]) -> str:
+    left = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {left:,} more" if left > 0 else "")
+
+
+def _shown(db: str) -> str:
+    """A database as people name it: the file, or the address without a password."""
+    return db.removeprefix("sqlite:///") if db.startswith("sqlite:///") else db.rsplit("@", 1)[-1]

@@ -45,15 +45,14 @@ def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: b
 
     Particles that touch the frame are listed with the reason "border" and count as rejected.
     """
+    import imagedataextractor as ide
     from imagedataextractor.cli._output import print_table
-    from imagedataextractor.measurement import measure_particles
-    from imagedataextractor.training.segmentation.dataset import read_label_map
 
-    particles = measure_particles(read_label_map(label_map), nm_per_px=nm_per_px)
-    if len(particles) == 1:
+    found = ide.measure(label_map, nm_per_px=nm_per_px)
+    if len(found) == 1:
         click.echo(f"{label_map}: one particle; if this is a mask of many, give each its own number first", err=True)
     if as_json:
-        click.echo(json.dumps(particles.to_rows(contours=contours), indent=1))
+        click.echo(json.dumps(found.to_rows(contours=contours), indent=1))
         return
     columns = [name for name in _TABLE if nm_per_px is not None or not name.endswith(("_nm", "_nm2"))]
-    print_table(columns, [[getattr(particle, name) for name in columns] for particle in particles])
+    print_table(columns, [[getattr(particle, name) for name in columns] for particle in found])

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from imagedataextractor.mining.executors import WorkExecutor
     from imagedataextractor.mining.plan import Plan
     from imagedataextractor.mining.progress import Counts
-    from imagedataextractor.pipeline import Manual
+    from imagedataextractor.options import Manual
     from imagedataextractor.records import Run
     from imagedataextractor.settings import Settings
     from imagedataextractor.store import Store
@@ -93,24 +93,20 @@ def command(
     is passed over, so the same command again goes on where the last one stopped, however that was.
     Ctrl-C finishes what is in flight; a second one stops at once.
     """
-    from imagedataextractor.cli.options import stated_length
     from imagedataextractor.errors import UsageError
-    from imagedataextractor.pipeline import Manual
+    from imagedataextractor.options import choose
 
     if (what is None) == (doi_file is None):
         raise UsageError("mine: give one of DEFINITION, FOLDER and --dois FILE")
     if inline + (dask is not None) + (workers is not None) > 1:
         raise UsageError("mine: one of --workers, --inline and --dask says where the work is done")
-    if nm_per_px is not None and scalebar is not None:
-        raise UsageError("--nm-per-px and --scalebar both give the scale; use one of them")
     corpus, settings = _corpus_and_settings(what, doi_file, limit)
     mining = {"workers": workers, "keep_figures": keep_figures}
     articles = {"licences": licences or None}
     settings = _over(
         settings, db=db, articles=articles, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation
     )
-    bar = None if scalebar is None else stated_length(scalebar)
-    manual = Manual(nm_per_px=nm_per_px, bar=bar, assume_em=assume_em)
+    _, manual = choose({"settings": settings, "nm_per_px": nm_per_px, "scalebar": scalebar, "assume_em": assume_em})
     request = _Request(
         corpus, settings, manual, again, retry_set_aside, wait, inline, dask, _resources(resources), log_file, as_json
     )

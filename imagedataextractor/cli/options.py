@@ -1,8 +1,7 @@
-"""Options that several commands share, and how they become settings."""
+"""Options that several commands share; their names are those of `imagedataextractor.options.Options`."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -11,19 +10,18 @@ from typing import Any, TypeVar
 import click
 
 from imagedataextractor.quantities import parse_number
-from imagedataextractor.settings import ArticleSettings, Settings, load_settings
+from imagedataextractor.records import MODES, OCR_ENGINES
 
 __all__ = [
     "FiniteRange",
-    "chosen_settings",
     "command_line",
     "db_option",
     "licence_option",
+    "ocr_option",
     "page_option",
     "picture_options",
     "scale_options",
     "segmentation_options",
-    "stated_length",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -49,12 +47,12 @@ def segmentation_options(function: F) -> F:
         [
             click.option(
                 "--mode",
-                type=click.Choice(["discriminative", "bayesian", "filtered"]),
+                type=click.Choice(MODES),
                 help="One pass; T samples; T samples and the uncertainty filter (default).",
             ),
             click.option("--samples", type=click.IntRange(min=1), metavar="T", help="Monte Carlo samples."),
             click.option("--threshold", type=FiniteRange(min=0), metavar="TU", help="Uncertainty filter, nats."),
-            click.option("--seed", type=click.IntRange(min=0), help="Of the dropout; default 0."),
+            click.option("--seed", type=click.IntRange(min=0), help="Of the random numbers of the dropout; default 0."),
             click.option("--model", help="Model name or weights file; see `ide model list`."),
             click.option("--device", help="auto, cpu, cuda, cuda:1, mps."),
         ]
@@ -63,11 +61,14 @@ def segmentation_options(function: F) -> F:
     return function
 
 
+ocr_option = click.option("--ocr", type=click.Choice(OCR_ENGINES), help="Engine that reads text in pictures.")
+
+
 def scale_options(function: F) -> F:
     """--ocr, --scalebar, --nm-per-px."""
     for option in reversed(
         [
-            click.option("--ocr", type=click.Choice(["rapidocr", "tesseract"]), help="OCR engine."),
+            ocr_option,
             click.option(
                 "--scalebar", metavar="LENGTH", help="Length of the scale bars by hand, as '200 nm'; the bar is found."
             ),
@@ -117,34 +118,3 @@ def command_line(argv: Sequence[str]) -> str:
     said = " ".join(["ide", *argv[1:]])
     said = re.sub(r"(://[^:/@\s]*:)\S*@", r"\1***@", said)
     return re.sub(r"([?&]password=)[^&\s]*", r"\1***", said)
-
-
-def stated_length(text: str) -> tuple[float, str]:
-    """'200 nm' → (200.0, "nm").
-
-    Raises
-    ------
-    UsageError
-        Not a positive number and a unit of length.
-    """
-    from imagedataextractor.errors import UsageError
-    from imagedataextractor.quantities import parse_length
-
-    length = parse_length(text)
-    if length is None:
-        raise UsageError(f"--scalebar {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
-    return length
-
-
-def chosen_settings(
-    *, db: str | None = None, ocr: str | None = None, licences: Sequence[str] = (), **segmentation: Any
-) -> Settings:
-    """The settings of environment and configuration file, with what the command line gives over them."""
-    settings = load_settings()
-    given = {name: value for name, value in segmentation.items() if value is not None}
-    settings = dataclasses.replace(settings, segmentation=dataclasses.replace(settings.segmentation, **given))
-    if ocr is not None:
-        settings = dataclasses.replace(settings, scalebar=dataclasses.replace(settings.scalebar, ocr=ocr))
-    if licences:
-        settings = dataclasses.replace(settings, articles=ArticleSettings(tuple(licences)))
-    return settings if db is None else dataclasses.replace(settings, db=db)

@@ -8,8 +8,6 @@ from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.cli._output import print_csv, print_json, print_table
 from imagedataextractor.cli.options import db_option
 from imagedataextractor.errors import InputError, UsageError
-from imagedataextractor.settings import load_settings
-from imagedataextractor.store import NamedQuery, Store, load_named_queries, parameter_value
 
 __all__ = ["command"]
 
@@ -40,6 +38,9 @@ def command(
     ide query "SELECT doi, count(*) FROM measured_particles WHERE accepted GROUP BY doi"
     ide query --named largest-particles --param limit=5
     """  # noqa: D301
+    import imagedataextractor as ide
+    from imagedataextractor.database import bound_query, values_of
+
     if show_list:
         _print_list(as_json)
         return
@@ -48,28 +49,15 @@ def command(
     if as_csv and as_json:
         raise UsageError("query: --csv or --json, not both")
     given = _parameters(params)
-    if named is not None:
-        query = _named(named)
-        statement, bound = query.sql, query.bind(given)
-    else:
-        statement, bound = str(sql), {name: parameter_value(value) for name, value in given.items()}
-    with Store.open(db or load_settings().db, read_only=True) as store:
-        columns, rows = store.iterate(statement, bound)
-        if not columns:
-            raise UsageError("query: there is no question in it; write a SELECT")
+    statement, bound = (str(sql), values_of(given)) if named is None else bound_query(named, given)
+    with ide.open_database(db) as database:
+        columns, rows = database.iterate(statement, bound)
         if as_csv:
             print_csv(columns, rows)
         elif as_json:
             print_json(columns, rows)
         else:
             print_table(columns, list(rows))
-
-
-def _named(name: str) -> NamedQuery:
-    queries = load_named_queries()
-    if name not in queries:
-        raise UsageError(f"query: no named query is called {name!r}; there are: {', '.join(queries)}")
-    return queries[name]
 
 
 def _parameters(given: tuple[str, ...]) -> dict[str, str]:
@@ -91,6 +79,8 @@ def _doi_or_value(value: str) -> str:
 
 
 def _print_list(as_json: bool) -> None:
+    from imagedataextractor.store import load_named_queries
+
     rows = [
         (
             query.name,

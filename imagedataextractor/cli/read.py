@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from imagedataextractor.errors import IdeError
+
 if TYPE_CHECKING:
     from imagedataextractor.records import Article
 
@@ -34,23 +36,15 @@ def command(articles: tuple[Path, ...], as_json: bool, figures: Path | None, out
 
     An ARTICLE is a file, or a folder that is searched for article files.
     """
-    from imagedataextractor.articles.read import find_articles, read_article
-    from imagedataextractor.errors import IdeError, InputError
+    from imagedataextractor.api import find_articles, read_article
 
-    failed = False
-    paths: list[Path] = []
-    for given in articles:
-        try:
-            found = find_articles(given) if given.is_dir() else [given]
-            if not found:
-                raise InputError(f"{given}: no article file (.xml, .html, .pdf) in this folder")
-            paths += found
-        except IdeError as error:
-            failed = True
-            click.echo(f"ide: {error}", err=True)
+    paths, failures = find_articles(articles)
+    for failure in failures:
+        click.echo(f"ide: {failure.message}", err=True)
+    failed = bool(failures)
     for path in paths:
         try:
-            article = read_article(path, figure_dir=figures, work_dir=_crops(path, out))
+            article = read_article(path, figures=figures, out=out)
         except IdeError as error:
             failed = True
             click.echo(f"ide: {error}", err=True)
@@ -58,21 +52,6 @@ def command(articles: tuple[Path, ...], as_json: bool, figures: Path | None, out
         click.echo(json.dumps(as_object(article), ensure_ascii=False) if as_json else _as_text(article, path))
     if failed:
         raise click.exceptions.Exit(1)
-
-
-def _crops(path: Path, out: Path | None) -> Path:
-    """Where the figures of a PDF go: a folder of its own, named by its content."""
-    import hashlib
-
-    from imagedataextractor.settings import cache_dir
-
-    if out is not None:
-        return out / path.stem
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:16]
-    except OSError:
-        digest = "unreadable"  # reading the article says why
-    return cache_dir() / "pdf" / digest
 
 
 def as_object(article: Article) -> dict[str, Any]:

@@ -28,10 +28,10 @@ __all__ = ["command"]
 @db_option
 def command(out: Path, dois: tuple[str, ...], max_panels: int, as_json: bool, db: str | None) -> None:
     """Write overlays, size distributions, statistics, failures and provenance into one HTML file."""
-    from imagedataextractor.report.html import write_report
-    from imagedataextractor.settings import load_settings
+    import imagedataextractor as ide
 
-    rows = write_report(db or load_settings().db, out, dois=dois, max_panels=max_panels)
+    with ide.open_database(db) as database:
+        rows = database.report(out, dois=dois, max_panels=max_panels)
     if as_json:
         content = {"report": str(out), "panels": len(rows.panels), "particles": rows.particles}
         click.echo(json.dumps(content))

@@ -45,22 +45,23 @@ def command(
     """
     import json
 
-    from imagedataextractor.articles.retrieve.http import Client
-    from imagedataextractor.articles.search import Query, search_to_file
-    from imagedataextractor.errors import UsageError
-    from imagedataextractor.settings import cache_dir, load_settings
+    import imagedataextractor as ide
 
-    if not query.strip():
-        raise UsageError("search: QUERY is empty; say what to look for")
-    first, last = parse_years(years)
-    settings = load_settings()
-    client = Client(settings.services, settings.keys, cache_dir())
-    wanted = Query(query, first, last, licences, open_access, journal)
-    count = search_to_file(wanted, source, client, out, limit=limit, progress=_progress)
+    found = ide.search(
+        query,
+        source=source,
+        years=parse_years(years),
+        licences=licences,
+        open_access=open_access,
+        journal=journal,
+        limit=limit,
+        out=out,
+        progress=_progress,
+    )
     if as_json:
-        click.echo(json.dumps({"file": str(out), "articles": count, "source": source}))
+        click.echo(json.dumps({"file": str(out), "articles": len(found), "source": source}))
     else:
-        click.echo(f"{out}: {count} articles")
+        click.echo(f"{out}: {len(found)} articles")
 
 
 def _progress(found: int, total: int | None) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
-from imagedataextractor.cli.options import picture_options
+from imagedataextractor.cli.options import ocr_option, picture_options
 from imagedataextractor.errors import IdeError, UsageError
 from imagedataextractor.records import Panel
 
@@ -25,52 +24,34 @@ __all__ = ["command"]
     metavar="OUT.png",
     help="Also draw boxes, letters and kinds over the figure (one figure only).",
 )
-@click.option(
-    "--ocr",
-    type=click.Choice(["rapidocr", "tesseract", "none"]),
-    default="rapidocr",
-    show_default=True,
-    help="Engine that reads instrument data bars.",
-)
+@ocr_option
 @picture_options
-def command(
-    figures: tuple[Path, ...],
-    as_json: bool,
-    picture: Path | None,
-    ocr: str,
-    page: int | None,
-    extent: Literal["figure", "whole"] | None,
-) -> None:
+def command(figures: tuple[Path, ...], as_json: bool, picture: Path | None, **options: Any) -> None:
     """Split figures into panels: boxes, letters and what each panel shows.
 
     Insets are listed with the panel they lie in. A picture that does not plainly show several panels is one.
     """
     if picture is not None and len(figures) != 1:
         raise UsageError("--picture draws one figure; give one FIGURE")
-    from imagedataextractor.figures import split_figure
-    from imagedataextractor.images import load_image
-    from imagedataextractor.ocr import load_engine
+    import imagedataextractor as ide
 
-    engine = None if ocr == "none" else load_engine(ocr)
+    extractor = ide.Extractor(**options)
     failed = False
     for path in figures:
         try:
-            image = load_image(path, page)
-            panels = split_figure(image, ocr=engine, extent=extent or "own")
+            found = extractor.split_figure(path)
         except IdeError as error:
             failed = True
             click.echo(f"ide: {error}", err=True)
             continue
         if as_json:
-            click.echo(json.dumps({"file": str(path), "panels": _as_objects(panels)}, ensure_ascii=False))
+            click.echo(json.dumps({"file": str(path), "panels": _as_objects(found.panels)}, ensure_ascii=False))
         else:
-            click.echo(_table(path, panels))
+            click.echo(_table(path, found.panels))
         if picture is not None:
-            from imagedataextractor.figures.picture import draw_panels, save_png
-
-            save_png(picture, draw_panels(image, panels))
+            found.save(picture)
     if failed:
-        sys.exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _as_objects(panels: list[Panel]) -> list[dict[str, Any]]:

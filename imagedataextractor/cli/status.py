@@ -9,9 +9,6 @@ import click
 
 from imagedataextractor.cli._output import print_table
 from imagedataextractor.cli.options import db_option
-from imagedataextractor.errors import UsageError
-from imagedataextractor.settings import load_settings
-from imagedataextractor.store import Store, status_of
 
 __all__ = ["command"]
 
@@ -27,20 +24,17 @@ def command(run_id: str | None, limit: int, migrate: bool, as_json: bool, db: st
 
     May be called from another shell while a run is under way.
     """
-    url = db or load_settings().db
-    if migrate:
-        Store.open(url, create=False).close()
-    with Store.open(url, read_only=True) as store:
-        status = status_of(store, run_id, failures=limit)
+    import imagedataextractor as ide
+
+    with ide.open_database(db, migrate=migrate) as database:
+        status = database.status(run_id, failures=limit)
         if status.run is None:
-            if run_id:
-                raise UsageError(f"status: there is no run {run_id!r} in {store.name}")
-            click.echo("[]" if as_json else f"{store.name}: no run yet")
+            click.echo("[]" if as_json else f"{database.name}: no run yet")
             return
         if as_json:
             click.echo(json.dumps(status.as_dict(), ensure_ascii=False, indent=2))
             return
-        _print(store.name, status.run, status.rows, status.open_failures)
+        _print(database.name, status.run, status.rows, status.open_failures)
         if status.failures:
             click.echo("")
             print_table(("stage", "target", "error", "message", "attempt"), status.failures)

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from imagedataextractor.errors import InputError
 from imagedataextractor.figures.panels.layout import shrink
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import Box, Panel
 
-__all__ = ["KIND_COLOURS", "draw_panels", "save_png"]
+__all__ = ["KIND_COLOURS", "draw_panels"]
 
 #: Outline of each kind, RGB; chosen to be told apart with the common colour blindnesses (Okabe & Ito 2008).
 KIND_COLOURS = {
@@ -58,20 +56,3 @@ def draw_panels(image: npt.NDArray[np.uint8], panels: Sequence[Panel]) -> npt.ND
 
 def _outline(drawn: npt.NDArray[np.uint8], box: Box, colour: tuple[int, int, int], thick: int) -> None:
     cv2.rectangle(drawn, (box.x0, box.y0), (box.x1 - 1, box.y1 - 1), colour, thick)
-
-
-def save_png(path: Path, image: npt.NDArray[np.uint8]) -> None:
-    """Write an RGB picture.
-
-    Raises
-    ------
-    InputError
-        The file cannot be written.
-    """
-    done, data = cv2.imencode(".png", np.ascontiguousarray(image[..., ::-1]))
-    if not done:
-        raise InputError(f"{path}: the picture could not be encoded")
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror})") from error

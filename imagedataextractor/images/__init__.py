@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +19,10 @@ from PIL import UnidentifiedImageError
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
 from imagedataextractor.images.raster import read_raster
+from imagedataextractor.images.stretch import stretched
 from imagedataextractor.images.tiff import is_tiff, read_tiff
 
-__all__ = ["IMAGE_SUFFIXES", "Picture", "load_image", "read_picture", "sha256_of", "to_grey", "to_rgb"]
+__all__ = ["IMAGE_SUFFIXES", "Picture", "as_picture", "load_image", "read_picture", "sha256_of", "to_grey", "to_rgb"]
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
 
@@ -100,6 +102,34 @@ def read_picture(path: str | Path, page: int | None = None) -> Picture:
     except Exception as error:  # decoders raise many unrelated classes on broken files
         detail = str(error).split("\n")[0][:120] or type(error).__name__
         raise InputError(f"{path}: cannot be read as an image ({detail})") from error
+
+
+def as_picture(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """An array as a picture, as `load_image` would give it from a file.
+
+    Parameters
+    ----------
+    array : array, shape (H, W), (H, W, 3) or (H, W, 4)
+        8-bit values are taken as they are, transparency is left out, true and false become white and black; other
+        numbers are stretched as those of a file of more than 8 bits are.
+
+    Raises
+    ------
+    InputError
+        It is of another shape, is empty or too large, or holds no numbers.
+    """
+    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
+    if not (array.ndim == 2 or is_colour) or array.size == 0:
+        raise InputError(f"a picture is an array of shape (H, W) or (H, W, 3); this one has the shape {array.shape}")
+    bounds.require_size(Path("array"), array.shape[1], array.shape[0])
+    pixels = array[..., :3] if is_colour else array
+    if pixels.dtype == np.uint8:
+        return np.ascontiguousarray(pixels)
+    if pixels.dtype == np.bool_:
+        return pixels.astype(np.uint8) * np.uint8(255)
+    if not (np.issubdtype(pixels.dtype, np.integer) or np.issubdtype(pixels.dtype, np.floating)):
+        raise InputError(f"a picture holds numbers, not {pixels.dtype}")
+    return stretched(pixels)
 
 
 def _decoded(path: Path, page: int | None) -> tuple[npt.NDArray[np.uint8], int, int, int, str]:

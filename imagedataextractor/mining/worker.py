@@ -33,7 +33,8 @@ from imagedataextractor.store import pack
 from imagedataextractor.targets import Target
 
 if TYPE_CHECKING:
-    from imagedataextractor.pipeline import Manual, Stages
+    from imagedataextractor.options import Manual
+    from imagedataextractor.pipeline import Stages
     from imagedataextractor.segmentation import Segmenter
 
 __all__ = ["PipelineWork", "RememberingSegmenter", "Retrieval", "prune_segmentations", "segmentations_folder"]

@@ -18,8 +18,9 @@ from imagedataextractor.records import Particle, ParticleTable, Reason, ScaleBar
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "draw_overlay", "plot_sizes", "state_of"]
+__all__ = ["COLOURS", "draw_overlay", "overlay", "plot_sizes", "size_figure", "state_of"]
 
 #: Colour of each state of a particle, and of the scale bar: hues that colour-blind readers tell
 #: apart too (M. Okabe and K. Ito, Color Universal Design, 2008), brightened for grey pictures.
@@ -38,6 +39,11 @@ _MOST_ENLARGED = 4
 #: Of outlines, px of the enlarged picture.
 _THICKNESS = 2
 
+#: Of the numbers in particles, in units of OpenCV's font (about 21 px high): above the smallest they can be
+#: read, and a number fills this share of its particle's width.
+_FACE = cv2.FONT_HERSHEY_SIMPLEX
+_SMALLEST_NUMBER, _LARGEST_NUMBER, _NUMBER_SHARE = 0.3, 0.55, 0.8
+
 #: Bits behind the point in OpenCV's drawing coordinates.
 _SHIFT = 4
 
@@ -49,44 +55,78 @@ def state_of(particle: Particle) -> str:
     return particle.reason if particle.reason in COLOURS else Reason.ANNOTATION
 
 
+def overlay(
+    image: npt.NDArray[np.uint8],
+    particles: ParticleTable,
+    scalebar: ScaleBar | None = None,
+    *,
+    numbers: bool = True,
+) -> npt.NDArray[np.uint8]:
+    """The outlines and numbers of particles, the measured scale bar and a legend over a panel.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W) or (H, W, 3)
+        The panel; pictures narrower than 1000 px are enlarged by a whole factor k.
+    particles : ParticleTable
+        Their contours are in pixels of `image`; one colour each for accepted, border, uncertain and
+        others.
+    scalebar : ScaleBar or None
+        In pixels of `image`; drawn where its ends are known.
+    numbers : bool
+        Write the label of each accepted particle into it, where it is large enough to hold it.
+
+    Returns
+    -------
+    uint8 array, shape (k·H + legend, k·W, 3)
+    """
+    factor = int(np.clip(_GOOD_WIDTH // image.shape[1], 1, _MOST_ENLARGED))
+    canvas = np.repeat(np.repeat(to_rgb(image), factor, axis=0), factor, axis=1)
+    for particle in particles:
+        _outline(canvas, particle.contour, factor, _rgb(COLOURS[state_of(particle)]))
+    if numbers:
+        for particle in particles:
+            if particle.accepted:
+                _number(canvas, particle, factor)
+    if scalebar is not None:
+        _mark_bar(canvas, scalebar, factor)
+    return _with_legend(canvas, particles, scalebar)
+
+
 def draw_overlay(
     image: npt.NDArray[np.uint8],
     particles: ParticleTable,
     scalebar: ScaleBar | None,
     path: str | Path,
 ) -> None:
-    """Draw the outlines of particles, the measured scale bar and a legend over a panel, into a PNG file.
-
-    Parameters
-    ----------
-    image : uint8 array, shape (H, W) or (H, W, 3)
-        The panel; pictures narrower than 1000 px are enlarged by a whole factor.
-    particles : ParticleTable
-        Their contours are in pixels of `image`; one colour each for accepted, border, uncertain and
-        others.
-    scalebar : ScaleBar or None
-        In pixels of `image`; drawn where its ends are known.
-    path : path
-        File to write; its folder is made where it is missing.
+    """Write `overlay` as a PNG file; its folder is made where it is missing.
 
     Raises
     ------
     InputError
         The file cannot be written.
     """
-    factor = int(np.clip(_GOOD_WIDTH // image.shape[1], 1, _MOST_ENLARGED))
-    canvas = np.repeat(np.repeat(to_rgb(image), factor, axis=0), factor, axis=1)
-    for particle in particles:
-        _outline(canvas, particle.contour, factor, _rgb(COLOURS[state_of(particle)]))
-    if scalebar is not None:
-        _mark_bar(canvas, scalebar, factor)
-    picture = Image.fromarray(_with_legend(canvas, particles, scalebar))
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(target)
+        Image.fromarray(overlay(image, particles, scalebar)).save(target)
     except OSError as error:
         raise InputError(f"{target}: the overlay cannot be written ({error.strerror or error})") from error
+
+
+def _number(canvas: npt.NDArray[np.uint8], particle: Particle, factor: int) -> None:
+    """The particle's label at its centre, white with a dark rim, no wider than most of the particle."""
+    text = str(particle.label)
+    (width, height), _ = cv2.getTextSize(text, _FACE, 1.0, 1)
+    scale = min(_LARGEST_NUMBER, _NUMBER_SHARE * particle.feret_min_px * factor / width)
+    if scale < _SMALLEST_NUMBER:
+        return
+    at = (
+        round(particle.x_px * factor - scale * width / 2),
+        round(particle.y_px * factor + scale * height / 2),
+    )
+    for colour, thickness in (((0, 0, 0), 3), ((255, 255, 255), 1)):
+        cv2.putText(canvas, text, at, _FACE, scale, colour, thickness, cv2.LINE_AA)
 
 
 def _rgb(colour: str) -> tuple[int, int, int]:
@@ -166,17 +206,7 @@ def _wrapped(
 def plot_sizes(
     groups: Mapping[str, npt.ArrayLike], path: str | Path, *, unit: str = "nm", title: str | None = None
 ) -> None:
-    """Plot one histogram of sizes a group, with the log-normal curve of the same parameters.
-
-    Parameters
-    ----------
-    groups : mapping
-        Name (a panel, a sample) → sizes of its particles, each greater than 0. Empty groups are left out.
-    path : path
-        File to write, of any format Matplotlib writes (.png, .svg, .pdf).
-    unit : str
-        Unit of the sizes.
-    title : str, optional
+    """Write `size_figure` to a file, of any format Matplotlib writes (.png, .svg, .pdf).
 
     Raises
     ------
@@ -186,20 +216,9 @@ def plot_sizes(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    filled = {name: np.asarray(sizes, float) for name, sizes in groups.items() if np.size(sizes)}
-    if not filled:
-        raise InputError("no particle to plot")
-    columns = min(3, len(filled))
-    rows = -(-len(filled) // columns)
-    figure = Figure(figsize=(3.6 * columns, 2.7 * rows + (0.4 if title else 0)), layout="constrained")
+    figure = Figure()
     FigureCanvasAgg(figure)
-    if title:
-        figure.suptitle(title)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(filled) :]:
-        ax.set_visible(False)
-    for ax, (name, sizes) in zip(axes, filled.items(), strict=False):
-        _histogram(ax, name, sizes, unit)
+    size_figure(groups, figure, unit=unit, title=title)
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -208,8 +227,53 @@ def plot_sizes(
         raise InputError(f"{target}: the plot cannot be written ({error})") from error
 
 
-def _histogram(ax: Axes, name: str, sizes: npt.NDArray[np.float64], unit: str) -> None:
-    found = size_distribution(sizes)
+def size_figure(
+    groups: Mapping[str, npt.ArrayLike],
+    figure: Figure,
+    *,
+    unit: str = "nm",
+    title: str | None = None,
+    bins: int | npt.ArrayLike | None = None,
+) -> None:
+    """Draw one histogram of sizes a group, with the log-normal curve of the same parameters.
+
+    Parameters
+    ----------
+    groups : mapping
+        Name (a panel, a sample) → sizes of its particles, each greater than 0. Empty groups are left out.
+    figure : matplotlib.figure.Figure
+        An empty one.
+    unit : str
+        Unit of the sizes.
+    title : str, optional
+    bins : int or array, optional
+        As for `measurement.size_distribution`.
+
+    Raises
+    ------
+    InputError
+        No group has a particle, or a size is not positive.
+    """
+    filled = {name: np.asarray(sizes, float) for name, sizes in groups.items() if np.size(sizes)}
+    if not filled:
+        raise InputError("no particle to plot")
+    columns = min(3, len(filled))
+    rows = -(-len(filled) // columns)
+    figure.set_layout_engine("constrained")
+    figure.set_size_inches(3.6 * columns, 2.7 * rows + (0.4 if title else 0))
+    if title:
+        figure.suptitle(title)
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
+    for ax in axes[len(filled) :]:
+        ax.set_visible(False)
+    for ax, (name, sizes) in zip(axes, filled.items(), strict=False):
+        _histogram(ax, name, sizes, unit, bins)
+
+
+def _histogram(
+    ax: Axes, name: str, sizes: npt.NDArray[np.float64], unit: str, bins: int | npt.ArrayLike | None
+) -> None:
+    found = size_distribution(sizes, bins=bins)
     ax.stairs(found.counts, found.edges, fill=True, color="#9fc5d8")
     ax.stairs(found.counts, found.edges, color="#2b5d75", linewidth=0.8)
     if found.count >= 5 and found.geometric_std > 1.0001:

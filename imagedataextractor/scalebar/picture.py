@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from imagedataextractor.errors import InputError
 from imagedataextractor.images import to_rgb
 from imagedataextractor.records import ScaleBar
 
-__all__ = ["draw_scale_bar", "save_picture"]
+__all__ = ["draw_scale_bar"]
 
 TEXT_COLOUR = (255, 190, 0)
 BAR_COLOUR = (255, 40, 60)
@@ -65,17 +62,3 @@ def _words(bar: ScaleBar) -> list[str]:
     scale = f" = {bar.nm_per_px:.4g} nm/px" if bar.nm_per_px is not None else ""
     lines = [f"{read}{length}{scale}, confidence {bar.confidence:.2f}, source {bar.source}"]
     return lines if bar.reason is None else [*lines, f"no scale: {bar.reason}" if bar.nm_per_px is None else bar.reason]
-
-
-def save_picture(picture: npt.NDArray[np.uint8], path: Path) -> None:
-    """Write a picture file; the suffix says which kind.
-
-    Raises
-    ------
-    InputError
-        It cannot be written.
-    """
-    try:
-        Image.fromarray(picture).save(path)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: the picture cannot be written ({error})") from error

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import sha256_of
-from imagedataextractor.records import Segmentation
+from imagedataextractor.records import MODES, Mode, Segmentation
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from imagedataextractor.segmentation.weights import WeightsInfo
 
 __all__ = ["MODES", "Segmenter"]
-
-MODES = ("discriminative", "bayesian", "filtered")
 
 
 class Segmenter:
@@ -82,7 +80,7 @@ class Segmenter:
         self,
         image: npt.NDArray[np.uint8],
         *,
-        mode: str = "filtered",
+        mode: Mode = "filtered",
         samples: int | None = None,
         threshold: float | None = None,
         seed: int = 0,
@@ -118,7 +116,7 @@ class Segmenter:
     def _own(
         self,
         image: npt.NDArray[np.uint8],
-        mode: str,
+        mode: Mode,
         samples: int,
         threshold: float,
         seed: int,
@@ -154,7 +152,7 @@ class Segmenter:
     def _published(
         self,
         image: npt.NDArray[np.uint8],
-        mode: str,
+        mode: Mode,
         samples: int,
         threshold: float,
         seed: int,

@@ -22,13 +22,12 @@ from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import to_grey
-from imagedataextractor.records import Segmentation
+from imagedataextractor.records import MODES, Mode, Segmentation
 from imagedataextractor.segmentation.clustering import ClusterSettings, cluster, one_region_each
 from imagedataextractor.segmentation.embedding import bandwidth, embed
 from imagedataextractor.segmentation.features import particle_features
 
 __all__ = [
-    "MODES",
     "Maps",
     "choose_device",
     "cluster_maps",
@@ -40,8 +39,6 @@ __all__ = [
     "typical_ecd",
     "working_scales",
 ]
-
-MODES = ("discriminative", "bayesian", "filtered")
 
 #: Sides of the padded input are multiples of this (the deepest map of the default network is at 1/32).
 _STRIDE = 32
@@ -244,7 +241,7 @@ def segment_with(
     network: nn.Module,
     image: npt.NDArray[np.uint8],
     *,
-    mode: str = "filtered",
+    mode: Mode = "filtered",
     samples: int = 8,
     threshold: float | None = None,
     flips: bool = False,

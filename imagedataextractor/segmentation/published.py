@@ -31,7 +31,7 @@ from torch import Tensor
 
 from imagedataextractor.errors import InputError, ServiceError, UsageError
 from imagedataextractor.images import to_rgb
-from imagedataextractor.records import Segmentation
+from imagedataextractor.records import MODES, Mode, Segmentation
 from imagedataextractor.segmentation.embedding import BANDWIDTH_PX, OFFSET_GAIN
 from imagedataextractor.segmentation.erfnet import STRIDE, BPartISNet
 from imagedataextractor.segmentation.weights import (
@@ -328,7 +328,7 @@ def load_published(name: str | Path = MODEL_NAME) -> tuple[BPartISNet, str]:
 
 def segment_published(
     image: npt.NDArray[np.uint8],
-    mode: str = "filtered",
+    mode: Mode = "filtered",
     samples: int = SAMPLES,
     threshold: float = THRESHOLD,
     seed: int = 0,
@@ -373,8 +373,8 @@ def segment_published(
     UsageError
         An unknown mode, or fewer than one sample.
     """
-    if mode not in ("discriminative", "bayesian", "filtered"):
-        raise UsageError(f"unknown mode {mode!r}: discriminative, bayesian or filtered")
+    if mode not in MODES:
+        raise UsageError(f"mode {mode!r} is unknown; choose one of {', '.join(MODES)}")
     if samples < 1:
         raise UsageError(f"the number of samples must be at least 1, not {samples}")
     if network is None:

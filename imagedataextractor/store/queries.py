@@ -146,7 +146,7 @@ class Reader:
 
     def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """Column names and an iterator over the rows, which are not held in memory together."""
-        with self._lock, self._question():
+        with self._lock, self._question(sql):
             cursor = self._start(sql, params)
             columns = [column[0] for column in cursor.description or ()]
             first = cursor.fetchmany(_BLOCK) if columns else []
@@ -176,8 +176,8 @@ class Reader:
         # Prepared, because the server takes only a single statement that way: no "; COMMIT; DELETE …".
         return cursor.execute(statement, dict(params) if params else None, prepare=True)
 
-    def _question(self) -> Any:
-        return _question_errors(self._url, self._connection)
+    def _question(self, sql: str = "") -> Any:
+        return _question_errors(self._url, self._connection, sql)
 
     def close(self) -> None:
         with self._lock:
@@ -187,9 +187,10 @@ class Reader:
 class _question_errors:  # noqa: N801 - a context manager, used as a function
     """What is wrong with the question itself is a UsageError, everything else a StoreError."""
 
-    def __init__(self, url: URL, connection: Any) -> None:
+    def __init__(self, url: URL, connection: Any, sql: str) -> None:
         self._clear = clear_errors(url)
         self._connection = connection
+        self._sql = sql
 
     def __enter__(self) -> None:
         self._clear.__enter__()
@@ -199,8 +200,43 @@ class _question_errors:  # noqa: N801 - a context manager, used as a function
             if not isinstance(self._connection, sqlite3.Connection):
                 self._connection.rollback()
             if _is_about_the_question(error):
-                raise UsageError(f"the query: {str(error).strip().splitlines()[0]}") from error
+                raise UsageError(f"the query: {_explained(error, self._connection, self._sql)}") from error
         return self._clear.__exit__(kind, error, trace)
+
+
+#: What a database says of a name that it does not know, and of a statement that would change something.
+_NO_COLUMN = re.compile(r"no such column|column .* does not exist")
+_NO_TABLE = re.compile(r"no such table|relation .* does not exist")
+_WOULD_WRITE = re.compile(r"not authorized|readonly|read-only|attempt to write")
+
+
+def _explained(error: BaseException, connection: Any, sql: str) -> str:
+    """What is wrong with a question, with the names that would have been right."""
+    said = str(error).strip().splitlines()[0]
+    if _WOULD_WRITE.search(said):
+        return f"the database is open read-only, and only a SELECT can be asked of it ({said})"
+    if not (_NO_COLUMN.search(said) or _NO_TABLE.search(said)):
+        return said
+    tables = _tables(connection)
+    if _NO_TABLE.search(said):
+        return f"{said}; there are {', '.join(tables)}"
+    words = set(re.findall(r"\w+", sql.lower()))
+    named = [table for table in tables if table in words] or ["measured_particles"]
+    return "; ".join([said, *(f"{table} has {', '.join(_columns(connection, table))}" for table in named)])
+
+
+def _tables(connection: Any) -> list[str]:
+    """Names of the tables and views, but for the ones that the schema's own keeping needs."""
+    if isinstance(connection, sqlite3.Connection):
+        sql = "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%'"
+    else:
+        sql = "SELECT table_name FROM information_schema.tables WHERE table_schema = current_schema()"
+    return sorted(name for (name,) in connection.execute(sql) if name != "alembic_version")
+
+
+def _columns(connection: Any, table: str) -> list[str]:
+    """Names of a table's columns; `table` is one of `_tables`."""
+    return [column[0] for column in connection.execute(f'SELECT * FROM "{table}" LIMIT 0').description]
 
 
 def _is_about_the_question(error: BaseException) -> bool:

@@ -10,8 +10,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imagedataextractor.cli.model import command as model_command
+from imagedataextractor.records import MODES
 from imagedataextractor.resources import resource_path
-from imagedataextractor.segmentation import MODES, Segmenter
+from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.segmentation.evaluation import accepted_labels
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.weights import list_models, read_info

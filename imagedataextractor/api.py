@@ -1,0 +1,405 @@
+"""The public face: what ``import imagedataextractor as ide`` offers, and what the command line calls.
+
+Each function is one sentence of the command line in Python, with the same words: ``ide extract figure.png
+--nm-per-px 0.5`` is ``ide.extract("figure.png", nm_per_px=0.5)``. A new one takes plain values, loads what it
+needs inside (importing this module costs little, calling it costs what the call does), returns a class of
+`results` or `database`, and has a line in ``imagedataextractor.__init__``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack
+
+from imagedataextractor.options import Options, takes_options
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from imagedataextractor.database import Database
+    from imagedataextractor.extractor import Source
+    from imagedataextractor.records import Article, Failure
+    from imagedataextractor.results import Measurement, ReadScaleBar, Result, Rows, Segmented, SplitFigure
+
+__all__ = [
+    "extract",
+    "find_articles",
+    "find_images",
+    "measure",
+    "open_database",
+    "read_article",
+    "read_scale_bar",
+    "search",
+    "segment",
+    "split_figure",
+]
+
+
+@takes_options
+def extract(
+    source: Source,
+    *,
+    db: str | Path | None = None,
+    again: bool = False,
+    pictures: str | Path | None = None,
+    **options: Unpack[Options],
+) -> Result:
+    """Particles out of pictures, figures and articles.
+
+    Parameters
+    ----------
+    source : path, DOI, array, PIL image, Article, or a list of them
+        A picture (a micrograph, or a figure of several panels), an article (.xml, .html, .pdf with its figure
+        files beside it), a folder of either, a DOI to retrieve, the pixels of a picture, or what `read_article`
+        returned.
+    db : str or path, optional
+        A database into which everything is written, as `ide extract` does: what is finished there under the
+        same options is passed over, what failed is tried again. Without it nothing is written.
+    again : bool
+        With `db`: do again what is finished.
+    pictures : path, optional
+        A folder for the overlays of the measured panels.
+    **options
+        See `options.Options`: mode, samples, threshold, seed, model, device, ocr, licences, nm_per_px, scalebar,
+        assume_em, settings. What is not given is taken from the user's settings.
+
+    Returns
+    -------
+    Result
+        ``to_pandas()`` has the rows that `ide extract` writes into the view measured_particles; what could not
+        be done is in ``failures``, one line each.
+
+    Raises
+    ------
+    UsageError
+        Nothing is named, or an option makes no sense.
+    StoreError
+        The database cannot be written.
+
+    Examples
+    --------
+    >>> import imagedataextractor as ide
+    >>> result = ide.extract("figure3.png", nm_per_px=0.5)  # doctest: +SKIP
+    >>> result.to_pandas().query("accepted").ecd_nm.median()  # doctest: +SKIP
+    """
+    from imagedataextractor.extractor import Extractor
+
+    with Extractor(**options) as extractor:
+        return extractor.extract(source, db=db, again=again, pictures=pictures)
+
+
+@takes_options
+def segment(image: str | Path | npt.NDArray[Any], **options: Unpack[Options]) -> Segmented:
+    """The particles of one micrograph as a label map.
+
+    The whole image is taken as one micrograph; `split_figure` cuts a figure into its panels.
+
+    Parameters
+    ----------
+    image : path, PIL image, or array of shape (H, W) or (H, W, 3)
+    **options
+        mode, samples, threshold, seed, model, device; see `options.Options`.
+
+    Returns
+    -------
+    Segmented
+        ``label_map`` (int32, 0 background), ``uncertainty`` and ``score`` of each particle; ``measure(nm_per_px)``.
+
+    Raises
+    ------
+    InputError
+        The image cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import imagedataextractor as ide
+    >>> from imagedataextractor.artificial.micrographs import draw_micrograph
+    >>> drawn = draw_micrograph(np.random.default_rng(1), shape=(200, 300))
+    >>> found = ide.segment(drawn.image, mode="discriminative")
+    >>> found.label_map.shape
+    (200, 300)
+    """
+    from imagedataextractor.extractor import Extractor
+
+    with Extractor(**options) as extractor:
+        return extractor.segment(image)
+
+
+@takes_options
+def read_scale_bar(
+    image: str | Path | npt.NDArray[Any], *, caption: str = "", **options: Unpack[Options]
+) -> ReadScaleBar:
+    """The scale of one micrograph: from its scale bar, else from the tags of its file.
+
+    Parameters
+    ----------
+    image : path, PIL image, or array of shape (H, W) or (H, W, 3)
+    caption : str
+        Its caption, which may state the bar's length.
+    **options
+        ocr; see `options.Options`.
+
+    Returns
+    -------
+    ReadScaleBar
+        ``nm_per_px`` is None, and ``reason`` says why, where no scale can be trusted.
+
+    Raises
+    ------
+    InputError
+        The image cannot be read.
+    """
+    from imagedataextractor.extractor import Extractor
+
+    with Extractor(**options) as extractor:
+        return extractor.read_scale_bar(image, caption=caption)
+
+
+@takes_options
+def split_figure(image: str | Path | npt.NDArray[Any], *, caption: str = "", **options: Unpack[Options]) -> SplitFigure:
+    """The panels of one figure: boxes, letters and what each of them shows.
+
+    Parameters
+    ----------
+    image : path, PIL image, or array of shape (H, W) or (H, W, 3)
+    caption : str
+        Says which letters to look for, and what each panel shows.
+    **options
+        ocr; see `options.Options`.
+
+    Returns
+    -------
+    SplitFigure
+        A sequence of `records.Panel` in reading order, each followed by its insets.
+
+    Raises
+    ------
+    InputError
+        The image cannot be read.
+    """
+    from imagedataextractor.extractor import Extractor
+
+    with Extractor(**options) as extractor:
+        return extractor.split_figure(image, caption=caption)
+
+
+def measure(
+    label_map: str | Path | npt.NDArray[np.integer] | Segmented, *, nm_per_px: float | None = None
+) -> Measurement:
+    """Size and shape of every particle of a label map.
+
+    Parameters
+    ----------
+    label_map : path, integer array of shape (H, W), or Segmented
+        0 background, every other value one particle; an 8- or 16-bit PNG or TIFF, or a .npy file. What `segment`
+        returned is measured with its filter: rejected particles keep their row and say why.
+    nm_per_px : float, optional
+        The scale; without it the columns in nm are empty.
+
+    Returns
+    -------
+    Measurement
+
+    Raises
+    ------
+    InputError
+        It is no label map, or the scale is no positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import imagedataextractor as ide
+    >>> labels = np.zeros((20, 20), np.int32)
+    >>> labels[5:10, 4:14] = 1
+    >>> ide.measure(labels, nm_per_px=2.0).to_pandas()[["label", "area_nm2", "accepted"]]
+       label  area_nm2  accepted
+    0      1     200.0      True
+    """
+    from imagedataextractor.measurement import measure_particles
+    from imagedataextractor.results import Measurement, Segmented
+    from imagedataextractor.training.segmentation.dataset import read_label_map
+
+    if isinstance(label_map, Segmented):
+        return label_map.measure(nm_per_px)
+    labels = read_label_map(Path(label_map)) if isinstance(label_map, str | Path) else label_map
+    return Measurement.of(measure_particles(labels, nm_per_px=nm_per_px))
+
+
+def read_article(path: str | Path, *, figures: str | Path | None = None, out: str | Path | None = None) -> Article:
+    """An article file: its figures with captions, labels, licences, and what the captions say.
+
+    Parameters
+    ----------
+    path : path
+        JATS or Elsevier XML, a publisher's HTML page, or a PDF.
+    figures : path, optional
+        Where its figure files lie, if not beside it.
+    out : path, optional
+        Where figures that are cut out of a PDF are written; by default the cache.
+
+    Returns
+    -------
+    Article
+        ``extract`` takes it.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no article.
+    """
+    from imagedataextractor.articles.read import read_article as read
+    from imagedataextractor.pipeline import crops_folder
+
+    path = Path(path)
+    work_dir = crops_folder(path) if out is None else Path(out) / path.stem
+    return read(path, figure_dir=None if figures is None else Path(figures), work_dir=work_dir)
+
+
+def find_images(paths: Sequence[str | Path]) -> tuple[list[Path], list[Failure]]:
+    """The pictures that files and folders hold, in order; a path that cannot be used is a failure, one line."""
+    from imagedataextractor.targets import find_images as find
+
+    return _found(paths, find)
+
+
+def find_articles(paths: Sequence[str | Path]) -> tuple[list[Path], list[Failure]]:
+    """The article files that files and folders hold, in order; a path that cannot be used is a failure, one line."""
+    from imagedataextractor.articles.read import find_articles as find
+    from imagedataextractor.errors import InputError
+
+    def in_path(path: Path) -> list[Path]:
+        found = find(path) if path.is_dir() else [path]
+        if not found:
+            raise InputError(f"{path}: no article file (.xml, .html, .pdf) in this folder")
+        return found
+
+    return _found(paths, in_path)
+
+
+def _found(paths: Sequence[str | Path], find: Callable[[Path], list[Path]]) -> tuple[list[Path], list[Failure]]:
+    from imagedataextractor.errors import IdeError
+    from imagedataextractor.records import Failure
+
+    found: list[Path] = []
+    failures: list[Failure] = []
+    for path in map(Path, paths):
+        try:
+            found += find(path)
+        except IdeError as error:
+            failures.append(Failure("input", str(path), type(error).__name__, str(error)))
+    return found, failures
+
+
+def search(
+    query: str,
+    *,
+    source: str = "europepmc",
+    years: tuple[int | None, int | None] | None = None,
+    licences: Sequence[str] = (),
+    open_access: bool = False,
+    journal: str | None = None,
+    limit: int | None = None,
+    out: str | Path | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
+) -> Rows:
+    """Articles by a query.
+
+    Parameters
+    ----------
+    query : str
+        In the words of the source.
+    source : {"europepmc", "crossref", "sciencedirect"}
+    years : (first, last), optional
+        Years of publication, both included; None leaves an end open.
+    licences : sequence of str
+        Only articles under these ("CC BY").
+    open_access : bool
+        Only articles that are free to read.
+    journal : str, optional
+    limit : int, optional
+        Stop after so many.
+    out : path, optional
+        A file that grows as the pages come; the same call again goes on where it was stopped. `mine` takes it.
+    progress : function of (articles so far, articles that the source counts), optional
+
+    Returns
+    -------
+    Rows
+        doi, title, year, licence, journal, open_access, source.
+
+    Raises
+    ------
+    UsageError
+        The query is empty, or there is no such source.
+    ServiceError
+        The source does not answer.
+    """
+    from itertools import chain, islice
+
+    from imagedataextractor.articles.retrieve.http import Client
+    from imagedataextractor.articles.search import Query, search_to_file
+    from imagedataextractor.articles.search import search as pages_of
+    from imagedataextractor.errors import UsageError
+    from imagedataextractor.results import Rows
+    from imagedataextractor.settings import cache_dir, load_settings
+
+    if not query.strip():
+        raise UsageError("search: the query is empty; say what to look for")
+    first, last = years or (None, None)
+    settings = load_settings()
+    client = Client(settings.services, settings.keys, cache_dir())
+    wanted = Query(query, first, last, tuple(licences), open_access, journal)
+    if out is not None:
+        search_to_file(wanted, source, client, Path(out), limit=limit, progress=progress)
+        return _hits_in(Path(out))
+    hits = islice(chain.from_iterable(page.hits for page in pages_of(wanted, source, client)), limit)
+    names = ("doi", "title", "year", "licence", "journal", "open_access", "source")
+    return Rows(names, [tuple(getattr(hit, name) for name in names) for hit in hits])
+
+
+def _hits_in(path: Path) -> Rows:
+    """The file of a search as rows."""
+    import csv
+
+    from imagedataextractor.results import Rows
+
+    meanings: dict[str, Callable[[str], Any]] = {"year": int, "open_access": lambda text: text == "true"}
+    with path.open(encoding="utf-8", newline="") as file:
+        names, *lines = csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+    return Rows(
+        names,
+        [
+            tuple(meanings.get(name, str)(cell) if cell else None for name, cell in zip(names, line, strict=True))
+            for line in lines
+        ],
+    )
+
+
+def open_database(url: str | Path | None = None, *, migrate: bool = False) -> Database:
+    """A database of measured particles, to be read.
+
+    Parameters
+    ----------
+    url : str or path, optional
+        The path of an SQLite file, ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME``; by default that of
+        the user's settings (``$IDE_DB``, else particles.db in the current folder).
+    migrate : bool
+        Bring a database of an older schema up to date first, which changes it.
+
+    Returns
+    -------
+    Database
+        A context manager; ``query("SELECT …")`` gives rows, ``to_pandas()`` a DataFrame of them.
+
+    Raises
+    ------
+    StoreError
+        It is not there, or cannot be read.
+    """
+    from imagedataextractor.database import Database
+    from imagedataextractor.settings import load_settings
+
+    return Database(str(url) if url is not None else load_settings().db, migrate=migrate)

@@ -1,0 +1,206 @@
+"""A database of measured particles, as it is asked from Python and the command line: read-only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from imagedataextractor.errors import UsageError
+from imagedataextractor.results import Rows, counted
+from imagedataextractor.store import NamedQuery, Status, Store, load_named_queries, parameter_value, status_of
+from imagedataextractor.store.export import export, write_coco, write_csv
+
+__all__ = ["Database", "bound_query", "values_of"]
+
+#: Ending of a file → the format it stands for.
+_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "coco"}
+
+
+class Database:
+    """A database that cannot be changed through this; make one with `imagedataextractor.open_database`.
+
+    Attributes
+    ----------
+    name : str
+        Its address, without a password.
+
+    Examples
+    --------
+    >>> import imagedataextractor as ide
+    >>> with ide.open_database("particles.db") as db:  # doctest: +SKIP
+    ...     sizes = db.query("SELECT ecd_nm FROM measured_particles WHERE accepted").to_pandas()
+    """
+
+    def __init__(self, url: str, *, migrate: bool = False) -> None:
+        if migrate:
+            Store.open(url, create=False).close()
+        self._url = url
+        self._store = Store.open(url, read_only=True)
+        self.name = self._store.name
+
+    def query(self, sql: str, /, **params: Any) -> Rows:
+        """The answer to a statement of SQL.
+
+        Parameters
+        ----------
+        sql : str
+            One SELECT; parameters are written ``:name``. The view measured_particles has one row a particle.
+        **params
+            Their values.
+
+        Raises
+        ------
+        UsageError
+            The statement is wrong, or would change something.
+        StoreError
+            The database cannot be read.
+        """
+        names, rows = self.iterate(sql, params)
+        return Rows(names, list(rows))
+
+    def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+        """As `query`, but the rows come one after the other: names of the columns, and an iterator."""
+        names, rows = self._store.iterate(sql, params)
+        if not names:
+            raise UsageError("query: there is no question in it; write a SELECT")
+        return names, rows
+
+    def named(self, name: str, /, **params: Any) -> Rows:
+        """The answer to a query that comes with the program; see `queries`.
+
+        Raises
+        ------
+        UsageError
+            There is no such query, or a parameter is missing or unknown.
+        """
+        sql, bound = bound_query(name, {key: str(value) for key, value in params.items()})
+        return self.query(sql, **bound)
+
+    @property
+    def queries(self) -> dict[str, NamedQuery]:
+        """The queries that come with the program, by name."""
+        return load_named_queries()
+
+    def particles(self, *, accepted: bool = False) -> Rows:
+        """The view measured_particles, one row a particle.
+
+        Parameters
+        ----------
+        accepted : bool
+            Only the accepted ones.
+        """
+        return self.query("SELECT * FROM measured_particles" + (" WHERE accepted" if accepted else ""))
+
+    def status(self, run: str | None = None, *, failures: int = 20) -> Status:
+        """What a run (the last one by default) has done, what failed, and why.
+
+        Raises
+        ------
+        UsageError
+            There is no such run.
+        """
+        found = status_of(self._store, run, failures=failures)
+        if run is not None and found.run is None:
+            raise UsageError(f"status: there is no run {run!r} in {self.name}")
+        return found
+
+    def export(self, out: str | Path | None, *, format: str | None = None, accepted: bool = False) -> int:
+        """Write the measured particles to a file for other programs.
+
+        Parameters
+        ----------
+        out : path or None
+            None writes to the standard output.
+        format : {"csv", "parquet", "coco"}, optional
+            By default what the ending of `out` says; CSV on the standard output.
+        accepted : bool
+            Only the accepted particles.
+
+        Returns
+        -------
+        int
+            Particles written.
+
+        Raises
+        ------
+        UsageError
+            No such format, or its library is not installed.
+        InputError
+            The file cannot be written.
+        """
+        if out is not None:
+            return export(self._store, format or _format_of(Path(out)), Path(out), accepted_only=accepted)
+        if format == "parquet":
+            raise UsageError("export: Parquet is written to a file; give --out FILE")
+        write = write_coco if format == "coco" else write_csv
+        return write(self._store, sys.stdout, accepted_only=accepted)
+
+    def report(self, out: str | Path, *, dois: Sequence[str] = (), max_panels: int | None = None) -> Any:
+        """Write overlays, size distributions, statistics, failures and provenance into one HTML file.
+
+        Parameters
+        ----------
+        out : path
+        dois : sequence of str
+            Only these articles.
+        max_panels : int, optional
+            Panels that are shown, about 100 kB each; the totals are of all.
+
+        Returns
+        -------
+        report.rows.ReportRows
+            What it shows.
+        """
+        from imagedataextractor.report.html import MAX_PANELS, write_report
+
+        return write_report(self._url, out, dois=dois, max_panels=MAX_PANELS if max_panels is None else max_panels)
+
+    def close(self) -> None:
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        rows = status_of(self._store, failures=0).rows
+        held = ", ".join(counted(rows[f"{thing}s"], thing) for thing in ("article", "measured panel", "particle"))
+        return f"<Database {self.name}: {held}>"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{escape(repr(self)[1:-1])}</p>{self.named('articles')._repr_html_()}"
+
+
+def bound_query(name: str, given: Mapping[str, str]) -> tuple[str, dict[str, Any]]:
+    """The SQL of a named query, and its parameters: what is given over the defaults.
+
+    Raises
+    ------
+    UsageError
+        There is no such query, or a parameter is missing or unknown.
+    """
+    queries = load_named_queries()
+    if name not in queries:
+        raise UsageError(f"query: no named query is called {name!r}; there are: {', '.join(queries)}")
+    return queries[name].sql, queries[name].bind(given)
+
+
+def values_of(given: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters written as text, as they are meant."""
+    return {name: parameter_value(value) for name, value in given.items()}
+
+
+def _format_of(out: Path) -> str:
+    """The format that the ending of a file's name stands for."""
+    ending = out.suffix.lower()
+    if ending not in _ENDINGS:
+        raise UsageError(f"export: {out}: no format ends in {ending!r}; use {', '.join(_ENDINGS)}, or give --format")
+    return _ENDINGS[ending]

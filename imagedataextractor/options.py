@@ -1,0 +1,182 @@
+"""What may be said of an extraction, by the same names in Python and on the command line.
+
+`Options` is the one list: `extract`, `Extractor` and `mine` take these keywords, and the command line has an
+option for each. `choose` lays them over the user's settings.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import Parameter, signature
+from typing import Any, Literal, TypedDict, TypeVar
+
+from imagedataextractor.errors import UsageError
+from imagedataextractor.records import Mode, OcrName
+from imagedataextractor.settings import Settings, apply, load_settings
+
+__all__ = ["Manual", "Options", "choose", "stated_length", "takes_options"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Manual:
+    """What the user knows better: a scale given by hand always wins, and holds for every panel.
+
+    ``bar`` is (value, unit) of the scale bar's text; its length is still found in the picture.
+    """
+
+    nm_per_px: float | None = None
+    bar: tuple[float, str] | None = None
+    #: Take every picture for an electron micrograph of particles, whatever the classifier says.
+    assume_em: bool = False
+    #: What a picture by itself is: "figure" or "whole", a single micrograph; None to look (`figures.own`).
+    extent: Literal["figure", "whole"] | None = None
+    #: Page of each picture file, from 1; None for the one that is the picture.
+    page: int | None = None
+
+
+class Options(TypedDict, total=False):
+    """Keywords of every extraction; what is not given is taken from the user's settings.
+
+    mode : {"filtered", "bayesian", "discriminative"}
+        T Monte Carlo samples and the filter; T samples; one pass without dropout.
+    samples : int
+        T, the number of Monte Carlo samples.
+    threshold : float
+        t_u, the epistemic uncertainty above which a particle is rejected, nats.
+    seed : int
+        Of the dropout.
+    model : str
+        A name of ``ide model list``, or a weights file.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps".
+    ocr : {"rapidocr", "tesseract", "none"}
+        The engine that reads text in pictures.
+    min_confidence : float
+        Confidence below which a scale bar gives no scale, 0 … 1.
+    licences : sequence of str
+        Only articles and figures under these ("CC BY").
+    nm_per_px : float
+        The scale of every panel, by hand.
+    scalebar : str
+        The length of every scale bar, by hand ("200 nm"); its pixels are measured in the picture.
+    assume_em : bool
+        Take every panel for a micrograph of particles.
+    extent : {"whole", "figure"}
+        What each picture by itself is: one micrograph, or a figure of several panels (--whole, --figure). It is
+        looked at where this is not given.
+    page : int
+        The page of a TIFF with several, from 1.
+    settings : Settings
+        In place of the user's configuration file and the environment.
+    """
+
+    mode: Mode
+    samples: int | None
+    threshold: float | None
+    seed: int
+    model: str
+    device: str
+    ocr: OcrName
+    min_confidence: float | None
+    licences: Sequence[str]
+    nm_per_px: float | None
+    scalebar: str | None
+    assume_em: bool
+    extent: Literal["figure", "whole"] | None
+    page: int | None
+    settings: Settings
+
+
+#: Option → where it stands in the settings; the others are the user's knowledge of the picture (`Manual`).
+_SETTINGS: Mapping[str, tuple[str, str]] = {
+    "mode": ("segmentation", "mode"),
+    "samples": ("segmentation", "samples"),
+    "threshold": ("segmentation", "threshold"),
+    "seed": ("segmentation", "seed"),
+    "model": ("segmentation", "model"),
+    "device": ("segmentation", "device"),
+    "ocr": ("scalebar", "ocr"),
+    "min_confidence": ("scalebar", "threshold"),
+    "licences": ("articles", "licences"),
+}
+
+
+def takes_options(function: F) -> F:
+    """Let `help` and completion show the options of a function whose last parameter is ``**options``."""
+    shown = signature(function)
+    own = [p for p in shown.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    given = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hint.__forward_arg__)
+        for name, hint in Options.__annotations__.items()
+    ]
+    vars(function)["__signature__"] = shown.replace(parameters=[*own, *given])
+    return function
+
+
+def choose(options: Options) -> tuple[Settings, Manual]:
+    """The settings with the options over them, and what the user knows of the pictures.
+
+    Options that are None, or empty, are not given.
+
+    Raises
+    ------
+    TypeError
+        There is no such option.
+    UsageError
+        A value makes no sense, or two options contradict each other.
+    """
+    for name in options:
+        if name not in Options.__annotations__:
+            near = get_close_matches(name, Options.__annotations__, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"there is no option {name!r}{meant} There are: {', '.join(Options.__annotations__)}")
+    settings = options.get("settings") or load_settings()
+    values: Mapping[str, Any] = options
+    for name, (table, field) in _SETTINGS.items():
+        value = values.get(name)
+        if value is None or (name == "licences" and not value):
+            continue
+        plain = [value] if name == "licences" and isinstance(value, str) else value
+        settings = apply(settings, {table: {field: plain}}, where=name)
+    return settings, _manual(options)
+
+
+def _manual(options: Options) -> Manual:
+    nm_per_px, scalebar = options.get("nm_per_px"), options.get("scalebar")
+    if nm_per_px is not None and scalebar is not None:
+        raise UsageError("nm_per_px (--nm-per-px) and scalebar (--scalebar) both give the scale; use one of them")
+    if nm_per_px is not None and not (math.isfinite(nm_per_px) and nm_per_px > 0):
+        raise UsageError(f"nm_per_px must be a number greater than 0, not {nm_per_px!r}")
+    extent, page = options.get("extent"), options.get("page")
+    if extent not in (None, "figure", "whole"):
+        raise UsageError(f"extent must be 'figure' or 'whole', not {extent!r}")
+    if page is not None and page < 1:
+        raise UsageError(f"page must be a whole number from 1 on, not {page!r}")
+    return Manual(
+        nm_per_px=None if nm_per_px is None else float(nm_per_px),
+        bar=None if scalebar is None else stated_length(scalebar),
+        assume_em=bool(options.get("assume_em")),
+        extent=extent,
+        page=page,
+    )
+
+
+def stated_length(text: str) -> tuple[float, str]:
+    """'200 nm' → (200.0, "nm").
+
+    Raises
+    ------
+    UsageError
+        Not a positive number and a unit of length.
+    """
+    from imagedataextractor.quantities import parse_length
+
+    length = parse_length(text)
+    if length is None:
+        raise UsageError(f"scalebar {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
+    return length
