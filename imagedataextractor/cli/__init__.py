@@ -58,8 +58,8 @@ class LazyGroup(click.Group):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0].lower(), COMMANDS, 1)
-            meant = f"; did you mean {near[0]!r}?" if near else "; `ide --help` lists them."
-            ctx.fail(f"there is no command {args[0]!r}{meant}")
+            meant = f"Did you mean {near[0]!r}?" if near else "`ide --help` lists them."
+            ctx.fail(f"No such command {args[0]!r}. {meant}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
