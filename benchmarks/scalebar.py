@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 
 from imagedataextractor.images import load_image
-from imagedataextractor.ocr import EngineName, TextBox, load_engine
+from imagedataextractor.ocr import TextBox, load_engine
 from imagedataextractor.quantities import NM_PER_UNIT
-from imagedataextractor.records import Box, ScaleBar
+from imagedataextractor.records import Box, OcrName, ScaleBar
 from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
 from imagedataextractor.settings import ScaleBarSettings
 
@@ -75,9 +75,7 @@ def load_rows(data: Path) -> list[Row]:
     return rows
 
 
-def load_texts(
-    rows: list[Row], data: Path, cache: Path | None, ocr: EngineName = "rapidocr"
-) -> dict[str, list[TextBox]]:
+def load_texts(rows: list[Row], data: Path, cache: Path | None, ocr: OcrName = "rapidocr") -> dict[str, list[TextBox]]:
     """What OCR reads in each image, from the cache where it is there."""
     known: dict[str, list[TextBox]] = {}
     if cache and cache.is_file():

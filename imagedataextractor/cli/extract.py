@@ -74,9 +74,7 @@ def command(
         if result.standing:
             what = "1 correction holds" if result.standing == 1 else f"{result.standing:,} corrections hold"
             name = result.articles[0].article.path or result.articles[0].article.key
-            click.echo(
-                f"{name}: {what} in the database, a scale by hand included; see `ide correct --list`", err=True
-            )
+            click.echo(f"{name}: {what} in the database, a scale by hand included; see `ide correct --list`", err=True)
         summary.add(result)
         for article in result:
             if as_json:

@@ -114,7 +114,7 @@ def test_what_was_retrieved_is_the_folder_with_the_note_of_it(tmp_path, monkeypa
 
 
 def test_api_keys_are_not_sent_to_workers():
-    from imagedataextractor.pipeline import Manual
+    from imagedataextractor.options import Manual
 
     work = PipelineWork(Settings(keys=Keys(elsevier_api_key="hush-hush")), Manual(), Path("/cache"))
     sent = pickle.dumps(work)
