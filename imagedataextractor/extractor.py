@@ -28,7 +28,7 @@ from imagedataextractor.targets import Target, find_targets, fingerprint
 if TYPE_CHECKING:
     from imagedataextractor.store import Store
 
-__all__ = ["Extractor", "Source", "load_pixels"]
+__all__ = ["Extractor", "Source", "load_pixels", "made_folder"]
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -126,7 +126,7 @@ class Extractor:
         """
         _ = self.stages  # a closed one is told at once, not as the failure of every target
         found, failures = _targets(source)
-        folder = None if pictures is None else _made(Path(pictures))
+        folder = None if pictures is None else made_folder(Path(pictures))
         paths = [target.path for target in found if isinstance(target, Target) and target.path is not None]
         watch = None if folder is None else _painter(folder, paths)
         if db is None:
@@ -315,7 +315,14 @@ def _command() -> str:
 # ---------------------------------------------------------------- pictures
 
 
-def _made(folder: Path) -> Path:
+def made_folder(folder: Path) -> Path:
+    """The folder, made where it is missing.
+
+    Raises
+    ------
+    InputError
+        It cannot be made.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -29,8 +29,10 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
     """
     import imagedataextractor as ide
     from imagedataextractor.api import find_images
+    from imagedataextractor.extractor import made_folder
 
     extractor = ide.Extractor(**options)
+    made_folder(out)
     paths, failures = find_images(images)
     for failure in failures:
         click.echo(f"ide: {failure.message}", err=True)
