@@ -4,8 +4,9 @@ A setting is taken, first found first, from the command line, the environment (`
 user's configuration file, and the default here. Stages never read settings themselves: the command
 line and the pipeline pass plain values.
 
-The configuration file is TOML, ``$IDE_CONFIG`` or ``~/.config/imagedataextractor/config.toml``,
-with one table a dataclass below ([services], [keys], [figures], [scalebar], [segmentation], …).
+The configuration file is TOML, ``$IDE_CONFIG`` or config.toml in the system's folder for it (on Linux
+``~/.config/imagedataextractor``), with one table a dataclass below ([services], [keys], [figures], [scalebar],
+[segmentation], …).
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import platformdirs
 
 from imagedataextractor.errors import UsageError
 from imagedataextractor.records import MODES, OCR_ENGINES, Mode, OcrName
@@ -185,16 +188,14 @@ def config_path() -> Path:
     """The user's configuration file, whether or not it exists."""
     if os.environ.get("IDE_CONFIG"):
         return Path(os.environ["IDE_CONFIG"])
-    base = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return Path(base) / "imagedataextractor" / "config.toml"
+    return platformdirs.user_config_path("imagedataextractor", appauthor=False) / "config.toml"
 
 
 def cache_dir() -> Path:
     """Where downloads and fetched models are kept: ``$IDE_CACHE`` or the user's cache folder."""
     if os.environ.get("IDE_CACHE"):
         return Path(os.environ["IDE_CACHE"])
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "imagedataextractor"
+    return platformdirs.user_cache_path("imagedataextractor", appauthor=False)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
