@@ -1,0 +1,225 @@
+"""Feret's diameters: the widths of particles between parallel tangents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import gamma
+
+__all__ = ["Ferets", "digitisation_gap", "ferets"]
+
+Reals = npt.NDArray[np.float64]
+
+#: Angles at which widths are taken, over half a turn.
+ANGLES = 90
+#: Highest harmonic of the width as a function of angle; harmonics are even, as a width has no direction.
+HARMONIC = 6
+#: Scatter of the width of a digitised shape, below which a wave of few harmonics stands for it.
+WIDTH_SCATTER_PX = 0.22
+#: Amplitude that digitising alone gives the harmonics of a disc's width: waves of it are shrunk away.
+WAVE_NOISE_PX = 0.15
+#: Of a rounding, the mean gap between tangents over the mean gap between areas: between its vertices a hull falls
+#: back from the outline, which the area counts twice as much (a chord's sagitta) as the tangents.
+TANGENT_SHARE = 0.7
+#: Depth of the cap that tells a corner from a rounding, in pixels: some pixels deep, small against particles.
+CAP_PX = 3.0
+#: Gaps over a lattice against those over points thrown at random (E = Γ(1 + 1/m)·D·V^(−1/m)), which leave larger
+#: ones; from squares, hexagons and triangles of 20 to 80 px at random angles (benchmarks/measurement.py).
+LATTICE_EVENNESS = 0.75
+#: Angles over a whole turn at which gaps are taken for the mean width.
+MEAN_GAP_ANGLES = 15
+#: Hulls are measured together in groups of similar numbers of vertices, each padded to the largest.
+_GROUPS = (8, 16, 32, 64, 128, 256, 512)
+
+
+@dataclass(frozen=True, eq=False)
+class Ferets:
+    """Arrays of shape (n,), pixels; angles counter-clockwise as seen against the x axis, in (-90, 90].
+
+    Attributes
+    ----------
+    largest, smallest : float array
+        Maximum and minimum Feret diameter, x_Fmax and x_Fmin of ISO 13322-1 and ISO 9276-6.
+    across : float array
+        Feret diameter at 90° to the largest.
+    mean : float array
+        Mean over all angles; π times it is the perimeter of the convex hull (Cauchy's theorem).
+    angle_deg : float array
+        Direction of the largest.
+    """
+
+    largest: Reals
+    smallest: Reals
+    across: Reals
+    mean: Reals
+    angle_deg: Reals
+
+
+def digitisation_gap(hull: Reals) -> float:
+    """How far, on average, a convex shape reaches beyond the hull of the pixel centres inside it; pixels.
+
+    Parameters
+    ----------
+    hull : float array, shape (k, 2)
+        Convex hull of the pixel centres, on the lattice.
+
+    Notes
+    -----
+    The pixels in the hull number N = A + B/2 + 1 (Pick), and N px² is the shape's area without bias. The hull
+    grown by g has A + P·g + π·g² (Steiner); g makes the two equal.
+    """
+    sides = np.roll(hull, -1, axis=0) - hull
+    perimeter = float(np.hypot(sides[:, 0], sides[:, 1]).sum())
+    on_it = float(np.gcd(*np.abs(np.rint(sides)).astype(np.int64).T).sum())
+    missing = on_it / 2 + 1
+    return float((np.sqrt(perimeter**2 + 4 * np.pi * missing) - perimeter) / (2 * np.pi))
+
+
+def ferets(hulls: list[Reals], gaps: npt.ArrayLike | None = None) -> Ferets:
+    """Feret diameters of convex hulls.
+
+    Parameters
+    ----------
+    hulls : list of float arrays, shape (k, 2)
+        Vertices in order.
+    gaps : float array, shape (n,), optional
+        For hulls of pixel centres: their `digitisation_gap`. Without it the hulls are the particles' own.
+
+    Notes
+    -----
+    Of a digitised shape the hull of the pixel centres lies inside. Where its width against the angle is a
+    wave of few harmonics within the scatter of digitising, the extremes are those of the wave fitted to all
+    angles, so that no extreme of the noise is taken for one of the shape. Otherwise they are the hull's own
+    (largest distance of two vertices, smallest width over its sides: rotating calipers), made larger by the
+    mean gap on a side's side, and by that of a corner on a corner's: the expected distance from the tip of a
+    cap to the first lattice point within, the cap's area growing with its depth as V·(d/D)^m, m between 1 (a
+    side) and 2 (a corner).
+    """
+    n = len(hulls)
+    grown = np.zeros(n) if gaps is None else np.asarray(gaps, float)
+    found = np.zeros((5, n))
+    sizes = np.array([len(hull) for hull in hulls], int)
+    lower = 0
+    for upper in (*_GROUPS, int(sizes.max(initial=0))):
+        members = np.flatnonzero((sizes > lower) & (sizes <= upper))
+        lower = max(lower, upper)
+        for chunk in np.array_split(members, max(1, len(members) * upper * upper // 4_000_000)):
+            if len(chunk):
+                padded = np.stack([_padded(hulls[i], upper) for i in chunk])
+                found[:, chunk] = _measured(padded, grown[chunk], digitised=gaps is not None)
+    return Ferets(*found)
+
+
+def _padded(hull: Reals, size: int) -> Reals:
+    return np.concatenate([hull, np.repeat(hull[-1:], size - len(hull), axis=0)])
+
+
+def _measured(hulls: Reals, gaps: Reals, *, digitised: bool) -> Reals:
+    """Largest, smallest, across, mean and angle of hulls of shape (n, k, 2)."""
+    angles = np.arange(ANGLES) * np.pi / ANGLES
+    directions = np.stack([np.cos(angles), np.sin(angles)])
+    widths = np.ptp(hulls @ directions, axis=1)
+    wave, misfit = _waves(widths, angles)
+    is_wave = misfit <= WIDTH_SCATTER_PX
+    mean = widths.mean(axis=1) + 2 * TANGENT_SHARE * gaps
+    apart = hulls[:, :, None, :] - hulls[:, None, :, :]
+    squared = (apart**2).sum(axis=-1).reshape(len(hulls), -1)
+    farthest = squared.argmax(axis=1)
+    rows = np.arange(len(hulls))
+    reach = np.sqrt(squared[rows, farthest])
+    along = apart.reshape(len(hulls), -1, 2)[rows, farthest]
+    theta = np.arctan2(along[:, 1], along[:, 0])
+    narrowest, normal = _narrowest(hulls, apart)
+    across = _width(hulls, theta + np.pi / 2) + 2 * gaps
+    largest, smallest = reach + 2 * gaps, narrowest + 2 * gaps
+    if digitised:
+        largest = reach + _gap(hulls, theta, gaps) + _gap(hulls, theta + np.pi, gaps)
+        smallest = narrowest + gaps + np.maximum(_gap(hulls, normal, gaps), gaps)
+        mean = np.where(is_wave, mean, widths.mean(axis=1) + _mean_gap(hulls, gaps))
+    fine = np.linspace(0, np.pi, 2 * ANGLES, endpoint=False)
+    smooth = wave @ _harmonics(fine) + 2 * TANGENT_SHARE * gaps[:, None]
+    peak = smooth.argmax(axis=1)
+    largest = np.where(is_wave, smooth[rows, peak], largest)
+    smallest = np.where(is_wave, smooth.min(axis=1), smallest)
+    across = np.where(is_wave, smooth[rows, (peak + ANGLES) % (2 * ANGLES)], across)
+    theta = np.where(is_wave, fine[peak], theta)
+    degrees = np.degrees(-theta)  # y runs down the picture
+    degrees = 90 - (90 - degrees) % 180
+    return np.stack([np.maximum(largest, smallest), smallest, np.maximum(across, smallest), mean, degrees])
+
+
+def _narrowest(hulls: Reals, apart: Reals) -> tuple[Reals, Reals]:
+    """Smallest width over the hulls' sides, and the direction from that side to the farthest vertex."""
+    sides = np.roll(hulls, -1, axis=1) - hulls
+    length = np.hypot(sides[..., 0], sides[..., 1])
+    unit = sides / np.where(length > 0, length, 1)[..., None]
+    # distance of vertex j from the line of side i
+    distance = unit[:, :, None, 0] * -apart[..., 1] + unit[:, :, None, 1] * apart[..., 0]
+    width = np.abs(distance).max(axis=2)
+    width[length == 0] = np.inf
+    chosen = width.argmin(axis=1)
+    rows = np.arange(len(hulls))
+    away = distance[rows, chosen]
+    sign = np.sign(away[rows, np.abs(away).argmax(axis=1)])
+    side = unit[rows, chosen]
+    normal = np.arctan2(sign * side[:, 0], -sign * side[:, 1])
+    narrow = width[rows, chosen]
+    return np.where(np.isfinite(narrow), narrow, 0.0), normal
+
+
+def _width(hulls: Reals, theta: Reals) -> Reals:
+    along = hulls[..., 0] * np.cos(theta)[:, None] + hulls[..., 1] * np.sin(theta)[:, None]
+    return np.asarray(np.ptp(along, axis=1))
+
+
+def _harmonics(angles: Reals) -> Reals:
+    orders = np.arange(2, HARMONIC + 1, 2)[:, None] * angles
+    return np.concatenate([np.ones((1, len(angles))), np.cos(orders), np.sin(orders)])
+
+
+def _waves(widths: Reals, angles: Reals) -> tuple[Reals, Reals]:
+    """Harmonics of the widths (n, harmonics), and what they leave over, root mean square."""
+    basis = _harmonics(angles)
+    wave = widths @ basis.T / (basis**2).sum(axis=1)
+    misfit = np.sqrt(((widths - wave @ basis) ** 2).mean(axis=1))
+    cosines, sines = np.split(wave[:, 1:], 2, axis=1)
+    power = np.maximum(cosines**2 + sines**2, 1e-12)
+    wave[:, 1:] *= np.tile(np.maximum(1 - WAVE_NOISE_PX**2 / power, 0), 2)  # James and Stein's shrinkage
+    return wave, misfit
+
+
+def _mean_gap(hulls: Reals, gaps: Reals) -> Reals:
+    """What the gaps at both tangents add to the width, mean over the angles."""
+    around = (np.arange(MEAN_GAP_ANGLES) + 0.5) * 2 * np.pi / MEAN_GAP_ANGLES
+    return 2 * np.mean([_gap(hulls, np.full(len(hulls), theta), gaps) for theta in around], axis=0)
+
+
+def _gap(hulls: Reals, theta: Reals, least: Reals) -> Reals:
+    """Expected distance from the hull's tip in the direction `theta` to that of the shape, as in `ferets`."""
+    c, s = np.cos(theta)[:, None], np.sin(theta)[:, None]
+    along, sideways = hulls[..., 0] * c + hulls[..., 1] * s, hulls[..., 1] * c - hulls[..., 0] * s
+    tip = along.max(axis=1)
+    depth = np.minimum(CAP_PX, np.ptp(along, axis=1) / 2)
+    gap = least.copy()
+    steps = np.linspace(0, 1, 7)[None, :] * depth[:, None]
+    chords = np.stack([_chord(along, sideways, tip - steps[:, k]) for k in range(steps.shape[1])], axis=1)
+    for _ in range(3):  # the cap of the shape is deeper than that of the hull by the gap sought
+        total = depth + gap
+        area = np.trapezoid(chords, steps, axis=1) + gap * (chords[:, 0] + chords[:, -1]) / 2
+        power = np.clip(total * (chords[:, -1] + gap) / np.maximum(area, 1e-9), 1.0, 2.0)
+        gap = LATTICE_EVENNESS * gamma(1 + 1 / power) * total * np.maximum(area, 0.5) ** (-1 / power)
+    return np.clip(gap, 0.0, 1.5)
+
+
+def _chord(along: Reals, sideways: Reals, level: Reals) -> Reals:
+    """Length of the chord of each hull at a level of `along`."""
+    a, b = along, np.roll(along, -1, axis=1)
+    p, q = sideways, np.roll(sideways, -1, axis=1)
+    share = np.clip((level[:, None] - a) / np.where(np.abs(b - a) > 1e-12, b - a, 1e-12), 0, 1)
+    crossing = (np.minimum(a, b) <= level[:, None] + 1e-9) & (np.maximum(a, b) >= level[:, None] - 1e-9)
+    at = p + share * (q - p)
+    high = np.where(crossing, at, -np.inf).max(axis=1)
+    low = np.where(crossing, at, np.inf).min(axis=1)
+    return np.where(np.isfinite(high - low), np.maximum(high - low, 0), 0.0)
