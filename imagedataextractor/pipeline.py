@@ -420,11 +420,20 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         filtered=found.filtered,
         annotation=hidden | _mask(part.shape, written),
         margin_px=EDGE_MARGIN_PX,
+        image=part,
+        transmission=_transmission(panel),
     )
     height, width = part.shape[:2]
     statistics = panel_statistics(particles, bar.nm_per_px, shape=(height, width), excluded_px=int(hidden.sum()))
     particles = particles.shifted(view.x0, view.y0)
     return PanelResult(panel, bar, _in_panel(found, view, pixels.shape[:2]), particles, statistics)
+
+
+def _transmission(panel: Panel) -> bool | None:
+    """Whether the panel's electrons went through the sample; None where nobody says."""
+    if panel.technique is None:
+        return None
+    return "TEM" in panel.technique
 
 
 def _mask(shape: Sequence[int], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:

@@ -71,6 +71,8 @@ MODEL_PARTICLES = 100
 #: Standard uncertainty of the edge's place that the models leave, as a share of the blur: the scatter of images
 #: in benchmarks/edge.py.
 MODEL_SHARE = 0.15
+#: Probability that is left to the other contrast, of step and thickness, whatever the fit says.
+LEAST_DOUBT = 0.05
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,8 +163,10 @@ def refine_edges(
         model = fit_edge_model(profiles, search.radius[best], offsets, transmission=through)
         search.displaced += model.displacements(search.radius, GRADIENT_PX)[search.ring.which]
         uncertainty = np.hypot(search.scatter(), MODEL_SHARE * model.blur_px)
-        doubt = np.sqrt(model.thickness * (1 - model.thickness))
-        uncertainty = np.hypot(uncertainty, doubt * model.disagreement(search.radius, GRADIENT_PX))
+        if through:
+            weight = np.clip(model.thickness, LEAST_DOUBT, 1 - LEAST_DOUBT)
+            spread = np.sqrt(weight * (1 - weight)) * model.disagreement(search.radius, GRADIENT_PX)
+            uncertainty = np.hypot(uncertainty, spread)
     return search.result(refined, uncertainty, model)
 
 
@@ -174,7 +178,12 @@ class _Search:
     """
 
     def __init__(
-        self, grey: Floats, labels: npt.NDArray[np.integer], present: Integers, outlines: Polygons, blocked: Bools | None
+        self,
+        grey: Floats,
+        labels: npt.NDArray[np.integer],
+        present: Integers,
+        outlines: Polygons,
+        blocked: Bools | None,
     ) -> None:
         self.grey, self.labels, self.blocked = grey, labels, blocked
         self.present, self.outlines = present, outlines
@@ -204,12 +213,12 @@ class _Search:
         gradient = _gradient(self.ring.means(profiles.astype(float), free))
         reach = np.clip(REACH_SHARE * self.radius, LEAST_REACH_PX, MOST_REACH_PX)[:, None]
         taper = np.exp(-((offsets / (1.5 * reach)) ** 2)) * (np.abs(offsets) <= reach)
-        scores = gradient * taper
-        rising, falling = scores.max(axis=1), -scores.min(axis=1)
+        _, rising = _peaks(gradient, taper, offsets)
+        _, falling = _peaks(-gradient, taper, offsets)
         self.sign = np.where(rising > falling, 1.0, -1.0)
         common = float(np.sign(np.median(self.sign * np.maximum(rising, falling)))) or 1.0
         self.sign[np.minimum(rising, falling) > SIGN_SHARE * np.maximum(rising, falling)] = common
-        shift, _ = _peaks(scores * self.sign[:, None], offsets)
+        shift, _ = _peaks(gradient * self.sign[:, None], taper, offsets)
         self.displaced = shift[self.ring.which] * free
 
     def move_points(self) -> None:
@@ -218,7 +227,7 @@ class _Search:
         profiles, free = self._profiles(self._points(), offsets, which)
         gradient = _gradient(self.ring.smoothed(profiles, SMOOTH_STEPS)) * self.sign[which, None]
         near = np.exp(-((offsets / LOCAL_REACH_PX) ** 2)) * (np.abs(offsets) <= LOCAL_REACH_PX)
-        step, height = _peaks(gradient * near, offsets)
+        step, height = _peaks(gradient, near, offsets)
         typical = self.ring.medians(height)[which]
         has_edge = (height > EDGE_SHARE * typical) & (height > EDGE_OVER_NOISE * NOISE_GAIN * self.noise)
         has_edge &= free & (np.abs(step) < LOCAL_REACH_PX - STEP_PX)
@@ -255,7 +264,7 @@ class _Search:
         Vertices as far apart as the smoothing reaches, 2√π standard deviations of it, count as independent.
         """
         independent = np.maximum(self.support * self.ring.lengths / (2 * np.sqrt(np.pi) * SMOOTH_STEPS), 1.0)
-        return np.sqrt(self.ring.means(self.apart**2) / np.maximum(self.support, 1e-6) / independent)
+        return np.asarray(np.sqrt(self.ring.means(self.apart**2) / np.maximum(self.support, 1e-6) / independent))
 
     def result(self, refined: Bools, uncertainty: Reals, model: EdgeModel | None) -> Edges:
         points = self.outlines.points.copy()
@@ -387,7 +396,7 @@ def _ranges(start: Integers, lengths: Integers) -> Integers:
 
 def _offsets(farthest: float) -> Reals:
     steps = round(farthest / STEP_PX)
-    return np.arange(-steps, steps + 1) * STEP_PX
+    return np.asarray(np.arange(-steps, steps + 1) * STEP_PX, float)
 
 
 def _grey(image: npt.NDArray[np.generic]) -> Floats:
@@ -428,10 +437,21 @@ def _gradient(profiles: npt.NDArray[np.floating]) -> Reals:
     return np.asarray(correlate1d(profiles, kernel / ((kernel * t).sum() * STEP_PX), axis=-1, mode="nearest"))
 
 
-def _peaks(values: npt.NDArray[np.floating], offsets: Reals) -> tuple[Reals, Reals]:
-    """Place and height of each row's maximum, by a parabola through it and its neighbours."""
-    k = np.clip(values.argmax(axis=1), 1, values.shape[1] - 2)
+def _peaks(values: npt.NDArray[np.floating], near: Reals, offsets: Reals) -> tuple[Reals, Reals]:
+    """Place and height of a maximum of each row, by a parabola through it and its neighbours.
+
+    Of several local maxima the one that is largest when weighted by `near`; the weight chooses between them,
+    but does not move them. Where there is none, the weighted largest value.
+    """
+    weighted = values * near
+    local = np.zeros(values.shape, bool)
+    middle = values[:, 1:-1]
+    local[:, 1:-1] = (middle >= values[:, :-2]) & (middle >= values[:, 2:])
+    scores = np.where(local & (weighted > 0), weighted, -np.inf)
+    k = scores.argmax(axis=1)
     rows = np.arange(len(values))
+    k = np.where(np.isfinite(scores[rows, k]), k, weighted.argmax(axis=1))
+    k = np.clip(k, 1, values.shape[1] - 2)
     a, b, c = (values[rows, k + step].astype(float) for step in (-1, 0, 1))
     bend = a - 2 * b + c
     off = np.clip(0.5 * (a - c) / np.where(bend < 0, bend, -np.inf), -1, 1)

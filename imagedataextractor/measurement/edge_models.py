@@ -11,7 +11,7 @@ R. Two kinds of contrast are drawn:
 
 Both are blurred by a Gaussian of standard deviation σ in the plane, which moves the steepest place of a step
 inwards by about σ²/(2R) [2]_. A ring of over- or undershoot (Fresnel's fringe, sharpening) and a sloping ground
-are parts of every fit.
+may be part of a fit.
 
 References
 ----------
@@ -39,18 +39,20 @@ HALF_PX = 20.0
 #: Blurs that are tried, standard deviations in px.
 BLURS_PX = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.6, 3.0, 3.5)
 #: Absorptions a of the thickness contrast that are tried; larger ones cannot be told from a step.
-ABSORPTIONS = (0.3, 1.0, 2.0, 4.0)
+ABSORPTIONS = (0.3, 0.7, 1.1, 1.6, 2.3, 3.2, 4.5)
 #: Displacements of the edge against the steepest place that are tried, px.
 DISPLACEMENTS_PX = np.arange(-10, 31) * FINE_PX
 #: Width of the ring that over- or undershoots beside the edge, px.
 FRINGE_PX = 1.7
+#: Misfit without a ring over that with one from which on there is one: it can stand for another blur.
+FRINGE_GAIN = 2.0
 #: Width of the neighbourhood of the edge that a fit weighs most, px.
 WEIGHT_PX = 3.5
 #: Radii for which models are made; a particle takes the nearest by ratio.
 RADII_PX = tuple(float(r) for r in np.round(5 * 1.3 ** np.arange(11), 1))
 #: Ratios of the misfits of step and thickness between which the latter gains weight, from none to all: real
 #: edges are neither, so that a little better is not enough.
-RATIOS = (1.5, 6.0)
+RATIOS = (1.2, 4.0)
 
 _AXIS = np.arange(-round(HALF_PX / FINE_PX), round(HALF_PX / FINE_PX) + 1) * FINE_PX
 
@@ -81,7 +83,7 @@ class EdgeModel:
         nearest = _nearest(np.asarray(radii, float))
         step = np.array([_steepest(r, self.blur_px, 0.0, smoothing_px) for r in RADII_PX])[nearest]
         if self.thickness == 0:
-            return -step
+            return np.asarray(-step)
         thick = np.array([_steepest(r, self.blur_px, self.absorption, smoothing_px) for r in RADII_PX])[nearest]
         return -((1 - self.thickness) * step + self.thickness * thick)
 
@@ -89,7 +91,7 @@ class EdgeModel:
         """How far apart the two contrasts would put the edge, px."""
         nearest = _nearest(np.asarray(radii, float))
         pair = [[_steepest(r, self.blur_px, a, smoothing_px) for r in RADII_PX] for a in (0.0, self.absorption)]
-        return np.abs(np.diff(np.array(pair), axis=0)[0])[nearest]
+        return np.asarray(np.abs(np.diff(np.array(pair), axis=0)[0])[nearest])
 
 
 def fit_edge_model(profiles: Reals, radii: Reals, offsets: Reals, *, transmission: bool) -> EdgeModel:
@@ -113,41 +115,42 @@ def fit_edge_model(profiles: Reals, radii: Reals, offsets: Reals, *, transmissio
     variance, has its median taken over the particles. The least median wins.
     """
     absorptions = (0.0, *ABSORPTIONS) if transmission else (0.0,)
-    left = np.full((len(BLURS_PX), len(absorptions), len(profiles)), np.inf)
+    left = np.full((2, len(BLURS_PX), len(absorptions), len(profiles)), np.inf)
     weight = np.exp(-0.25 * (offsets / WEIGHT_PX) ** 2)
     weighted = profiles * weight
     variance = np.maximum(((profiles - profiles.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), 1e-9)
     nearest = _nearest(radii)
     key = tuple(np.rint(offsets / FINE_PX).astype(int).tolist())
-    for size in np.unique(nearest):
+    for size in np.unique(nearest).tolist():
         members = np.flatnonzero(nearest == size)
         power = (weighted[members] ** 2).sum(axis=1)
         for i, blur in enumerate(BLURS_PX):
             for j, absorption in enumerate(absorptions):
                 basis = _bases(RADII_PX[size], blur, absorption, key)
-                explained = (np.einsum("dkc,nk->dnc", basis, weighted[members]) ** 2).sum(axis=2)
-                left[i, j, members] = (power - explained.max(axis=0)) / variance[members]
-    misfit = np.median(np.maximum(left, 1e-6), axis=2)
+                explained = np.cumsum(np.einsum("dkc,nk->dnc", basis, weighted[members]) ** 2, axis=2)
+                left[:, i, j, members] = (power[:, None] - explained[..., 2:].max(axis=0)).T / variance[members]
+    plain, fringed = np.median(np.maximum(left, 1e-6), axis=3)
+    misfit = plain if plain.min() < FRINGE_GAIN * fringed.min() else fringed
     step_blur = int(misfit[:, 0].argmin())
     if not transmission:
         return EdgeModel(BLURS_PX[step_blur], ABSORPTIONS[0], 0.0)
-    blur, kind = np.unravel_index(int(misfit[:, 1:].argmin()), misfit[:, 1:].shape)
+    best, kind = divmod(int(misfit[:, 1:].argmin()), len(ABSORPTIONS))
     low, high = np.log(RATIOS)
-    ratio = float(np.log(misfit[step_blur, 0] / misfit[blur, kind + 1]))
+    ratio = float(np.log(misfit[step_blur, 0] / misfit[best, kind + 1]))
     thickness = float(np.clip((ratio - low) / (high - low), 0, 1))
-    chosen = blur if thickness > 0 else step_blur
+    chosen = best if thickness > 0 else step_blur
     return EdgeModel(BLURS_PX[chosen], ABSORPTIONS[kind], thickness)
 
 
 def _nearest(radii: Reals) -> npt.NDArray[np.int64]:
     steps = np.log(np.maximum(radii, 1e-3) / RADII_PX[0]) / np.log(RADII_PX[1] / RADII_PX[0])
-    return np.clip(np.rint(steps), 0, len(RADII_PX) - 1).astype(np.int64)
+    return np.asarray(np.clip(np.rint(steps), 0, len(RADII_PX) - 1), np.int64)
 
 
 def _contrast(radius: float, absorption: float) -> Reals:
     depth = -_AXIS
     if absorption == 0:
-        return np.clip(depth / FINE_PX + 0.5, 0, 1)
+        return np.asarray(np.clip(depth / FINE_PX + 0.5, 0, 1))
     chord = np.sqrt(np.clip(1 - ((radius - np.clip(depth, 0, radius)) / radius) ** 2, 0, 1))
     return np.asarray((1 - np.exp(-absorption * chord)) / (1 - np.exp(-absorption)))
 
@@ -183,11 +186,11 @@ def _steepest(radius: float, blur: float, absorption: float, smoothing: float) -
 
 @lru_cache(maxsize=2048)
 def _bases(radius: float, blur: float, absorption: float, samples: tuple[int, ...]) -> npt.NDArray[np.float32]:
-    """Orthonormal bases of the weighted profiles at every displacement, shape (d, k, 4)."""
+    """Orthonormal bases of the weighted profiles at every displacement, shape (d, k, 4); the fringe is the last."""
     contrast = _blurred(_contrast(radius, absorption), radius, blur)
     fringe = contrast - _blurred(contrast, radius, FRINGE_PX)
     ground = _blurred(np.clip(_AXIS, 0, None), radius, blur)
-    columns = np.stack([np.ones(len(_AXIS)), contrast, fringe, ground], axis=1)
+    columns = np.stack([np.ones(len(_AXIS)), contrast, ground, fringe], axis=1)
     middle = len(_AXIS) // 2
     index = middle + np.array(samples)[None, :] - np.rint(DISPLACEMENTS_PX / FINE_PX).astype(int)[:, None]
     weight = np.exp(-0.25 * (np.array(samples) * FINE_PX / WEIGHT_PX) ** 2)

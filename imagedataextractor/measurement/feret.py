@@ -77,15 +77,15 @@ def digitisation_gap(hull: Reals) -> float:
     return float((np.sqrt(perimeter**2 + 4 * np.pi * missing) - perimeter) / (2 * np.pi))
 
 
-def ferets(hulls: list[Reals], gaps: npt.ArrayLike | None = None) -> Ferets:
+def ferets(hulls: list[Reals], gaps: npt.ArrayLike) -> Ferets:
     """Feret diameters of convex hulls.
 
     Parameters
     ----------
     hulls : list of float arrays, shape (k, 2)
         Vertices in order.
-    gaps : float array, shape (n,), optional
-        For hulls of pixel centres: their `digitisation_gap`. Without it the hulls are the particles' own.
+    gaps : float array, shape (n,)
+        The `digitisation_gap` of hulls of pixel centres; NaN for hulls that are the particles' own.
 
     Notes
     -----
@@ -98,7 +98,7 @@ def ferets(hulls: list[Reals], gaps: npt.ArrayLike | None = None) -> Ferets:
     side) and 2 (a corner).
     """
     n = len(hulls)
-    grown = np.zeros(n) if gaps is None else np.asarray(gaps, float)
+    grown = np.asarray(gaps, float)
     found = np.zeros((5, n))
     sizes = np.array([len(hull) for hull in hulls], int)
     lower = 0
@@ -108,7 +108,7 @@ def ferets(hulls: list[Reals], gaps: npt.ArrayLike | None = None) -> Ferets:
         for chunk in np.array_split(members, max(1, len(members) * upper * upper // 4_000_000)):
             if len(chunk):
                 padded = np.stack([_padded(hulls[i], upper) for i in chunk])
-                found[:, chunk] = _measured(padded, grown[chunk], digitised=gaps is not None)
+                found[:, chunk] = _measured(padded, np.nan_to_num(grown[chunk]), ~np.isnan(grown[chunk]))
     return Ferets(*found)
 
 
@@ -116,7 +116,7 @@ def _padded(hull: Reals, size: int) -> Reals:
     return np.concatenate([hull, np.repeat(hull[-1:], size - len(hull), axis=0)])
 
 
-def _measured(hulls: Reals, gaps: Reals, *, digitised: bool) -> Reals:
+def _measured(hulls: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Reals:
     """Largest, smallest, across, mean and angle of hulls of shape (n, k, 2)."""
     angles = np.arange(ANGLES) * np.pi / ANGLES
     directions = np.stack([np.cos(angles), np.sin(angles)])
@@ -134,10 +134,12 @@ def _measured(hulls: Reals, gaps: Reals, *, digitised: bool) -> Reals:
     narrowest, normal = _narrowest(hulls, apart)
     across = _width(hulls, theta + np.pi / 2) + 2 * gaps
     largest, smallest = reach + 2 * gaps, narrowest + 2 * gaps
-    if digitised:
-        largest = reach + _gap(hulls, theta, gaps) + _gap(hulls, theta + np.pi, gaps)
-        smallest = narrowest + gaps + np.maximum(_gap(hulls, normal, gaps), gaps)
-        mean = np.where(is_wave, mean, widths.mean(axis=1) + _mean_gap(hulls, gaps))
+    corner = np.flatnonzero(digitised & ~is_wave)
+    if len(corner):
+        some, gap = hulls[corner], gaps[corner]
+        largest[corner] = reach[corner] + _gap(some, theta[corner], gap) + _gap(some, theta[corner] + np.pi, gap)
+        smallest[corner] = narrowest[corner] + gap + np.maximum(_gap(some, normal[corner], gap), gap)
+        mean[corner] = widths[corner].mean(axis=1) + _mean_gap(some, gap)
     fine = np.linspace(0, np.pi, 2 * ANGLES, endpoint=False)
     smooth = wave @ _harmonics(fine) + 2 * TANGENT_SHARE * gaps[:, None]
     peak = smooth.argmax(axis=1)
@@ -193,7 +195,7 @@ def _waves(widths: Reals, angles: Reals) -> tuple[Reals, Reals]:
 def _mean_gap(hulls: Reals, gaps: Reals) -> Reals:
     """What the gaps at both tangents add to the width, mean over the angles."""
     around = (np.arange(MEAN_GAP_ANGLES) + 0.5) * 2 * np.pi / MEAN_GAP_ANGLES
-    return 2 * np.mean([_gap(hulls, np.full(len(hulls), theta), gaps) for theta in around], axis=0)
+    return np.asarray(2 * np.mean([_gap(hulls, np.full(len(hulls), theta), gaps) for theta in around], axis=0))
 
 
 def _gap(hulls: Reals, theta: Reals, least: Reals) -> Reals:

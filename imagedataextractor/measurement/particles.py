@@ -1,20 +1,26 @@
 """Size and shape of every particle of a label map.
 
 Coordinates are those of pixel edges: pixel (row i, column j) covers y from i to i + 1 and x from j
-to j + 1, so its centre is (j + 0.5, i + 0.5). A particle is the union of its pixels' squares; areas
-and moments are exact for it.
+to j + 1, so its centre is (j + 0.5, i + 0.5). Without an image a particle is the union
+of its pixels' squares; areas and moments are exact for it. With one, it is what its refined outline encloses.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.measurement.outlines import Outline, Steps, find_steps, trace_outlines
+from imagedataextractor.measurement.edge import Edges, refine_edges
+from imagedataextractor.measurement.feret import digitisation_gap, ferets
+from imagedataextractor.measurement.outlines import Steps, find_steps, trace_outlines
+from imagedataextractor.measurement.polygons import Polygons
+from imagedataextractor.measurement.shapes import classify_shapes, ribbons
 from imagedataextractor.measurement.table import ParticleTable
 from imagedataextractor.records import Reason
 
@@ -28,6 +34,9 @@ COVERED_SHARE = 0.5
 
 #: Share of a particle's outline along an excluded area above which it counts as cut off by it.
 CUT_SHARE = 0.1
+
+#: How far from a particle its ground is looked at, px.
+GROUND_PX = 8.0
 
 #: Largest label that tables are made for directly; above it labels are renumbered first.
 _LARGEST_DIRECT = 1_000_000
@@ -45,6 +54,8 @@ def measure_particles(
     filtered: npt.ArrayLike | None = None,
     annotation: npt.NDArray[np.bool_] | None = None,
     margin_px: int = 0,
+    image: npt.NDArray[np.generic] | None = None,
+    transmission: bool | None = None,
 ) -> ParticleTable:
     """Measure every particle of a label map.
 
@@ -63,6 +74,11 @@ def measure_particles(
     margin_px : int
         A particle that comes this close to the frame counts as touching it: for panels cut out of a
         figure, whose edges are blurred and known to a pixel or two only.
+    image : array, shape (H, W) or (H, W, C), optional
+        The micrograph. With it, outlines are moved to the particles' edges where the image shows them
+        (see `edge`), and the refined outline is what is measured; and grey levels are told.
+    transmission : bool, optional
+        See `edge.refine_edges`.
 
     Returns
     -------
@@ -83,18 +99,18 @@ def measure_particles(
 
     Notes
     -----
-    - ``ecd``: √(4·area/π).
+    What each column is stands in `columns`. Of a label map alone:
+
     - ``perimeter``: by the Cauchy–Crofton formula over eight lattice directions, see `perimeters`.
       Holes count.
-    - ``feret_max``, ``feret_min``: largest and smallest distance between two parallel tangents of
-      the convex hull of the middles of the pixels' outer edges. (The hull of their corners makes
-      discs 1.3 px too wide, and turned rectangles 1.2 px too thick; this one, 0.7 and 0.7.)
-    - ``major_axis``, ``minor_axis``, ``orientation``: of the ellipse with the same second central
-      moments [1]_, each pixel with its own second moment of 1/12 px².
-    - ``aspect_ratio``: major over minor axis.
+    - the Feret diameters: see `feret`.
+    - the axes and the orientation are those of the ellipse with the same second central moments [1]_,
+      each pixel with its own second moment of 1/12 px².
     - ``circularity``: 4π·area/perimeter² [2]_, at most 1.
     - ``solidity``: area over the number of pixels in the convex hull of the pixel centres, so that
       it is 1 for whatever has no dents.
+
+    Of a refined outline, area, centroid and moments are the polygon's, by Green's theorem.
 
     Time grows with the number of pixels (a few comparisons each), of outline pixels and of particles.
 
@@ -123,38 +139,28 @@ def measure_particles(
         return ParticleTable({}, nm_per_px=nm_per_px)
     names, labels = _compact(labels)
     region = _Regions.of(labels)
-    perimeter_px = perimeters(labels)[region.present]
     steps = find_steps(labels)
-    traced = trace_outlines(labels, steps)
-    outlines = [traced[number] for number in region.present.tolist()]
-    is_cut = np.zeros(len(outlines), bool) if excluded is None else _cut_off(labels, excluded, region, steps)
+    is_cut = np.zeros(len(region.present), bool) if excluded is None else _cut_off(labels, excluded, region, steps)
     at_border = region.touches(_frame(labels.shape, excluded), margin_px)
     numbers = names[region.present]
     known = [None if column is None else column[numbers - 1] for column in per_particle]
-    is_filtered = np.zeros(len(outlines), bool) if known[2] is None else known[2].astype(bool)
-    major_px, minor_px, orientation_deg = region.axes()
-    feret_px = np.array([_ferets(outline) for outline in outlines])
+    is_filtered = np.zeros(len(numbers), bool) if known[2] is None else known[2].astype(bool)
+    reasons = [_reason(*flags) for flags in zip(is_cut, is_filtered, at_border, strict=True)]
+    bodies = _Bodies.of(labels, region, steps)
+    if image is not None:
+        edges = refine_edges(image, labels, blocked=excluded, transmission=transmission)
+        bodies = bodies.at_edges(edges)
+    counts = ~(is_cut | is_filtered)
     return ParticleTable(
         {
             "label": numbers,
-            "x_px": region.x,
-            "y_px": region.y,
-            "area_px": region.area,
-            "ecd_px": np.sqrt(4 * region.area / np.pi),
-            "perimeter_px": perimeter_px,
-            "feret_max_px": feret_px[:, 0],
-            "feret_min_px": feret_px[:, 1],
-            "major_axis_px": major_px,
-            "minor_axis_px": minor_px,
-            "aspect_ratio": major_px / minor_px,
-            "circularity": np.minimum(1.0, 4 * np.pi * region.area / perimeter_px**2),
-            "solidity": region.area / np.array([_hull_pixels(outline) for outline in outlines]),
-            "orientation_deg": orientation_deg,
             "uncertainty": known[0],
             "score": known[1],
             "touches_border": at_border,
-            "reason": [_reason(*flags) for flags in zip(is_cut, is_filtered, at_border, strict=True)],
-            "contour": [outline.contour for outline in outlines],
+            "reason": reasons,
+            **bodies.columns(),
+            "nearest_neighbour_px": nearest_neighbours(bodies.centre, counts),
+            **(grey_levels(image, labels, region.present) if image is not None else {}),
         },
         nm_per_px=nm_per_px,
     )
@@ -257,15 +263,6 @@ class _Regions:
         columns = [np.asarray(sums[present], float) for sums in (area, x, y, xx, yy, xy, box)]
         return cls(present, *columns)
 
-    def axes(self) -> tuple[Reals, Reals, Reals]:
-        """Major and minor axes in px and orientations in degrees of the ellipses with the same moments."""
-        root = np.hypot(self.xx - self.yy, 2 * self.xy)
-        major = np.sqrt(8 * (self.xx + self.yy + root))
-        minor = np.sqrt(8 * np.maximum(self.xx + self.yy - root, 0.0))
-        # y runs down the picture, and angles are counted as seen: its sign turns
-        angle = np.degrees(0.5 * np.arctan2(-2 * self.xy, self.xx - self.yy))
-        return major, minor, np.where(angle <= -90.0, 90.0, angle + 0.0)
-
     def touches(self, frame: tuple[int, int, int, int], margin: int) -> npt.NDArray[np.bool_]:
         top, bottom, left, right = frame[0] + margin, frame[1] - margin, frame[2] + margin, frame[3] - margin
         box = self.box
@@ -355,24 +352,205 @@ def perimeters(label_map: npt.NDArray[np.integer]) -> Reals:
     return total
 
 
-# ---------------------------------------------------------------- convex hull
+def mean_depths(label_map: npt.NDArray[np.integer]) -> Reals:
+    """Mean distance of every label's pixels from its boundary, px; shape (N + 1,)."""
+    labels = np.asarray(label_map)
+    inner = np.pad(labels > 0, 1)
+    middle = inner[1:-1, 1:-1]
+    for other, here in (((slice(1, None), slice(None)), (slice(None, -1), slice(None))),
+                        ((slice(None), slice(1, None)), (slice(None), slice(None, -1)))):  # fmt: skip
+        differs = labels[other] != labels[here]
+        middle[other] &= ~differs
+        middle[here] &= ~differs
+    # a pixel at the boundary is half a pixel deep
+    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] + 0.5
+    pixels = np.bincount(labels.ravel())
+    return np.asarray(np.bincount(labels.ravel(), depth.ravel()) / np.maximum(pixels, 1))
 
 
-def _ferets(outline: Outline) -> tuple[float, float]:
-    """Largest and smallest caliper width."""
-    hull = cv2.convexHull(outline.midpoints.astype(np.float32))[:, 0, :].astype(float)
-    apart = hull[:, None, :] - hull[None, :, :]
-    edges = np.roll(hull, -1, axis=0) - hull
-    across = edges / np.hypot(edges[:, 0], edges[:, 1])[:, None]
-    widths = np.abs(across[:, None, 0] * apart[:, :, 1] - across[:, None, 1] * apart[:, :, 0]).max(axis=1)
-    return float(np.hypot(apart[..., 0], apart[..., 1]).max()), float(widths.min())
+# ---------------------------------------------------------------- bodies
 
 
-def _hull_pixels(outline: Outline) -> float:
-    """Number of pixels whose centre is in or on the convex hull of the region's pixel centres.
+@dataclass(frozen=True, eq=False)
+class _Bodies:
+    """What sizes and shapes are taken from: pixels, or a refined outline; arrays and lists of n particles.
+
+    ``hulls`` are those of pixel centres where ``gaps`` is a number (see `feret`), of outlines elsewhere.
+    """
+
+    area: Reals
+    centre: Reals
+    second: Reals
+    perimeter: Reals
+    depth: Reals
+    hulls: list[Reals]
+    gaps: Reals
+    hull_area: Reals
+    contours: list[npt.ArrayLike]
+    outlines: Polygons
+    refined: npt.NDArray[np.bool_]
+    edge_uncertainty: Reals
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.int32], region: _Regions, steps: Steps) -> _Bodies:
+        traced = trace_outlines(labels, steps)
+        outlines = [traced[number] for number in region.present.tolist()]
+        hulls = [cv2.convexHull(outline.pixels.astype(np.int32))[:, 0, :].astype(float) for outline in outlines]
+        lengths = [len(outline.contour) for outline in outlines]
+        return cls(
+            area=region.area,
+            centre=np.stack([region.x, region.y], axis=1),
+            second=np.stack([region.xx, region.yy, region.xy], axis=1),
+            perimeter=perimeters(labels)[region.present],
+            depth=mean_depths(labels)[region.present],
+            hulls=hulls,
+            gaps=np.array([digitisation_gap(hull) for hull in hulls]),
+            hull_area=np.array([_pixels_in(hull) for hull in hulls]),
+            contours=[outline.contour for outline in outlines],
+            outlines=Polygons(
+                np.concatenate([np.asarray(outline.contour) for outline in outlines]),
+                np.concatenate([[0], np.cumsum(lengths)]),
+                np.arange(len(outlines)),
+                len(outlines),
+            ),
+            refined=np.zeros(len(outlines), bool),
+            edge_uncertainty=np.full(len(outlines), np.nan),
+        )
+
+    def at_edges(self, edges: Edges) -> _Bodies:
+        """The same with what the refined outlines say of the particles that have one."""
+        chosen = edges.refined
+        if not chosen.any():
+            return self
+        area, centre, second = edges.outlines.moments()
+        chosen = chosen & (area > 0)
+        outer = edges.outlines.outer()
+        hulls, hull_area, contours = list(self.hulls), self.hull_area.copy(), list(self.contours)
+        for index in np.flatnonzero(chosen).tolist():
+            outline = edges.outlines.polygon(outer[index])
+            hull = cv2.convexHull(outline.astype(np.float32))
+            hulls[index], hull_area[index] = hull[:, 0, :].astype(float), cv2.contourArea(hull)
+            contours[index] = outline.astype(np.float32)
+        lengths = [len(np.asarray(contour)) for contour in contours]
+        return _Bodies(
+            area=np.where(chosen, area, self.area),
+            centre=np.where(chosen[:, None], centre, self.centre),
+            second=np.where(chosen[:, None], second, self.second),
+            perimeter=np.where(chosen, edges.outlines.perimeters(), self.perimeter),
+            # an outline moved by δ all round makes every point of the old body δ deeper
+            depth=self.depth + np.where(chosen, (area - self.area) / self.perimeter / 2, 0.0),
+            hulls=hulls,
+            gaps=np.where(chosen, np.nan, self.gaps),
+            hull_area=hull_area,
+            contours=contours,
+            outlines=Polygons(
+                np.concatenate([np.asarray(contour, float) for contour in contours]),
+                np.concatenate([[0], np.cumsum(lengths)]),
+                np.arange(len(contours)),
+                len(contours),
+            ),
+            refined=chosen,
+            edge_uncertainty=np.where(chosen, edges.uncertainty_px, np.nan),
+        )
+
+    def columns(self) -> dict[str, Any]:
+        area, perimeter = self.area, self.perimeter
+        major, minor, orientation = self._axes()
+        width = ferets(self.hulls, self.gaps)
+        length, thickness = ribbons(area, self.depth)
+        shapes, scores = classify_shapes(self.outlines, area, self.centre, (major, minor, orientation))
+        return {
+            "x_px": self.centre[:, 0],
+            "y_px": self.centre[:, 1],
+            "area_px": area,
+            "ecd_px": np.sqrt(4 * area / np.pi),
+            "perimeter_px": perimeter,
+            "feret_max_px": width.largest,
+            "feret_min_px": width.smallest,
+            "feret_90_px": width.across,
+            "major_axis_px": major,
+            "minor_axis_px": minor,
+            "geodesic_length_px": length,
+            "mean_width_px": thickness,
+            "aspect_ratio": major / minor,
+            "feret_ratio": width.smallest / width.largest,
+            "elongation": 1 - width.smallest / width.largest,
+            "circularity": np.minimum(1.0, 4 * np.pi * area / perimeter**2),
+            "roundness": np.minimum(1.0, 4 * area / (np.pi * width.largest**2)),
+            "solidity": np.minimum(1.0, area / self.hull_area),
+            "convexity": np.minimum(1.0, np.pi * width.mean / perimeter),
+            "orientation_deg": orientation,
+            "shape": [str(shape) for shape in shapes],
+            "shape_score": scores,
+            "edge_refined": self.refined,
+            "edge_uncertainty_px": self.edge_uncertainty,
+            "contour": self.contours,
+        }
+
+    def _axes(self) -> tuple[Reals, Reals, Reals]:
+        """Major and minor axes in px and orientations in degrees of the ellipses with the same moments."""
+        xx, yy, xy = self.second.T
+        root = np.hypot(xx - yy, 2 * xy)
+        major = np.sqrt(8 * (xx + yy + root))
+        minor = np.sqrt(8 * np.maximum(xx + yy - root, 0.0))
+        # y runs down the picture, and angles are counted as seen: its sign turns
+        angle = np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy))
+        return major, minor, np.where(angle <= -90.0, 90.0, angle + 0.0)
+
+
+def _pixels_in(hull: Reals) -> float:
+    """Number of pixels whose centre is in or on the convex hull of a region's pixel centres.
 
     Pick's theorem: a polygon with corners on the lattice holds area + (lattice points on it)/2 + 1.
     """
-    hull = cv2.convexHull(outline.pixels.astype(np.int32))
-    steps = np.abs(np.roll(hull[:, 0, :], -1, axis=0) - hull[:, 0, :])
-    return float(cv2.contourArea(hull)) + float(np.gcd(steps[:, 0], steps[:, 1]).sum()) / 2 + 1
+    steps = np.abs(np.roll(hull, -1, axis=0) - hull).astype(np.int64)
+    return float(cv2.contourArea(hull.astype(np.int32))) + float(np.gcd(steps[:, 0], steps[:, 1]).sum()) / 2 + 1
+
+
+# ---------------------------------------------------------------- surroundings
+
+
+def nearest_neighbours(centres: Reals, counts: npt.NDArray[np.bool_]) -> Reals:
+    """Distance from each centre to the nearest other one that counts; NaN where there is none.
+
+    Parameters
+    ----------
+    centres : float array, shape (n, 2)
+    counts : bool array, shape (n,)
+        False for what is no particle; it has a neighbour, but is none.
+    """
+    found = np.full(len(centres), np.nan)
+    if counts.sum() > 0:
+        tree = cKDTree(centres[counts])
+        near, _ = tree.query(centres, k=min(2, int(counts.sum())))
+        near = near.reshape(len(centres), -1)
+        found[~counts] = near[~counts, 0]
+        if near.shape[1] > 1:
+            found[counts] = near[counts, 1]
+    return found
+
+
+def grey_levels(image: npt.NDArray[np.generic], labels: npt.NDArray[np.int32], present: Labels) -> dict[str, Reals]:
+    """Mean grey level of each particle, and what it has over that of the ground about it.
+
+    The ground is what lies within `GROUND_PX` of a particle and is nearer to it than to any other, less the
+    first two pixels, which the edge's blur reaches.
+    """
+    grey = np.asarray(image, np.float32)
+    if grey.ndim == 3:
+        grey = grey[..., :3].mean(axis=2)
+    size = int(labels.max()) + 1
+    pixels = np.maximum(np.bincount(labels.ravel(), minlength=size), 1)
+    inside = np.bincount(labels.ravel(), grey.ravel(), size) / pixels
+    away, nearest = cv2.distanceTransformWithLabels(
+        (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    numbered = np.zeros(int(nearest.max()) + 1, np.int32)
+    on = labels > 0
+    numbered[nearest[on]] = labels[on]
+    ring = (away > 2) & (away <= GROUND_PX)
+    owner = numbered[nearest[ring]]
+    count = np.bincount(owner, minlength=size)
+    ground = np.bincount(owner, grey[ring], size) / np.maximum(count, 1)
+    contrast = np.where(count > 0, inside - ground, np.nan)
+    return {"mean_intensity": inside[present], "contrast": contrast[present]}

@@ -13,6 +13,7 @@ __all__ = ["Polygons"]
 Reals = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
+
 @dataclass(frozen=True, eq=False)
 class Polygons:
     """Closed polygons, one after the other.
@@ -38,7 +39,7 @@ class Polygons:
     @property
     def lengths(self) -> Integers:
         """Number of vertices of each polygon."""
-        return np.diff(self.start)
+        return np.asarray(np.diff(self.start), np.int64)
 
     def following(self) -> Integers:
         """Index of the vertex after each one."""
@@ -59,7 +60,7 @@ class Polygons:
     def perimeters(self) -> Reals:
         """Length of all outlines of each particle, shape (count,)."""
         sides = self.points[self.following()] - self.points
-        return np.bincount(self.owners(), np.hypot(sides[:, 0], sides[:, 1]), self.count)
+        return np.asarray(np.bincount(self.owners(), np.hypot(sides[:, 0], sides[:, 1]), self.count), float)
 
     def moments(self) -> tuple[Reals, Reals, Reals]:
         """Area, centroid (count, 2) and central second moments xx, yy, xy (count, 3) of each particle.
@@ -75,7 +76,7 @@ class Polygons:
         cross = x0 * y1 - x1 * y0
 
         def total(values: Reals) -> Reals:
-            return np.bincount(owners, values, self.count)
+            return np.asarray(np.bincount(owners, values, self.count), float)
 
         area = total(cross) / 2
         per_area = np.divide(1.0, area, where=area != 0, out=np.zeros(self.count))
