@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
+from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from imagedataextractor.errors import InputError
 
-__all__ = ["RadialDistribution", "radial_distribution_function"]
+__all__ = ["RadialDistribution", "hexatic_order", "radial_distribution_function"]
 
 Reals = npt.NDArray[np.float64]
 
@@ -117,3 +117,46 @@ def radial_distribution_function(
     rings = np.pi * np.diff(edges**2)
     squared = n * (n - 1) / (width * height) ** 2
     return RadialDistribution(middles, weighted / (squared * rings), 2 * counted.astype(np.int64), density)
+
+
+def hexatic_order(positions: npt.ArrayLike) -> Reals:
+    """Bond-orientational order of every particle: 1 in a hexagonal lattice, near 0 without order.
+
+    Parameters
+    ----------
+    positions : array, shape (n, 2)
+        x and y of every particle's centre.
+
+    Returns
+    -------
+    float array, shape (n,)
+        |ψ6|; NaN on the outer hull, where neighbours are missing, and throughout for fewer than four points or
+        points on a line.
+
+    Notes
+    -----
+    ψ6 is the mean of exp(6iθ) over the directions θ to the neighbours, those of Delaunay's triangulation [1]_.
+
+    References
+    ----------
+    .. [1] D. R. Nelson and B. I. Halperin, Dislocation-mediated melting in two dimensions, Phys. Rev. B 19 (1979)
+       2457–2484.
+    """
+    points = np.asarray(positions, float).reshape(-1, 2)
+    order = np.full(len(points), np.nan)
+    if len(points) < 4:
+        return order
+    try:
+        mesh = Delaunay(points)
+    except QhullError:  # all on one line
+        return order
+    pointers, neighbours = mesh.vertex_neighbor_vertices
+    count = np.diff(pointers)
+    which = np.repeat(np.arange(len(points)), count)
+    apart = points[neighbours] - points[which]
+    bonds = np.exp(6j * np.arctan2(apart[:, 1], apart[:, 0]))
+    total = np.bincount(which, bonds.real, len(points)) + 1j * np.bincount(which, bonds.imag, len(points))
+    inner = count > 0
+    inner[np.unique(mesh.convex_hull)] = False
+    order[inner] = np.abs(total[inner]) / count[inner]
+    return order

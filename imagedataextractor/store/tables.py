@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0003"
+SCHEMA_REVISION = "0004"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"

@@ -10,6 +10,7 @@ import pytest
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
+from imagedataextractor.measurement.columns import COLUMNS
 from imagedataextractor.records import ArticleResult, Box, Conflict, Failure, ParticleTable, ScaleBar
 from imagedataextractor.store import Store, decode_contour
 
@@ -47,7 +48,7 @@ def test_without_a_scale_every_length_in_nm_is_null_and_no_guess(store, run):
     store.write_article(make_result(figures=1, panels=1, nm_per_px=None), run.id)
     columns, rows = store.query("SELECT * FROM particles")
     in_nm = [i for i, name in enumerate(columns) if name.endswith(("_nm", "_nm2"))]
-    assert len(in_nm) == 9
+    assert len(in_nm) == sum(column.scaled_from is not None for column in COLUMNS)
     assert {row[i] for row in rows for i in in_nm} == {None}
     assert store.query("SELECT nm_per_px, reason FROM scalebars")[1] == [(None, "no bar found")]
     assert store.query("SELECT ecd_mean_nm, ecd_mean_px IS NULL, n_accepted FROM segmentations")[1] == [

@@ -45,7 +45,7 @@ VIEWED = (
     "edge_uncertainty_nm",
 )
 
-#: The view as 0002 made it, with room for more columns of particles.
+#: The view as 0003 made it, with room for more columns of particles.
 MEASURED_PARTICLES = """
 CREATE VIEW measured_particles AS
 SELECT
@@ -54,6 +54,7 @@ SELECT
     a.title,
     a.year,
     f.label AS figure,
+    f.image_path,
     n.label AS panel,
     n.panel_index,
     n.subcaption,
@@ -80,6 +81,10 @@ SELECT
     p.area_px,
     p.ecd_px,
     s.nm_per_px,
+    b.source AS scale_source,
+    b.confidence AS scale_confidence,
+    b.magnification,
+    f.image_sha256,
     s.id AS segmentation_id,
     s.run_id{more}
 FROM particles p
@@ -87,6 +92,7 @@ JOIN segmentations s ON s.id = p.segmentation_id
 JOIN panels n ON n.id = s.panel_id
 JOIN figures f ON f.id = n.figure_id
 JOIN articles a ON a.id = f.article_id
+LEFT JOIN scalebars b ON b.panel_id = n.id AND b.is_current
 WHERE s.is_current
 """
 
