@@ -32,7 +32,7 @@ WANTED_ERROR = 0.05
 
 @dataclass(frozen=True)
 class Source:
-    """One line of a budget; `on_mean_nm` and `on_d50_nm` are standard uncertainties, `note` says where they come from."""
+    """One line of a budget; two standard uncertainties, and where they come from."""
 
     name: str
     on_mean_nm: float
