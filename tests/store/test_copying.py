@@ -16,7 +16,7 @@ from imagedataextractor.store.copying import COLUMNS, HEADER, TRAILER, binary_ro
 
 def read_back(data: bytes) -> list[dict[str, object]]:
     """The rows of a COPY in binary, field by field."""
-    kinds = {"segmentation_id": ">i", "label": ">i", "touches_border": "?", "accepted": "?"}
+    kinds = {"segmentation_id": ">i", "label": ">i", "touches_border": "?", "accepted": "?", "edge_refined": "?"}
     rows, place = [], 0
     while place < len(data):
         (count,) = struct.unpack_from(">h", data, place)
