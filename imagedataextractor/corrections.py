@@ -16,11 +16,12 @@ import numpy.typing as npt
 from imagedataextractor.articles.dois import plain_dois
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.images import sha256_of
+from imagedataextractor.quantities import NM_PER_UNIT, parse_length
 from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.store import Correction, CorrectionKind, StatedScale, Store, read_particles
 from imagedataextractor.store.corrections import user_name
 
-__all__ = ["Said", "correct", "undo"]
+__all__ = ["Said", "correct", "stated_scale", "undo"]
 
 Points = npt.NDArray[np.float64]
 Outline = Sequence[Sequence[float]]
@@ -124,6 +125,46 @@ def undo(store: Store, correction_id: int, *, by: str | None = None) -> Correcti
         There is no such correction, or it was taken back before.
     """
     return store.take_back(correction_id, by or user_name())
+
+
+def stated_scale(
+    nm_per_px: float | None = None,
+    scalebar: str | None = None,
+    bar_px: float | None = None,
+    field_width: str | None = None,
+) -> StatedScale | None:
+    """A scale in the words of the command line; None where nothing is said.
+
+    Parameters
+    ----------
+    nm_per_px : float, optional
+    scalebar : str, optional
+        Length of the scale bar, as "200 nm", over `bar_px` pixels or as many as were measured.
+    bar_px : float, optional
+    field_width : str, optional
+        Width of the whole panel, as "1.8 um".
+
+    Raises
+    ------
+    UsageError
+        Several of them are given, or what is given is no length.
+    """
+    if sum(value is not None for value in (nm_per_px, scalebar, field_width)) > 1:
+        raise UsageError("correct: nm-per-px, scalebar and field-width all give the scale; use one of them")
+    if bar_px is not None and scalebar is None:
+        raise UsageError("correct: bar-px goes with scalebar")
+    if nm_per_px is None and scalebar is None and field_width is None:
+        return None
+    return StatedScale(nm_per_px, _in_nm("scalebar", scalebar), bar_px, _in_nm("field-width", field_width))
+
+
+def _in_nm(option: str, given: str | None) -> float | None:
+    if given is None:
+        return None
+    length = parse_length(given)
+    if length is None:
+        raise UsageError(f"correct: {option} takes a length as '200 nm' (pm, nm, um, µm, mm, Å), not {given!r}")
+    return length[0] * NM_PER_UNIT[length[1]]
 
 
 # ---------------------------------------------------------------- what is meant

@@ -11,7 +11,7 @@ import click
 from imagedataextractor.cli.options import FiniteRange, db_option
 
 if TYPE_CHECKING:
-    from imagedataextractor.store import StatedScale, Store
+    from imagedataextractor.store import Store
 
 __all__ = ["command"]
 
@@ -67,7 +67,7 @@ def command(
     Corrections outlive every run and model, and all numbers, exports and reports obey them; nothing is measured
     again. Particles are named by their numbers in the panel, as in the overlays and the column `particle`.
     """
-    from imagedataextractor.corrections import Said, correct
+    from imagedataextractor.corrections import Said, correct, stated_scale
     from imagedataextractor.corrections import undo as take_back
     from imagedataextractor.errors import UsageError
     from imagedataextractor.settings import load_settings
@@ -90,7 +90,7 @@ def command(
             split=split,
             along=() if along is None else _points("--along", along),
             draw=[_points("--draw", outline) for outline in draw],
-            scale=_scale(nm_per_px, scalebar, bar_px, field_width),
+            scale=stated_scale(nm_per_px, scalebar, bar_px, field_width),
             is_em=is_em,
             forget=forget,
         )
@@ -98,31 +98,6 @@ def command(
             click.echo(f"correction {made.id}: {made.kind}")
         if is_em:
             click.echo("ide: the next `ide extract` or `ide mine` of it measures it", err=True)
-
-
-def _scale(
-    nm_per_px: float | None, scalebar: str | None, bar_px: float | None, field_width: str | None
-) -> StatedScale | None:
-    from imagedataextractor.errors import UsageError
-    from imagedataextractor.quantities import NM_PER_UNIT, parse_length
-    from imagedataextractor.store import StatedScale
-
-    if sum(value is not None for value in (nm_per_px, scalebar, field_width)) > 1:
-        raise UsageError("correct: --nm-per-px, --scalebar and --field-width all give the scale; use one of them")
-    if bar_px is not None and scalebar is None:
-        raise UsageError("correct: --bar-px goes with --scalebar")
-    if nm_per_px is None and scalebar is None and field_width is None:
-        return None
-
-    def in_nm(option: str, given: str | None) -> float | None:
-        if given is None:
-            return None
-        length = parse_length(given)
-        if length is None:
-            raise UsageError(f"correct: {option} takes a length as '200 nm' (pm, nm, um, µm, mm, Å), not {given!r}")
-        return length[0] * NM_PER_UNIT[length[1]]
-
-    return StatedScale(nm_per_px, in_nm("--scalebar", scalebar), bar_px, in_nm("--field-width", field_width))
 
 
 def _numbers(option: str, given: str | None) -> list[int]:

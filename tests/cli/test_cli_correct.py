@@ -77,7 +77,7 @@ def test_a_scale_in_every_way(ide):
         (["f0.png", "--panel", "a", "--reject", "one"], 2, "numbers of particles"),
         (["f0.png", "--panel", "a", "--draw", "1,2 3"], 2, "points in pixels"),
         (["f0.png", "--nm-per-px", "1", "--field-width", "1 um"], 2, "use one of them"),
-        (["f0.png", "--field-width", "wide"], 2, "--field-width takes a length"),
+        (["f0.png", "--field-width", "wide"], 2, "field-width takes a length"),
         (["f0.png", "--nm-per-px", "-1"], 2, "--nm-per-px"),
         (["f9.png", "--forget"], 1, "no such picture"),
     ],
