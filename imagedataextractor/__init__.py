@@ -16,6 +16,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagedataextractor.api import correct as correct
     from imagedataextractor.api import extract as extract
     from imagedataextractor.api import measure as measure
     from imagedataextractor.api import open_database as open_database
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from imagedataextractor.api import search as search
     from imagedataextractor.api import segment as segment
     from imagedataextractor.api import split_figure as split_figure
+    from imagedataextractor.api import undo_correction as undo_correction
     from imagedataextractor.database import Database as Database
     from imagedataextractor.errors import IdeError as IdeError
     from imagedataextractor.extractor import Extractor as Extractor
@@ -37,6 +39,7 @@ _PUBLIC = {
     "Extractor": "extractor",
     "IdeError": "errors",
     "Result": "results",
+    "correct": "api",
     "extract": "api",
     "measure": "api",
     "open_database": "api",
@@ -45,6 +48,7 @@ _PUBLIC = {
     "search": "api",
     "segment": "api",
     "split_figure": "api",
+    "undo_correction": "api",
 }
 
 __all__ = [
@@ -53,6 +57,7 @@ __all__ = [
     "IdeError",
     "Result",
     "__version__",
+    "correct",
     "extract",
     "measure",
     "open_database",
@@ -61,6 +66,7 @@ __all__ = [
     "search",
     "segment",
     "split_figure",
+    "undo_correction",
 ]
 
 

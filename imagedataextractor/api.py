@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from imagedataextractor.extractor import Source
     from imagedataextractor.records import Article, Failure
     from imagedataextractor.results import Measurement, ReadScaleBar, Result, Rows, Segmented, SplitFigure
+    from imagedataextractor.store import Correction, Store
 
 __all__ = [
+    "correct",
     "extract",
     "find_articles",
     "find_images",
@@ -34,6 +36,7 @@ __all__ = [
     "search",
     "segment",
     "split_figure",
+    "undo_correction",
 ]
 
 
@@ -403,3 +406,91 @@ def open_database(url: str | Path | None = None, *, migrate: bool = False) -> Da
     from imagedataextractor.settings import load_settings
 
     return Database(str(url) if url is not None else load_settings().db, migrate=migrate)
+
+
+def correct(
+    picture: str | Path,
+    *,
+    db: str | Path | None = None,
+    figure: str | None = None,
+    panel: str | int | None = None,
+    reject: Sequence[int] = (),
+    restore: Sequence[int] = (),
+    merge: Sequence[int] = (),
+    split: int | None = None,
+    along: Sequence[Sequence[float]] = (),
+    draw: Sequence[Sequence[Sequence[float]]] = (),
+    nm_per_px: float | None = None,
+    scalebar: str | None = None,
+    bar_px: float | None = None,
+    field_width: str | None = None,
+    is_em: bool | None = None,
+    forget: bool = False,
+    why: str = "",
+    by: str | None = None,
+) -> list[Correction]:
+    """Say what a picture in the database really shows; every number obeys, in every later run too.
+
+    Parameters
+    ----------
+    picture : str or path
+        Its file, its path in the database, its SHA-256, or a DOI.
+    db : str or path, optional
+        As in `open_database`.
+    figure, panel : str, optional
+        The figure of a DOI; the panel's letter, or its number from 1.
+    reject, restore, merge : sequence of int
+        Numbers of particles that shall not count, that shall, and that are one.
+    split, along : int, two points
+        A particle that is two, and the line that divides it, (x, y) in pixels of the panel.
+    draw : sequence of outlines
+        Missing particles, (x, y) vertices in pixels of the panel.
+    nm_per_px, scalebar, bar_px, field_width
+        The scale: itself, the bar's length ("200 nm") with its pixels, or the panel's width ("1.8 um").
+    is_em : bool, optional
+        Whether it is an electron micrograph; one that was not taken for one is measured by the next run.
+    forget : bool
+        Leave the picture out of everything.
+    why, by : str, optional
+        The reason, and who says so.
+
+    Returns
+    -------
+    list of Correction
+        With their ids, which `undo_correction` takes.
+
+    Raises
+    ------
+    InputError
+        There is no such picture, panel or particle in the database, or several.
+    UsageError
+        Nothing is said, or what is said makes no sense.
+    """
+    from imagedataextractor.corrections import Said, stated_scale
+    from imagedataextractor.corrections import correct as say
+
+    scale = stated_scale(nm_per_px, scalebar, bar_px, field_width)
+    said = Said(reject, restore, merge, split, along, draw, scale, is_em, forget)
+    with _writable(db) as store:
+        return say(store, picture, said, figure=figure, panel=None if panel is None else str(panel), why=why, by=by)
+
+
+def undo_correction(correction_id: int, *, db: str | Path | None = None, by: str | None = None) -> Correction:
+    """Take a correction back; its row stays, with who did so and when.
+
+    Raises
+    ------
+    InputError
+        There is no such correction, or it was taken back before.
+    """
+    from imagedataextractor.corrections import undo
+
+    with _writable(db) as store:
+        return undo(store, correction_id, by=by)
+
+
+def _writable(db: str | Path | None) -> Store:
+    from imagedataextractor.settings import load_settings
+    from imagedataextractor.store import Store
+
+    return Store.open(str(db) if db is not None else load_settings().db, create=False)

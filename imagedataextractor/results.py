@@ -537,6 +537,14 @@ def stems_of(paths: Sequence[Path]) -> dict[Path, str]:
     return {path: name if counts[name] == 1 else f"{name} {path.suffix.lstrip('.')}" for path, name in names.items()}
 
 
+def file_names(paths: Sequence[Path]) -> dict[Path, str]:
+    """Names, without an ending, under which the results of these files can stand in one folder."""
+    return {
+        path: stem if stem == path.stem else re.sub(r"[^\w.-]+", "_", stem).strip("_")
+        for path, stem in stems_of(list(dict.fromkeys(paths))).items()
+    }
+
+
 def picture_name(article: Article, figure: FigureResult, panel: PanelRecord, stems: Mapping[Path, str]) -> str:
     """The file name of a panel's overlay: "gold-3.png", "gold-3_b.png", "10.1039_c5nr01234a_Figure_2b.png"."""
     letters = [other.panel.label for other in figure.panels]

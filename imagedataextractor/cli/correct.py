@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
 
 import click
 
 from imagedataextractor.cli.options import FiniteRange, db_option
 
-if TYPE_CHECKING:
-    from imagedataextractor.store import Store
-
 __all__ = ["command"]
+
+_ALL = (
+    "SELECT c.id, c.kind, f.image_path, c.image_sha256, c.details, c.made_by, c.made_at, c.why, c.undone_by, "
+    "c.undone_at FROM corrections c LEFT JOIN (SELECT image_sha256, min(image_path) AS image_path FROM figures "
+    "GROUP BY image_sha256) f ON f.image_sha256 = c.image_sha256 ORDER BY c.id"
+)
 
 
 @click.command("correct")
@@ -67,37 +69,41 @@ def command(
     Corrections outlive every run and model, and all numbers, exports and reports obey them; nothing is measured
     again. Particles are named by their numbers in the panel, as in the overlays and the column `particle`.
     """
-    from imagedataextractor.corrections import Said, correct, stated_scale
-    from imagedataextractor.corrections import undo as take_back
+    import imagedataextractor as ide
     from imagedataextractor.errors import UsageError
-    from imagedataextractor.settings import load_settings
-    from imagedataextractor.store import Store
 
-    with Store.open(db or load_settings().db, create=False, read_only=list_them) as store:
-        if list_them:
-            _print_all(store, as_json)
-            return
-        if undo is not None:
-            taken = take_back(store, undo, by=by)
-            click.echo(f"correction {taken.id} ({taken.kind}) is taken back")
-            return
-        if picture is None:
-            raise UsageError("correct: name a picture (its file, path, SHA-256, or a DOI with --figure)")
-        said = Said(
-            reject=_numbers("--reject", reject),
-            restore=_numbers("--restore", restore),
-            merge=_numbers("--merge", merge),
-            split=split,
-            along=() if along is None else _points("--along", along),
-            draw=[_points("--draw", outline) for outline in draw],
-            scale=stated_scale(nm_per_px, scalebar, bar_px, field_width),
-            is_em=is_em,
-            forget=forget,
-        )
-        for made in correct(store, picture, said, figure=figure, panel=panel, why=why, by=by):
-            click.echo(f"correction {made.id}: {made.kind}")
-        if is_em:
-            click.echo("ide: the next `ide extract` or `ide mine` of it measures it", err=True)
+    if list_them:
+        _print_all(db, as_json)
+        return
+    if undo is not None:
+        taken = ide.undo_correction(undo, db=db, by=by)
+        click.echo(f"correction {taken.id} ({taken.kind}) is taken back")
+        return
+    if picture is None:
+        raise UsageError("correct: name a picture (its file, path, SHA-256, or a DOI with --figure)")
+    for made in ide.correct(
+        picture,
+        db=db,
+        figure=figure,
+        panel=panel,
+        reject=_numbers("--reject", reject),
+        restore=_numbers("--restore", restore),
+        merge=_numbers("--merge", merge),
+        split=split,
+        along=() if along is None else _points("--along", along),
+        draw=[_points("--draw", outline) for outline in draw],
+        nm_per_px=nm_per_px,
+        scalebar=scalebar,
+        bar_px=bar_px,
+        field_width=field_width,
+        is_em=is_em,
+        forget=forget,
+        why=why,
+        by=by,
+    ):
+        click.echo(f"correction {made.id}: {made.kind}")
+    if is_em:
+        click.echo("ide: the next `ide extract` or `ide mine` of it measures it", err=True)
 
 
 def _numbers(option: str, given: str | None) -> list[int]:
@@ -123,14 +129,13 @@ def _points(option: str, given: str) -> list[tuple[float, float]]:
         raise UsageError(f"correct: {option} takes points in pixels, as '10,20 30,25', not {given!r}") from None
 
 
-def _print_all(store: Store, as_json: bool) -> None:
+def _print_all(db: str | None, as_json: bool) -> None:
+    import imagedataextractor as ide
     from imagedataextractor.cli._output import print_table
 
-    columns, rows = store.query(
-        "SELECT c.id, c.kind, f.image_path, c.image_sha256, c.details, c.made_by, c.made_at, c.why, c.undone_by, "
-        "c.undone_at FROM corrections c LEFT JOIN (SELECT image_sha256, min(image_path) AS image_path FROM figures "
-        "GROUP BY image_sha256) f ON f.image_sha256 = c.image_sha256 ORDER BY c.id"
-    )
+    with ide.open_database(db) as database:
+        columns, found = database.iterate(_ALL)
+        rows = list(found)
     if as_json:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
         for item in objects:

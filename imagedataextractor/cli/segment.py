@@ -24,12 +24,14 @@ __all__ = ["command"]
 def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: bool, **options: Any) -> None:
     """Segment images: one 16-bit PNG label map each, NAME.png, 0 background, 1 … N the particles.
 
+    Images of one name in several folders get the names of these, too: FOLDER_NAME.png.
     In the mode "filtered" the particles above the uncertainty threshold are left out of the map.
     The whole image is taken as one micrograph: panels are not split here (see `ide split`).
     """
     import imagedataextractor as ide
     from imagedataextractor.api import find_images
     from imagedataextractor.extractor import made_folder
+    from imagedataextractor.results import file_names
 
     extractor = ide.Extractor(**options)
     made_folder(out)
@@ -37,6 +39,7 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
     for failure in failures:
         click.echo(f"ide: {failure.message}", err=True)
     failed = len(failures)
+    names = file_names(paths)
     for path in paths:
         try:
             found = extractor.segment(path)
@@ -44,9 +47,9 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
             failed += 1
             click.echo(f"ide: {error}", err=True)
             continue
-        target = found.save_label_map(out / f"{path.stem}.png")
+        target = found.save_label_map(out / f"{names[path]}.png")
         if uncertainty and found.uncertainty_map is not None:
-            found.save_uncertainty(out / f"{path.stem}.npy")
+            found.save_uncertainty(out / f"{names[path]}.npy")
         if as_json:
             row = {
                 "file": str(path),

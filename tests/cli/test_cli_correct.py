@@ -87,3 +87,13 @@ def test_what_makes_no_sense_is_said_in_a_line(ide, arguments, code, says):
     assert (got, out) == (code, "")
     assert says in err
     assert "Traceback" not in err
+
+
+def test_python_says_the_same_in_the_same_words(ide, db):
+    import imagedataextractor
+
+    made = imagedataextractor.correct("f0.png", db=db, panel="b", reject=[1, 2, 3], field_width="440 nm", why="dirt")
+    assert [(one.kind, one.why) for one in made] == [("reject", "dirt"), ("scale", "dirt")]
+    assert accepted(ide)[1] == {"panel": "b", "n": 5, "scale": 2.0}
+    assert imagedataextractor.undo_correction(made[0].id, db=db, by="bob").undone_by == "bob"
+    assert accepted(ide)[1]["n"] == 8
