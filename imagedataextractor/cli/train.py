@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fnmatch
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from imagedataextractor.cli.options import FiniteRange
 from imagedataextractor.errors import UsageError
+
+if TYPE_CHECKING:
+    from imagedataextractor.training.segmentation.dataset import Example
 
 
 @click.command("train")
@@ -28,11 +32,42 @@ from imagedataextractor.errors import UsageError
 @click.option("--learning-rate", type=FiniteRange(min=0, min_open=True), default=None)
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @click.option(
+    "--add",
+    "added",
+    type=(click.Path(path_type=Path), FiniteRange(0, 1)),
+    multiple=True,
+    metavar="FOLDER SHARE",
+    help="Another data set, all of it, and the share of the crops cut from it; may be given several times. "
+    "Images without particles, with empty maps, teach what is none.",
+)
+@click.option(
+    "--leave-out",
+    multiple=True,
+    metavar="PATTERN",
+    help="Images to keep apart by name, as in 'Pd*', of every data set; may be given several times.",
+)
+@click.option(
     "--synthetic", type=click.IntRange(min=0), default=0, show_default=True, help="Synthetic micrographs to mix in."
 )
-@click.option("--synthetic-share", type=FiniteRange(0, 1), default=None, help="Share of crops cut from them.")
+@click.option(
+    "--synthetic-share", type=FiniteRange(0, 1), default=0.15, show_default=True, help="Share of crops cut from them."
+)
 @click.option("--initial", default=None, help="Model to start from: a name of `ide model list`, or a weights file.")
 @click.option("--crops", default=None, help="Side and number of a batch's crops, to draw from: 256x8,384x4,512x2.")
+@click.option(
+    "--scales",
+    type=(FiniteRange(0, 8, min_open=True), FiniteRange(0, 8, min_open=True)),
+    default=None,
+    metavar="LEAST MOST",
+    help="Range of the crops' magnification.",
+)
+@click.option(
+    "--long-weight",
+    type=FiniteRange(min=0, min_open=True),
+    default=None,
+    help="How many times as often an image of long bodies is drawn as another.",
+)
+@click.option("--frozen-blocks", type=click.IntRange(0, 16), default=None, help="Encoder blocks that stay as they are.")
 @click.option(
     "--seed-loss", type=click.Choice(["likelihood", "regression"]), default=None, help="The paper: regression."
 )
@@ -53,10 +88,15 @@ def command(
     cooldown: float | None,
     learning_rate: float | None,
     seed: int,
+    added: tuple[tuple[Path, float], ...],
+    leave_out: tuple[str, ...],
     synthetic: int,
-    synthetic_share: float | None,
+    synthetic_share: float,
     initial: str | None,
     crops: str | None,
+    scales: tuple[float, float] | None,
+    long_weight: float | None,
+    frozen_blocks: int | None,
     seed_loss: str | None,
     device: str,
     workers: int,
@@ -72,7 +112,7 @@ def command(
     import torch
 
     from imagedataextractor.segmentation.inference import choose_device
-    from imagedataextractor.training.segmentation.dataset import load_emps
+    from imagedataextractor.training.segmentation.dataset import Source, load_emps
     from imagedataextractor.training.segmentation.train import default_settings, synthetic_examples, train, validator
 
     if threads:
@@ -82,29 +122,43 @@ def command(
         "steps": steps,
         "cooldown": cooldown,
         "learning_rate": learning_rate,
-        "extra_share": synthetic_share,
         "validate_every": validate_every,
         "workers": workers,
         "sizes": crop_sizes(crops) if crops else None,
         "seed_loss": seed_loss,
+        "scales": scales,
+        "long_weight": long_weight,
+        "frozen_blocks": frozen_blocks,
     }
     settings = dataclasses.replace(default_settings(architecture), **{k: v for k, v in given.items() if v is not None})
     device = choose_device(device)
-    examples = load_emps(data, split)
+    rest = 1.0 - sum(share for _, share in added) - (synthetic_share if synthetic else 0.0)
+    if rest <= 0:
+        raise UsageError(f"the shares of --add and --synthetic-share leave none for {data}; let their sum be below 1")
+    if scales and scales[0] > scales[1]:
+        raise UsageError(f"--scales {scales[0]:g} {scales[1]:g}: give the least first")
+    sources = [Source(kept(load_emps(data, split), leave_out), rest)]
+    sources += [Source(kept(load_emps(folder), leave_out), share) for folder, share in added]
+    sources.append(Source(synthetic_examples(synthetic, seed), synthetic_share))
     check = load_emps(data, validation)[: validate_images or None] if validation else []
-    click.echo(f"{len(examples)} images to learn from, {len(check)} to choose by, device {device}", err=True)
+    count = sum(len(source.examples) for source in sources)
+    click.echo(f"{count} images to learn from, {len(check)} to choose by, device {device}", err=True)
     begun = time.monotonic()
     weights = train(
-        examples,
+        sources,
         out,
         settings,
-        extra=synthetic_examples(synthetic, seed),
         initial=initial,
         device=device,
         validate=validator(check, device) if check else None,
         report=lambda line: click.echo(line, err=True),
     )
     click.echo(f"{weights}  ({time.monotonic() - begun:.0f} s)")
+
+
+def kept(examples: list[Example], patterns: tuple[str, ...]) -> list[Example]:
+    """The examples whose names match none of the patterns."""
+    return [e for e in examples if not any(fnmatch.fnmatchcase(e.name, pattern) for pattern in patterns)]
 
 
 def crop_sizes(text: str) -> tuple[tuple[int, int], ...]:

@@ -18,6 +18,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from imagedataextractor.segmentation.sampling import Posterior, sampled
+
 __all__ = ["STRIDE", "BPartISNet"]
 
 #: Height and width of an input must be multiples of this: the encoder halves them three times.
@@ -163,6 +165,10 @@ class BPartISNet(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         return self.decode(self.encode(image))
+
+    def sample(self, stem: Tensor, samples: int) -> Posterior:
+        """`samples` passes of the stochastic part, averaged; 0 is one pass without dropout."""
+        return sampled(self, lambda: self.decode(stem), samples)
 
     def set_dropout(self, on: bool) -> None:
         """Turn dropout on or off by itself, batch norm untouched: Monte Carlo sampling in eval mode."""

@@ -26,6 +26,7 @@ from imagedataextractor.records import MODES, Mode, Segmentation
 from imagedataextractor.segmentation.clustering import ClusterSettings, cluster, one_region_each
 from imagedataextractor.segmentation.embedding import bandwidth, embed
 from imagedataextractor.segmentation.features import particle_features
+from imagedataextractor.segmentation.sampling import Posterior, entropy
 
 __all__ = [
     "Maps",
@@ -135,18 +136,12 @@ def network_maps(
     network.eval()
     with torch.inference_mode(), torch.random.fork_rng(devices=_cuda_devices(generator_device)):
         torch.manual_seed(seed)
-        _set_dropout(network, samples > 0)
-        count = 0
-        for sample_geometry, sample_seed in _passes(network, image, max(samples, 1), flips):
-            geometry += sample_geometry
-            raw_seed += sample_seed
-            p = torch.sigmoid(sample_seed)
-            mean_p += p
-            mean_entropy += _entropy(p)
-            count += 1
-        _set_dropout(network, False)
-    geometry, raw_seed = geometry / count, raw_seed / count
-    information = (_entropy(mean_p / count) - mean_entropy / count).clamp(min=0.0)
+        for share, posterior in _views(network, image, samples, flips):
+            geometry += share * posterior.geometry
+            raw_seed += share * posterior.seed
+            mean_p += share * posterior.mean_p
+            mean_entropy += share * posterior.mean_entropy
+    information = (entropy(mean_p) - mean_entropy).clamp(min=0.0) if samples else torch.zeros_like(mean_p)
     window = (..., slice(0, height), slice(0, width))
     return Maps(
         embed(geometry)[window][0].cpu().numpy(),
@@ -198,18 +193,20 @@ def _cuda_devices(device: torch.device) -> list[int]:
     return [device.index or 0] if device.type == "cuda" else []
 
 
-def _passes(network: nn.Module, image: Tensor, samples: int, flips: bool) -> Iterator[tuple[Tensor, Tensor]]:
-    """Raw outputs of every sample, turned back; the encoder runs once a mirror image."""
+def _views(network: nn.Module, image: Tensor, samples: int, flips: bool) -> Iterator[tuple[float, Posterior]]:
+    """Every mirror image's share of the samples, and what they say, turned back."""
     views: list[tuple[int, ...]] = [(), (-1,), (-2,), (-1, -2)] if flips else [()]
-    for index, dims in enumerate(views):
-        share = max(samples // len(views) + (index < samples % len(views)), 1 if flips and samples == 1 else 0)
-        if share == 0:
+    counts = [samples // len(views) + (index < samples % len(views)) for index in range(len(views))]
+    if samples == 0:
+        counts = [1] * len(views)
+    for count, dims in zip(counts, views, strict=True):
+        if count == 0:
             continue
         view = torch.flip(image, dims) if dims else image
         features = network.encode(view.contiguous(memory_format=torch.channels_last))  # type: ignore[operator]
-        for _ in range(share):
-            geometry, seed = network.decode(features)  # type: ignore[operator]
-            yield _unflipped(geometry.float(), dims), (torch.flip(seed.float(), dims) if dims else seed.float())
+        found: Posterior = network.sample(features, count if samples else 0)  # type: ignore[operator]
+        maps = (torch.flip(m, dims) if dims else m for m in (found.seed, found.mean_p, found.mean_entropy))
+        yield count / sum(counts), Posterior(_unflipped(found.geometry, dims), *maps)
 
 
 def _unflipped(geometry: Tensor, dims: tuple[int, ...]) -> Tensor:
@@ -223,18 +220,6 @@ def _unflipped(geometry: Tensor, dims: tuple[int, ...]) -> Tensor:
     if -2 in dims:
         sign[1] = -1.0
     return geometry * sign[:, None, None]
-
-
-def _set_dropout(network: nn.Module, on: bool) -> None:
-    for module in network.modules():
-        if isinstance(module, nn.Dropout2d):
-            module.train(on)
-
-
-def _entropy(p: Tensor) -> Tensor:
-    """Entropy of a Bernoulli variable, nats."""
-    q = p.clamp(1e-7, 1.0 - 1e-7)
-    return -(q * torch.log(q) + (1.0 - q) * torch.log1p(-q))
 
 
 def segment_with(

@@ -25,7 +25,7 @@ def test_every_kind_and_arrangement_is_drawn_with_its_truth(kind: str, arrangeme
     assert list(labels[labels > 0]) == list(range(1, count + 1))
     assert micrograph.occluded is not None
     assert micrograph.occluded.shape == (count,)
-    if kind == "empty":
+    if kind in ("empty", "rough"):
         assert count == 0
 
 
@@ -105,3 +105,70 @@ def test_names_and_sizes_that_make_no_sense_are_refused() -> None:
         draw_micrograph(rng, kind="xray")
     with pytest.raises(ValueError, match="32 pixels"):
         draw_micrograph(rng, shape=(20, 400))
+
+
+def widths_and_lengths(labels: np.ndarray) -> list[tuple[float, float]]:
+    """Twice the largest inner radius of every particle, and its area over that: of a band, its length."""
+    found = []
+    for value in range(1, int(labels.max()) + 1):
+        mask = np.pad(labels == value, 1)
+        width = 2.0 * float(ndimage.distance_transform_edt(mask).max())
+        found.append((width, mask.sum() / width))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["sem", "tem"])
+def test_fibres_are_long(kind: str) -> None:
+    micrograph = draw_micrograph(
+        np.random.default_rng(6), shape=(256, 256), kind=kind, arrangement="fibres", median_diameter_px=8
+    )
+
+    shapes = widths_and_lengths(micrograph.label_map)
+    assert micrograph.family == "fibre"
+    assert len(shapes) > 3
+    assert np.median([length / width for width, length in shapes]) > 4
+
+
+def test_a_fibre_that_others_cross_stays_one_particle() -> None:
+    pieces = []
+    for seed in range(4):
+        labels = draw_micrograph(
+            np.random.default_rng(seed), shape=(256, 256), kind="sem", arrangement="fibres", scale_bar=None, letter=None
+        ).label_map
+        pieces += [ndimage.label(labels == value)[1] for value in range(1, int(labels.max()) + 1)]
+
+    assert max(pieces) > 1
+
+
+def test_supported_particles_are_small_and_stand_out_from_their_support() -> None:
+    for seed in range(3):
+        micrograph = draw_micrograph(
+            np.random.default_rng(seed),
+            kind="stem",
+            arrangement="supported",
+            scale_bar=None,
+            letter=None,
+            info_bar=None,
+        )
+        particles = micrograph.label_map > 0
+        around = ndimage.binary_dilation(particles, iterations=6) & ~ndimage.binary_dilation(particles, iterations=2)
+
+        ecd_px = np.sqrt(4 / np.pi * np.bincount(micrograph.label_map.ravel())[1:])
+        assert 3 < np.median(ecd_px) < 40
+        assert abs(micrograph.image[particles].mean() - micrograph.image[around].mean()) > 8
+
+
+def test_heaps_of_grains_hold_many() -> None:
+    micrograph = draw_micrograph(np.random.default_rng(1), kind="sem", arrangement="grains", median_diameter_px=20)
+
+    ecd_px = np.sqrt(4 / np.pi * np.bincount(micrograph.label_map.ravel())[1:])
+    assert len(ecd_px) > 150
+    assert 10 < np.median(ecd_px) < 30
+
+
+def test_rough_ground_has_texture_and_no_particle() -> None:
+    for seed in range(6):
+        micrograph = draw_micrograph(np.random.default_rng(seed), shape=(200, 200), kind="rough", degradation=0.0)
+
+        assert micrograph.label_map.max() == 0
+        assert micrograph.image.std() > 3

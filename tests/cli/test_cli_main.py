@@ -56,6 +56,8 @@ def test_every_command_explains_itself():
         (["extract", "x.png", "--threshold", "nan"], 2, "no number to reckon with"),
         (["measure", "x.png", "--nm-per-px", "nan"], 2, "no number to reckon with"),
         (["train", ".", "--out", "x", "--steps", "0"], 2, "'--steps'"),
+        (["train", ".", "--out", "x", "--scales", "2", "0.5"], 2, "give the least first"),
+        (["train", ".", "--out", "x", "--add", ".", "0.9", "--synthetic", "5"], 2, "let their sum be below 1"),
         (["measure", "."], 1, ".: is a folder"),
         (["segment", "none.png", "--out", "/proc/nowhere"], 1, "cannot be made a folder"),
     ],

@@ -231,3 +231,23 @@ def test_a_resized_disc_is_round_not_a_staircase():
     wrong = large != (distance <= 60)
     nearest = np.kron(small, np.ones((3, 3), np.int32)) > 0
     assert wrong.sum() < 0.8 * (nearest != (distance <= 60)).sum()
+
+
+class CountedCalls:
+    """What a module returns, and how often it was asked."""
+
+    def __init__(self, module):
+        self.count = 0
+        module.register_forward_hook(self)
+
+    def __call__(self, module, inputs, output):
+        self.count += 1
+
+
+def test_the_default_network_samples_its_seeds_and_takes_the_geometry_once():
+    network = LiteBPartISNet().eval()
+    geometry, seeds = (CountedCalls(decoder) for decoder in network.decoders)
+    one, other = (network_maps(network, noise((64, 64)), samples=5, flips=False, seed=s, device="cpu") for s in (1, 2))
+    assert (geometry.count, seeds.count) == (2, 10)
+    assert np.array_equal(one.embedding, other.embedding)
+    assert not np.array_equal(one.information, other.information)

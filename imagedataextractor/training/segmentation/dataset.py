@@ -21,9 +21,8 @@ from scipy import ndimage
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, to_grey
-from imagedataextractor.segmentation.inference import scale_for, typical_ecd
 
-__all__ = ["Crops", "Example", "augment", "load_emps", "read_label_map", "split_names"]
+__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "read_label_map", "split_names"]
 
 GreyImage = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.int32]
@@ -32,6 +31,16 @@ LabelMap = npt.NDArray[np.int32]
 IGNORE = -1
 #: A piece of a particle, cut off by the crop, that is smaller than this is ignored, px.
 MIN_PIECE_PX = 12
+#: A crop is not shrunk further than to this ECD of the image's median particle, px: there is nothing left to tell.
+SMALLEST_SEEN_PX = 5.0
+#: Nor magnified beyond this ECD of it, px, unless it is larger in the image.
+LARGEST_MAGNIFIED_PX = 60.0
+#: Share of the crops that may lie inside a particle too large for them; in the rest a typical one fits.
+INSIDE_SHARE = 0.1
+#: Length over width from which a particle is a long body. Rods of two or three to one are carried by any crop.
+LONG = 4.0
+#: Share of an image's particle area in long bodies from which it counts as one of them.
+LONG_SHARE = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,11 +52,11 @@ class Example:
     labels: LabelMap
 
     @functools.cached_property
-    def seen_scale(self) -> float:
-        """The magnification at which inference would give this image to a network."""
+    def median_ecd_px(self) -> float:
+        """Median equivalent circular diameter of the particles, px; 0 where there are none."""
         areas = np.bincount(self.labels.clip(0).ravel())[1:]
         areas = areas[areas > 0]
-        return scale_for(typical_ecd(areas), *self.image.shape) if areas.size else 1.0
+        return float(np.sqrt(4.0 * np.median(areas) / np.pi)) if areas.size else 0.0
 
     @functools.cached_property
     def extent_px(self) -> float:
@@ -57,6 +66,29 @@ class Example:
             return 0.0
         sides = np.sort([float(max(s.stop - s.start for s in box)) for box in boxes])
         return float(sides[np.searchsorted(sides.cumsum(), sides.sum() / 2)])
+
+    @functools.cached_property
+    def has_long_bodies(self) -> bool:
+        """Whether rods, tubes, wires or fibres cover much of the particles' area, straight or bent."""
+        area = long_area = 0
+        for index, box in enumerate(ndimage.find_objects(self.labels)):
+            if box is None:
+                continue
+            mask = np.pad(self.labels[box] == index + 1, 1).astype(np.uint8)
+            pixels = int(mask.sum())
+            half_width = float(cv2.distanceTransform(mask, cv2.DIST_L2, 5).max())
+            area += pixels
+            # A band of length L and width W has the area L W, whichever way it bends.
+            long_area += pixels if pixels / (2.0 * half_width) ** 2 >= LONG else 0
+        return area > 0 and long_area >= LONG_SHARE * area
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Examples of one origin, and the share of all crops that is cut from them."""
+
+    examples: Sequence[Example]
+    share: float
 
 
 def read_label_map(path: Path) -> LabelMap:
@@ -132,27 +164,39 @@ class Crops:
 
     Parameters
     ----------
-    examples, extra : sequence of Example
-        Real examples, and others (synthetic micrographs) mixed in with probability `extra_share`.
+    sources : sequence of Source
+        Shares are relative to their sum; a source without examples has none.
     scales : tuple of float
-        Range of the random magnification, log-uniform.
+        Range of the random magnification, log-uniform within what suits the image's particles.
+    long_weight : float
+        How many times as often an image of long bodies is drawn as another of its source.
+
+    Raises
+    ------
+    InputError
+        There are no training images.
     """
 
     def __init__(
         self,
-        examples: Sequence[Example],
+        sources: Sequence[Source],
         *,
-        extra: Sequence[Example] = (),
-        extra_share: float = 0.15,
         sizes: Sequence[tuple[int, int]] = ((256, 8), (384, 4), (512, 2)),
-        scales: tuple[float, float] = (0.45, 1.6),
+        scales: tuple[float, float] = (0.22, 2.0),
+        long_weight: float = 3.0,
         seed: int = 0,
     ) -> None:
-        if not examples:
+        used = [source for source in sources if source.examples and source.share > 0]
+        if not used:
             raise InputError("no training images")
-        self.examples = [(e, _halved(e)) for e in examples]
-        self.extra = [(e, _halved(e)) for e in extra]
-        self.extra_share = extra_share if extra else 0.0
+        self.pyramids: list[_Pyramid] = []
+        chances = []
+        total = sum(source.share for source in used)
+        for source in used:
+            weights = np.array([long_weight if e.has_long_bodies else 1.0 for e in source.examples])
+            chances.append(source.share / total * weights / weights.sum())
+            self.pyramids += [_pyramid(e) for e in source.examples]
+        self.chances = np.concatenate(chances)
         self.sizes = tuple(sizes)
         self.scales = scales
         self.seed = seed
@@ -164,8 +208,8 @@ class Crops:
         images = np.empty((count, size, size), np.float32)
         labels = np.empty((count, size, size), np.int64)
         for index in range(count):
-            pool = self.extra if rng.random() < self.extra_share else self.examples
-            images[index], labels[index] = self._crop(rng, pool[rng.integers(len(pool))], size)
+            pyramid = self.pyramids[rng.choice(len(self.pyramids), p=self.chances)]
+            images[index], labels[index] = self._crop(rng, pyramid, size)
         return images, labels
 
     def __iter__(self) -> Iterator[tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]]:
@@ -174,39 +218,55 @@ class Crops:
             yield self.batch(step)
             step += 1
 
-    def _crop(
-        self, rng: np.random.Generator, levels: tuple[Example, Example], size: int
-    ) -> tuple[npt.NDArray[np.float32], LabelMap]:
-        # A crop without any particle teaches little; a few of them teach what background is.
+    def _crop(self, rng: np.random.Generator, pyramid: _Pyramid, size: int) -> tuple[npt.NDArray[np.float32], LabelMap]:
+        # A crop without any particle teaches little where there are some; a few of them teach what background is.
         for _ in range(3):
-            image, labels = _cut(rng, levels, size, self.scales)
-            if (labels > 0).any() or rng.random() < 0.2:
+            image, labels = _cut(rng, pyramid, size, self.scales)
+            if (labels > 0).any() or not pyramid[0].median_ecd_px or rng.random() < 0.2:
                 break
         return augment(rng, image), labels
 
 
-def _halved(example: Example) -> Example:
-    """The example at half size, from which strongly shrunken crops are cut without aliasing."""
-    shape = (max(example.image.shape[1] // 2, 1), max(example.image.shape[0] // 2, 1))
-    return Example(
-        example.name,
-        cv2.resize(example.image, shape, interpolation=cv2.INTER_AREA).astype(np.uint8),
-        cv2.resize(example.labels, shape, interpolation=cv2.INTER_NEAREST).astype(np.int32),
-    )
+#: An example at full, half and quarter size, from which shrunken crops are cut without aliasing.
+_Pyramid = tuple[Example, ...]
+_LEVELS = 3
+
+
+def _pyramid(example: Example) -> _Pyramid:
+    levels = [example]
+    for level in range(1, _LEVELS):
+        shape = (max(example.image.shape[1] >> level, 1), max(example.image.shape[0] >> level, 1))
+        levels.append(
+            Example(
+                example.name,
+                cv2.resize(example.image, shape, interpolation=cv2.INTER_AREA).astype(np.uint8),
+                cv2.resize(example.labels, shape, interpolation=cv2.INTER_NEAREST).astype(np.int32),
+            )
+        )
+    return tuple(levels)
+
+
+def _scale(rng: np.random.Generator, example: Example, size: int, scales: tuple[float, float]) -> float:
+    """A random magnification at which this image's particles can be seen."""
+    low, high = scales
+    ecd = example.median_ecd_px
+    if ecd:
+        low = min(max(low, SMALLEST_SEEN_PX / ecd), high)
+        high = max(min(high, max(1.0, LARGEST_MAGNIFIED_PX / ecd)), low)
+    scale = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    if rng.random() < INSIDE_SHARE:
+        return scale
+    # A crop that lies inside one particle cannot be told from substrate: take in more of the image.
+    return min(scale, max(scales[0], size / max(1.2 * example.extent_px, 1.0)))
 
 
 def _cut(
-    rng: np.random.Generator, levels: tuple[Example, Example], size: int, scales: tuple[float, float]
+    rng: np.random.Generator, pyramid: _Pyramid, size: int, scales: tuple[float, float]
 ) -> tuple[GreyImage, LabelMap]:
-    scale = float(np.exp(rng.uniform(np.log(scales[0]), np.log(scales[1]))))
-    # Half of the crops stay near the scale at which inference sees the image.
-    if rng.random() < 0.5:
-        scale = levels[0].seen_scale * float(np.exp(rng.normal(0.0, 0.15)))
-    # A crop that lies inside one particle cannot be told from substrate: take in more of the image.
-    scale = min(scale, max(scales[0], size / max(1.2 * levels[0].extent_px, 1.0)))
-    level = 1 if scale < 0.7 else 0
-    example = levels[level]
-    zoom = scale * (2.0 if level else 1.0)
+    scale = _scale(rng, pyramid[0], size, scales)
+    level = min(max(int(np.floor(-np.log2(scale) + 0.5)), 0), _LEVELS - 1)
+    example = pyramid[level]
+    zoom = scale * 2.0**level
     height, width = example.image.shape
     reach = size / zoom
     centre_x = rng.uniform(*_span(width, reach))

@@ -26,11 +26,13 @@ from torch import Tensor, nn
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.architectures import build_network
+from imagedataextractor.segmentation.network import LiteEncoder
 from imagedataextractor.segmentation.weights import WeightsInfo, load_weights, save_weights
-from imagedataextractor.training.segmentation.dataset import Crops, Example
+from imagedataextractor.training.segmentation.dataset import Crops, Example, Source
 from imagedataextractor.training.segmentation.loss import BPartISLoss, LossParts
 
 __all__ = [
+    "DRAWN",
     "TrainingSettings",
     "default_settings",
     "learning_rate",
@@ -54,6 +56,9 @@ class TrainingSettings:
     learning_rate: float = 1e-3
     #: The pretrained encoder learns this much slower than the new decoders.
     encoder_rate: float = 0.4
+    #: Blocks at the encoder's beginning that stay as they are, batch norm included. Their maps are the largest:
+    #: three of them are a fifth of a step's cost, and find edges that a fine-tuned network need not learn anew.
+    frozen_blocks: int = 0
     warmup: int = 100
     cooldown: float = 0.3
     weight_decay: float = 1e-4
@@ -61,8 +66,10 @@ class TrainingSettings:
     ema: float = 0.995
     seed: int = 0
     sizes: tuple[tuple[int, int], ...] = ((256, 8), (384, 4), (512, 2))
-    scales: tuple[float, float] = (0.45, 1.6)
-    extra_share: float = 0.15
+    #: Magnifications of the crops: whole long bodies are in view at the least, grains of 10 px at the largest.
+    scales: tuple[float, float] = (0.22, 2.0)
+    #: How many times as often an image of long bodies is drawn as another.
+    long_weight: float = 3.0
     loss_weights: tuple[float, float, float] = (1.0, 1.0, 10.0)
     seed_loss: str = "likelihood"
     validate_every: int = 250
@@ -104,11 +111,10 @@ class _State:
 
 
 def train(
-    examples: Sequence[Example],
+    sources: Sequence[Source],
     out: Path,
     settings: TrainingSettings,
     *,
-    extra: Sequence[Example] = (),
     initial: str | Path | None = None,
     device: str = "cpu",
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
@@ -119,12 +125,10 @@ def train(
 
     Parameters
     ----------
-    examples : sequence of Example
-        Real micrographs with their label maps.
+    sources : sequence of Source
+        Micrographs with their label maps, real and drawn, and the share of the crops that each source has.
     out : Path
         The run folder.
-    extra : sequence of Example
-        Synthetic micrographs, mixed in with probability `settings.extra_share`.
     initial : str or Path, optional
         Model to start from instead of ImageNet's weights: a name, or a weights file.
     validate : callable, optional
@@ -143,12 +147,7 @@ def train(
         _restore(state, checkpoint)
         report(f"resumed at step {state.step} from {checkpoint}")
     crops = Crops(
-        examples,
-        extra=extra,
-        extra_share=settings.extra_share,
-        sizes=settings.sizes,
-        scales=settings.scales,
-        seed=settings.seed,
+        sources, sizes=settings.sizes, scales=settings.scales, long_weight=settings.long_weight, seed=settings.seed
     )
     loss = BPartISLoss(settings.loss_weights, settings.seed_loss)
     recent: list[LossParts] = []
@@ -201,13 +200,29 @@ def validator(examples: Sequence[Example], device: str) -> Callable[[nn.Module],
     return validate
 
 
+#: What synthetic micrographs show: how each kind is drawn, and its share of them. Beside a mix of everything, the
+#: kinds that networks fail on for want of labelled ones.
+DRAWN: tuple[tuple[dict[str, str], float], ...] = (
+    ({}, 0.2),
+    ({"kind": "sem", "arrangement": "fibres"}, 0.15),
+    ({"kind": "tem", "arrangement": "fibres"}, 0.1),
+    ({"kind": "stem", "arrangement": "supported"}, 0.15),
+    ({"kind": "tem", "arrangement": "supported"}, 0.15),
+    ({"kind": "sem", "arrangement": "grains"}, 0.1),
+    ({"kind": "rough"}, 0.15),
+)
+
+
 def synthetic_examples(count: int, seed: int) -> list[Example]:
-    """Synthetic micrographs with known truth, numbered from `seed`."""
+    """Synthetic micrographs with known truth, numbered from `seed`, of the kinds in `DRAWN`."""
     from imagedataextractor.artificial.micrographs import draw_micrograph
 
+    shares = np.array([share for _, share in DRAWN])
     drawn = []
     for index in range(count):
-        micrograph = draw_micrograph(np.random.default_rng((seed, index)), shape=(512, 640))
+        rng = np.random.default_rng((seed, index))
+        asked = DRAWN[int(rng.choice(len(DRAWN), p=shares / shares.sum()))][0]
+        micrograph = draw_micrograph(rng, shape=(512, 640), **asked)  # type: ignore[arg-type]
         drawn.append(Example(f"synthetic-{seed}-{index}", micrograph.image, micrograph.label_map))
     return drawn
 
@@ -224,7 +239,18 @@ def _initial_state(settings: TrainingSettings, initial: str | Path | None, devic
     for module in (network, average):
         module.to(device=torch.device(device), memory_format=torch.channels_last)  # type: ignore[call-overload]
     average.requires_grad_(False)
+    for module in _frozen(network, settings):
+        module.requires_grad_(False)
     return _State(network, average, _optimiser(network, settings))
+
+
+def _frozen(network: nn.Module, settings: TrainingSettings) -> list[nn.Module]:
+    if not settings.frozen_blocks:
+        return []
+    encoder = network.encoder
+    if not isinstance(encoder, LiteEncoder):
+        raise InputError(f"only the encoder of lite0 can be frozen in part, not that of {settings.architecture}")
+    return encoder.first(settings.frozen_blocks)
 
 
 def _initial_weights(name: str | Path) -> dict[str, Tensor]:
@@ -239,6 +265,8 @@ def _initial_weights(name: str | Path) -> dict[str, Tensor]:
 def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         slow = settings.architecture == "lite0" and name.startswith("encoder.")
         decays = parameter.ndim > 1
         groups.setdefault((slow, decays), []).append(parameter)
@@ -292,6 +320,8 @@ def _to_device(batch: tuple[Any, Any], device: str) -> tuple[Tensor, Tensor]:
 
 def _step(state: _State, images: Tensor, labels: Tensor, loss: BPartISLoss, settings: TrainingSettings) -> LossParts:
     state.network.train()
+    for module in _frozen(state.network, settings):
+        module.eval()
     share = learning_rate(settings, state.step)
     for group in state.optimiser.param_groups:
         group["lr"] = settings.learning_rate * group["share"] * share

@@ -10,6 +10,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.training.segmentation.dataset import (
     Crops,
     Example,
+    Source,
     augment,
     load_emps,
     read_label_map,
@@ -66,15 +67,16 @@ def test_label_maps_must_be_one_channel_of_whole_numbers(tmp_path):
 
 
 def test_a_batch_depends_on_seed_and_step_alone():
-    one, other = Crops([example()], seed=3), Crops([example()], seed=3)
+    one, other = Crops([Source([example()], 1.0)], seed=3), Crops([Source([example()], 1.0)], seed=3)
     for step in (0, 7):
         for a, b in zip(one.batch(step), other.batch(step), strict=True):
             assert np.array_equal(a, b)
-    assert not np.array_equal(one.batch(1)[0].ravel()[:99], Crops([example()], seed=4).batch(1)[0].ravel()[:99])
+    different = Crops([Source([example()], 1.0)], seed=4)
+    assert not np.array_equal(one.batch(1)[0].ravel()[:99], different.batch(1)[0].ravel()[:99])
 
 
 def test_crops_have_consecutive_labels_and_plain_grey_values():
-    crops = Crops([example()], seed=0, sizes=((96, 4),))
+    crops = Crops([Source([example()], 1.0)], seed=0, sizes=((96, 4),))
     seen = False
     for step in range(6):
         images, labels = crops.batch(step)
@@ -89,7 +91,7 @@ def test_crops_have_consecutive_labels_and_plain_grey_values():
 
 
 def test_image_and_labels_stay_together_under_every_transformation():
-    crops = Crops([example()], seed=1, sizes=((128, 2),), scales=(0.8, 1.2))
+    crops = Crops([Source([example()], 1.0)], seed=1, sizes=((128, 2),), scales=(0.8, 1.2))
     differences = []
     for step in range(10):
         images, labels = crops.batch(step)
@@ -108,3 +110,54 @@ def test_augmentation_keeps_the_shape_and_range():
         assert values.dtype == np.float32
         assert values.min() >= 0
         assert values.max() <= 1
+
+
+def marked(grey):
+    """An image of one grey value, so that a crop tells which it was cut from."""
+    labels = np.zeros((200, 200), np.int32)
+    labels[40:80, 40:80] = 1
+    return Example(f"grey {grey}", np.full((200, 200), grey, np.uint8), labels)
+
+
+def test_each_source_has_its_share_of_the_crops_and_an_empty_one_none(monkeypatch):
+    monkeypatch.setattr("imagedataextractor.training.segmentation.dataset.augment", lambda rng, image: image / 255.0)
+    sources = [Source([marked(40)] * 9, 3.0), Source([marked(200)], 1.0), Source([], 5.0)]
+    crops = Crops(sources, sizes=((64, 4),), seed=2)
+    means = np.concatenate([crops.batch(step)[0].mean((1, 2)) for step in range(60)])
+    assert 0.18 < np.mean(means > 0.5) < 0.32
+
+
+def test_no_images_at_all_are_one_clear_line():
+    with pytest.raises(InputError, match="no training images"):
+        Crops([Source([], 1.0)])
+
+
+def bent_band():
+    """A band 8 px wide that runs down one side and along the next."""
+    labels = np.zeros((128, 128), np.int32)
+    labels[10:110, 10:18] = labels[102:110, 10:110] = 1
+    return labels
+
+
+def test_long_bodies_are_told_straight_or_bent_and_blocks_are_not():
+    straight = np.zeros((64, 128), np.int32)
+    straight[30:38, 5:120] = 1
+    for labels in (straight, bent_band()):
+        assert Example("long", np.zeros(labels.shape, np.uint8), labels).has_long_bodies
+    assert not example().has_long_bodies
+    assert not Example("none", np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.int32)).has_long_bodies
+
+
+def test_images_of_long_bodies_are_drawn_more_often():
+    labels = bent_band()
+    crops = Crops([Source([example(), Example("long", labels.astype(np.uint8), labels)], 1.0)], long_weight=3.0)
+    assert crops.chances.tolist() == pytest.approx([0.25, 0.75])
+
+
+def test_a_whole_long_body_comes_into_view():
+    labels = np.zeros((600, 600), np.int32)
+    labels[295:305, 10:590] = 1
+    crops = Crops([Source([Example("long", (labels * 200).astype(np.uint8), labels)], 1.0)], sizes=((128, 4),), seed=1)
+    lengths = [np.ptp(np.argwhere(crop > 0), axis=0).max() for step in range(8) for crop in crops.batch(step)[1]]
+    # Shrunk until 580 px fit into 128, which is 0.22: most crops show about all of it.
+    assert np.median(lengths) > 100

@@ -11,7 +11,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.published import to_pixel_frame
 from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
-from imagedataextractor.training.segmentation.dataset import Example
+from imagedataextractor.training.segmentation.dataset import Example, Source
 from imagedataextractor.training.segmentation.train import (
     TrainingSettings,
     default_settings,
@@ -27,6 +27,10 @@ def examples():
     labels[10:40, 10:40], labels[50:80, 45:85] = 1, 2
     image = np.clip((labels > 0) * 120 + 60 + rng.normal(0, 5, labels.shape), 0, 255).astype(np.uint8)
     return [Example("one", image, labels)]
+
+
+def sources():
+    return [Source(examples(), 1.0)]
 
 
 def settings(**changes):
@@ -58,11 +62,11 @@ class StopAfter:
 
 def test_an_interrupted_run_ends_with_the_weights_of_an_unbroken_one(tmp_path):
     plan = settings(steps=5, validate_every=1)
-    whole = train(examples(), tmp_path / "a", plan, report=lambda _: None)
+    whole = train(sources(), tmp_path / "a", plan, report=lambda _: None)
     with pytest.raises(KeyboardInterrupt):
-        train(examples(), tmp_path / "b", plan, validate=StopAfter(3), report=lambda _: None)
+        train(sources(), tmp_path / "b", plan, validate=StopAfter(3), report=lambda _: None)
     messages = []
-    broken = train(examples(), tmp_path / "b", plan, report=messages.append)
+    broken = train(sources(), tmp_path / "b", plan, report=messages.append)
     assert messages[0].startswith("resumed at step 2")
     a, b = load_file(whole.parent / "last.safetensors"), load_file(broken.parent / "last.safetensors")
     assert a.keys() == b.keys()
@@ -87,7 +91,7 @@ def test_a_run_starts_from_a_model_and_takes_the_published_one_to_pixels(tmp_pat
         path = tmp_path / f"{name}.safetensors"
         save_weights(path, state, WeightsInfo(name, "erfnet", defaults=defaults))
         # A plan of no steps writes what it would have begun with.
-        train(examples(), tmp_path / name, settings(steps=0), initial=path, report=lambda _: None)
+        train(sources(), tmp_path / name, settings(steps=0), initial=path, report=lambda _: None)
         begun = load_file(tmp_path / name / "last.safetensors")
         assert all(np.allclose(begun[k], v.numpy()) for k, v in expected[name].items())
 
@@ -96,7 +100,7 @@ def test_a_model_of_another_network_is_no_start(tmp_path):
     path = tmp_path / "odd.safetensors"
     save_weights(path, {"a": torch.ones(1)}, WeightsInfo("odd", "erfnet"))
     with pytest.raises(InputError, match="do not fit the network 'erfnet'"):
-        train(examples(), tmp_path / "run", settings(steps=1), initial=path, report=lambda _: None)
+        train(sources(), tmp_path / "run", settings(steps=1), initial=path, report=lambda _: None)
 
 
 def test_the_papers_network_is_trained_as_the_paper_says_unless_told_otherwise():
