@@ -5,6 +5,7 @@ SELECT
     n.label AS panel,
     n.panel_index,
     n.technique,
+    n.material,
     s.nm_per_px,
     s.n_particles,
     s.n_accepted,
@@ -15,6 +16,7 @@ SELECT
     s.ecd_median_nm,
     s.aspect_ratio_mean,
     n.stated_size_nm,
+    n.stated_source,
     n.subcaption
 FROM articles a
 JOIN figures f ON f.article_id = a.id

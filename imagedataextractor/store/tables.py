@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"
@@ -89,6 +89,7 @@ articles = Table(
     Column("licence", Text),
     Column("source", Text, nullable=False),
     Column("path", Text),
+    Column("abstract", Text),
     # What it was read from: where several targets are the same article, the first in order holds.
     Column("target", Text, nullable=False),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
@@ -142,6 +143,20 @@ panels = Table(
     Column("detector", Text),
     Column("stated_size_nm", Double),
     Column("stated_spread_nm", Double),
+    # Where the stated size stands: "caption" or "text" (the article's body); its words with the span of the statement
+    # in the caption, or in the sentence of the body; the sample that it names.
+    Column("stated_source", Text),
+    Column("stated_text", Text),
+    Column("stated_start", Integer),
+    Column("stated_end", Integer),
+    Column("stated_sample", Text),
+    # What the panel is made of, normalised, and the words that say so: see records.MaterialStatement.
+    Column("material", Text),
+    Column("material_text", Text),
+    Column("material_source", Text),
+    Column("material_start", Integer),
+    Column("material_end", Integer),
+    Column("material_confidence", Double),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("figure_id", "panel_index", name="panels_natural_key"),
 )
@@ -317,3 +332,4 @@ Index(
 )
 Index("segmentations_size", segmentations.c.ecd_max_nm)
 Index("panels_stated_size", panels.c.stated_size_nm)
+Index("panels_material", panels.c.material)

@@ -24,6 +24,7 @@ _WHERE = (
     _text("doi", "Digital object identifier of the article"),
     _text("article", "Key of the article: its DOI where it has one"),
     _text("title", "Title of the article; of a picture by itself, its file name"),
+    _text("journal", "Journal of the article"),
     _whole("year", "Year of publication"),
     _text("figure", "Label of the figure"),
     _text("image_path", "File of the picture"),
@@ -31,6 +32,8 @@ _WHERE = (
     _whole("panel_index", "Number of the panel in its figure, from 0, in reading order"),
     _text("subcaption", "What the caption says of the panel"),
     _text("technique", "SEM, TEM, STEM, …, where it can be told"),
+    _text("material", "What the particles are made of, as caption, title or abstract say (Au@SiO2, Fe:ZnO)"),
+    Column("material_confidence", Kind.NUMBER, "How sure the material is, 0 … 1"),
 )
 
 _WHENCE = (

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from imagedataextractor.records import (
     Article,
@@ -31,11 +31,13 @@ from imagedataextractor.records import (
     Box,
     Figure,
     FigureResult,
+    MaterialStatement,
     Panel,
     PanelResult,
     ParticleTable,
     ScaleBar,
     Segmentation,
+    SizeStatement,
 )
 from imagedataextractor.store import copying
 from imagedataextractor.store.corrections import Corrections
@@ -117,9 +119,10 @@ class Writer:
             if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
             stated = _stated_sizes(figure.figure)
+            materials = {letter.lower(): found for letter, found in figure.figure.facts.materials.items()}
             for panel, summary in zip(figure.panels, summaries, strict=True):
                 is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
-                panel_id = self._upsert_panel(panel.panel, figure_id, stated, run_id)
+                panel_id = self._upsert_panel(panel.panel, figure_id, stated, materials, run_id)
                 self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=failed)
                 segmentation_id = self._write_segmentation(
                     panel, summary, panel_id, digest, run_id, is_new=is_new, keep=failed
@@ -146,6 +149,7 @@ class Writer:
             licence=text_or_none(article.licence),
             source=text(article.source),
             path=text_or_none(article.path),
+            abstract=text_or_none(article.abstract or None),
             target=name,
             run_id=run_id,
         )
@@ -209,10 +213,14 @@ class Writer:
                 self._execute("DELETE FROM panels WHERE id = ?", (panel_id,))
 
     def _upsert_panel(
-        self, panel: Panel, figure_id: int, stated: Mapping[str, tuple[float, float | None]], run_id: str
+        self,
+        panel: Panel,
+        figure_id: int,
+        stated: Mapping[str, SizeStatement],
+        materials: Mapping[str, MaterialStatement],
+        run_id: str,
     ) -> int:
         bar = panel.info_bar
-        size, spread = stated.get((panel.label or "").lower()) or stated.get("") or (None, None)
         return self._upsert(
             "panels",
             ("figure_id", "panel_index"),
@@ -237,8 +245,8 @@ class Writer:
             voltage_kv=number(bar.voltage_kv) if bar else None,
             magnification=number(bar.magnification) if bar else None,
             detector=text_or_none(bar.detector) if bar else None,
-            stated_size_nm=number(size),
-            stated_spread_nm=number(spread),
+            **_stated_columns(_of_panel(panel, stated)),
+            **_material_columns(_of_panel(panel, materials)),
             run_id=run_id,
         )
 
@@ -363,13 +371,49 @@ def _unique_label(figure: Figure, taken: set[str]) -> str:
     return candidate
 
 
-def _stated_sizes(figure: Figure) -> dict[str, tuple[float, float | None]]:
-    """Panel letter → the size its caption states; "" → the one stated of the whole figure."""
-    stated: dict[str, tuple[float, float | None]] = {}
+def _stated_sizes(figure: Figure) -> dict[str, SizeStatement]:
+    """Panel letter → the size stated of it, that of the caption first; "" → the one stated of the whole figure."""
+    stated: dict[str, SizeStatement] = {}
     for statement in figure.facts.size_statements:
         for letter in statement.panels or ("",):
-            stated.setdefault(letter.lower(), (statement.mean_nm, statement.spread_nm))
+            stated.setdefault(letter.lower(), statement)
     return stated
+
+
+_Said = TypeVar("_Said")
+
+
+def _of_panel(panel: Panel, said: Mapping[str, _Said]) -> _Said | None:
+    """What is said of a panel by its letter, else of the whole figure."""
+    return said.get((panel.label or "").lower()) or said.get("")
+
+
+def _stated_columns(statement: SizeStatement | None) -> dict[str, Any]:
+    if statement is None:
+        names = ("size_nm", "spread_nm", "source", "text", "start", "end", "sample")
+        return {f"stated_{name}": None for name in names}
+    return {
+        "stated_size_nm": number(statement.mean_nm),
+        "stated_spread_nm": number(statement.spread_nm),
+        "stated_source": statement.source,
+        "stated_text": text(statement.sentence or statement.text),
+        "stated_start": statement.start,
+        "stated_end": statement.end,
+        "stated_sample": text_or_none(statement.sample),
+    }
+
+
+def _material_columns(statement: MaterialStatement | None) -> dict[str, Any]:
+    if statement is None:
+        return dict.fromkeys(f"material{part}" for part in ("", "_text", "_source", "_start", "_end", "_confidence"))
+    return {
+        "material": text(statement.name),
+        "material_text": text(statement.text),
+        "material_source": statement.source,
+        "material_start": statement.start,
+        "material_end": statement.end,
+        "material_confidence": number(statement.confidence),
+    }
 
 
 def _scalebar_columns(bar: ScaleBar) -> dict[str, Any]:

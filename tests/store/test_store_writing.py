@@ -11,8 +11,18 @@ from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
 from imagedataextractor.measurement.columns import COLUMNS
-from imagedataextractor.records import ArticleResult, Box, Conflict, Failure, ParticleTable, ScaleBar
-from imagedataextractor.store import Store, decode_contour
+from imagedataextractor.records import (
+    ArticleResult,
+    Box,
+    CaptionFacts,
+    Conflict,
+    Failure,
+    MaterialStatement,
+    ParticleTable,
+    ScaleBar,
+    SizeStatement,
+)
+from imagedataextractor.store import Store, decode_contour, load_named_queries
 
 
 def count(store: Store, table: str) -> int:
@@ -295,6 +305,61 @@ def test_the_size_that_the_caption_states_stands_beside_the_measured_one(store, 
     store.write_article(make_result(figures=1), run.id)
     _, rows = store.query("SELECT label, stated_size_nm, stated_spread_nm FROM panels ORDER BY label")
     assert rows == [("a", 40.0, 5.0), ("b", None, None)]
+
+
+def with_facts(result: ArticleResult, facts: CaptionFacts) -> ArticleResult:
+    figures = tuple(
+        dataclasses.replace(figure, figure=dataclasses.replace(figure.figure, facts=facts)) for figure in result.figures
+    )
+    return dataclasses.replace(result, figures=figures)
+
+
+def test_a_panel_says_what_it_is_made_of_and_which_words_say_so(store, run):
+    materials = {
+        "A": MaterialStatement("Au@SiO2", "silica-coated gold", "sub-caption", 7, 25, 0.95),
+        "": MaterialStatement("SiO2", "silica", "title", 0, 6, 0.85),
+    }
+    result = with_facts(make_result(figures=1), CaptionFacts(materials=materials))
+    result = dataclasses.replace(result, article=dataclasses.replace(result.article, abstract="Of silica."))
+    store.write_article(result, run.id)
+    _, rows = store.query(
+        "SELECT label, material, material_text, material_source, material_start, material_end, material_confidence "
+        "FROM panels ORDER BY label"
+    )
+    assert rows == [
+        ("a", "Au@SiO2", "silica-coated gold", "sub-caption", 7, 25, 0.95),
+        ("b", "SiO2", "silica", "title", 0, 6, 0.85),
+    ]
+    assert store.query("SELECT abstract FROM articles")[1] == [("Of silica.",)]
+    assert store.query("SELECT DISTINCT material FROM measured_particles ORDER BY 1")[1] == [("Au@SiO2",), ("SiO2",)]
+
+
+def test_a_size_of_the_text_comes_with_its_sentence(store, run):
+    sentence = "S2 is 29 ± 6 nm."
+    of_text = SizeStatement(29.0, 6.0, ("b",), "29 ± 6 nm", 6, 15, "text", sentence, "S2")
+    of_caption = SizeStatement(40.0, None, ("a",), "40 nm", 3, 8)
+    again = dataclasses.replace(of_text, panels=("a",))
+    store.write_article(
+        with_facts(make_result(figures=1), CaptionFacts(size_statements=(of_caption, of_text, again))), run.id
+    )
+    _, rows = store.query(
+        "SELECT label, stated_size_nm, stated_source, stated_text, stated_start, stated_end, stated_sample "
+        "FROM panels ORDER BY label"
+    )
+    assert rows == [("a", 40.0, "caption", "40 nm", 3, 8, None), ("b", 29.0, "text", sentence, 6, 15, "S2")]
+
+
+def test_stated_and_measured_sizes_agree_or_not_or_nothing_is_stated(store, run):
+    store.write_article(make_result(figures=1), run.id)
+    sql = "SELECT s.ecd_mean_nm FROM segmentations s JOIN panels n ON n.id = s.panel_id WHERE n.label = 'a'"
+    ((measured,),) = store.query(sql)[1]
+    query = load_named_queries()["stated-and-measured"]
+    for stated, verdict in ((1.1 * measured, "agreement"), (2 * measured, "conflict")):
+        said = CaptionFacts(size_statements=(SizeStatement(stated, None, ("a",), "", 0, 0),))
+        store.write_article(with_facts(make_result(figures=1), said), run.id)
+        columns, rows = store.query(query.sql, query.bind({"min_particles": "1"}))
+        found = [(row[columns.index("panel")], row[columns.index("verdict")]) for row in rows]
+        assert found == [("a", verdict), ("b", "silence")]
 
 
 def test_a_run_is_traced_and_its_end_noted(store, run):
