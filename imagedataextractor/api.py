@@ -261,11 +261,17 @@ def read_article(path: str | Path, *, figures: str | Path | None = None, out: st
     return read(path, figure_dir=None if figures is None else Path(figures), work_dir=work_dir)
 
 
-def find_images(paths: Sequence[str | Path]) -> tuple[list[Path], list[Failure]]:
-    """The pictures that files and folders hold, in order; a path that cannot be used is a failure, one line."""
-    from imagedataextractor.targets import find_images as find
+def find_images(
+    paths: Sequence[str | Path], unused: Callable[[Path, str], None] | None = None
+) -> tuple[list[Path], list[Failure]]:
+    """The pictures that files and folders hold, in order; a path that cannot be used is a failure, one line.
 
-    return _found(paths, find)
+    `unused` is called with each picture that this program wrote, and with why it is passed over.
+    """
+    from imagedataextractor.targets import find_images as find
+    from imagedataextractor.targets import tell_nobody
+
+    return _found(paths, lambda path: find(path, unused or tell_nobody))
 
 
 def find_articles(paths: Sequence[str | Path]) -> tuple[list[Path], list[Failure]]:

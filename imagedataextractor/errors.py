@@ -6,14 +6,44 @@ that line without a traceback, and a run under way keeps it as a failure row.
 
 from __future__ import annotations
 
-__all__ = ["IdeError", "InputError", "LicenceError", "QuotaError", "ServiceError", "StoreError", "UsageError"]
+__all__ = [
+    "IdeError",
+    "InputError",
+    "LicenceError",
+    "QuotaError",
+    "ServiceError",
+    "StoreError",
+    "UsageError",
+    "printable",
+]
+
+
+def printable(text: object) -> str:
+    r"""A text, or a file's name, that every terminal, JSON and database takes.
+
+    The name of a file may hold bytes that are no UTF-8, which Python smuggles through its texts (PEP 383): they are
+    written as ``\xe9``.
+    """
+    plain = str(text)
+    try:
+        plain.encode()
+    except UnicodeEncodeError:
+        return "".join(map(_printable, plain))
+    return plain
+
+
+def _printable(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    return "\ufffd" if 0xD800 <= code <= 0xDFFF else character
 
 
 class IdeError(Exception):
     """Base of all errors that are the input's or the surroundings' fault, not the program's."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(str(message).split()))
+        super().__init__(" ".join(printable(message).split()))
 
 
 class InputError(IdeError):

@@ -23,7 +23,7 @@ from imagedataextractor.pipeline import Stages, Watcher, new_run, process_articl
 from imagedataextractor.records import Article, Failure, FigureResult, PanelResult
 from imagedataextractor.results import ReadScaleBar, Result, Segmented, SplitFigure, picture_name, stems_of
 from imagedataextractor.scalebar import read_file_scale, read_scale_bar, with_file_scale
-from imagedataextractor.targets import Target, find_targets, fingerprint
+from imagedataextractor.targets import PassedOver, Target, find_targets, fingerprint, tell_nobody
 
 if TYPE_CHECKING:
     from imagedataextractor.store import Store
@@ -114,10 +114,12 @@ class Extractor:
         again: bool = False,
         pictures: str | Path | None = None,
         command: str | None = None,
+        unused: PassedOver = tell_nobody,
     ) -> Iterator[Result]:
         """One target after the other, so that a folder of thousands needs no more memory than one picture.
 
-        Parameters as for `imagedataextractor.extract`; `command` is what the run is recorded as.
+        Parameters as for `imagedataextractor.extract`; `command` is what the run is recorded as, and
+        `unused` is called with each file of a folder that is neither a picture nor an article, and with why.
 
         Yields
         ------
@@ -125,7 +127,7 @@ class Extractor:
             Of one target: what was found, why it failed, or that it was passed over.
         """
         _ = self.stages  # a closed one is told at once, not as the failure of every target
-        found, failures = _targets(source)
+        found, failures = _targets(source, unused)
         folder = None if pictures is None else made_folder(Path(pictures))
         paths = [target.path for target in found if isinstance(target, Target) and target.path is not None]
         watch = None if folder is None else _painter(folder, paths)
@@ -260,7 +262,7 @@ def load_pixels(image: str | Path | npt.NDArray[Any], page: int | None = None) -
     return load_image(image, page) if isinstance(image, str | Path) else as_picture(np.asarray(image))
 
 
-def _targets(source: Source) -> tuple[list[Target | _Given], list[Failure]]:
+def _targets(source: Source, unused: PassedOver) -> tuple[list[Target | _Given], list[Failure]]:
     """Units of work in the order in which they were named, and what cannot be used."""
     found: list[Target | _Given] = []
     failures: list[Failure] = []
@@ -268,7 +270,7 @@ def _targets(source: Source) -> tuple[list[Target | _Given], list[Failure]]:
         if isinstance(item, Article):
             found.append(_Given(item.doi or item.key, article=item))
         elif isinstance(item, str | Path):
-            targets, failed = _named(item)
+            targets, failed = _named(item, unused)
             known = {target.key for target in found}
             found += [target for target in targets if target.key not in known]
             failures += failed
@@ -284,12 +286,12 @@ def _items(source: Source) -> Iterable[Any]:
     return source if is_many else [source]  # type: ignore[return-value]
 
 
-def _named(item: str | Path) -> tuple[list[Target], list[Failure]]:
+def _named(item: str | Path, unused: PassedOver) -> tuple[list[Target], list[Failure]]:
     """A path, or a DOI where there is no such path."""
     from imagedataextractor.articles.dois import clean_doi
 
     if not isinstance(item, str) or Path(item).exists():
-        return find_targets([Path(item)])
+        return find_targets([Path(item)], passed_over=unused)
     try:
         return find_targets([], [clean_doi(item)])
     except IdeError:

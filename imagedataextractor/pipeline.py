@@ -26,7 +26,7 @@ import numpy.typing as npt
 from imagedataextractor import __version__
 from imagedataextractor.articles.licences import licence_allowed, require_licence
 from imagedataextractor.articles.read import read_article
-from imagedataextractor.errors import IdeError, InputError
+from imagedataextractor.errors import IdeError, InputError, printable
 from imagedataextractor.figures import split_figure
 from imagedataextractor.images import load_image, sha256_of
 from imagedataextractor.measurement import measure_particles, panel_statistics
@@ -154,11 +154,24 @@ def read_target(target: Target, stages: Stages) -> Article:
     if target.kind == "doi":
         return _retrieved(target, stages)
     assert target.path is not None
-    if target.kind == "article":
-        article = read_article(target.path, work_dir=_crops(target.path, stages))
-        require_licence(str(target.path), article.licence, stages.settings.articles.licences)
+    try:
+        return _read_file(target.path, target.kind, stages)
+    except IdeError:
+        raise
+    except OSError as error:
+        raise InputError(f"{target.path}: cannot be read ({error.strerror or error})") from error
+    except Exception as error:  # a fault of ours must not cost the other targets of a run
+        log.debug("%s", target.key, exc_info=True)
+        detail = " ".join(str(error).split())[:200]
+        raise InputError(f"{target.path}: cannot be read ({type(error).__name__}: {detail})") from error
+
+
+def _read_file(path: Path, kind: str, stages: Stages) -> Article:
+    if kind == "article":
+        article = read_article(path, work_dir=_crops(path, stages))
+        require_licence(str(path), article.licence, stages.settings.articles.licences)
         return article
-    return _picture_as_article(target.path)
+    return _picture_as_article(path)
 
 
 def _retrieved(target: Target, stages: Stages) -> Article:
@@ -204,8 +217,9 @@ def _picture_as_article(path: Path) -> Article:
     """A picture file by itself: an article without text, known by the picture's content."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    figure = Figure(label=path.name, caption="", graphics=(str(path.absolute()),))
-    return Article(key=f"image:{sha256_of(path)[:16]}", title=path.name, figures=(figure,), source="image", path=path)
+    name = printable(path.name)
+    figure = Figure(label=name, caption="", graphics=(str(path.absolute()),))
+    return Article(key=f"image:{sha256_of(path)[:16]}", title=name, figures=(figure,), source="image", path=path)
 
 
 def process_article(article: Article, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
@@ -217,7 +231,7 @@ def process_article(article: Article, stages: Stages, watch: Watcher | None = No
     """
     figures: list[FigureResult] = []
     failures: list[Failure] = []
-    name = article.doi or (str(article.path) if article.path else article.key)
+    name = article.doi or (printable(article.path) if article.path else article.key)
     if not article.figures:
         failures.append(Failure("articles", name, "NoFigures", f"{name}: the article has no figures"))
     licences = stages.settings.articles.licences

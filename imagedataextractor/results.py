@@ -38,6 +38,7 @@ from imagedataextractor.records import (
     Segmentation,
 )
 from imagedataextractor.records import Panel as PanelRecord
+from imagedataextractor.written import save_marked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -175,7 +176,7 @@ class Drawn:
 
         target, picture = Path(path), Image.fromarray(self.draw())
         with _writing(target):
-            picture.save(target)
+            save_marked(picture, target)
         return target
 
     def _html_picture(self) -> str:
@@ -759,7 +760,7 @@ class Segmented(Segmentation, Drawn):
             raise InputError(f"{path}: more than 65,535 particles do not fit a 16-bit label map")
         target = Path(path)
         with _writing(target):
-            Image.fromarray(self.label_map.astype(np.uint16)).save(target)
+            save_marked(Image.fromarray(self.label_map.astype(np.uint16)), target)
         return target
 
     def save_uncertainty(self, path: str | Path) -> Path:

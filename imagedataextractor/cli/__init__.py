@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from io import TextIOWrapper
 
 import click
 
@@ -75,6 +76,10 @@ def ide() -> None:
 
 def main() -> None:
     """Entry point: errors of the input become one line and exit code 1, of the request 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A file's name may hold what the terminal has no letter for.
+            stream.reconfigure(errors="backslashreplace")
     try:
         # Without the standalone mode, click returns the code of an Exit instead of raising it.
         sys.exit(ide.main(standalone_mode=False) or 0)

@@ -137,6 +137,7 @@ def _score_model(
     from imagedataextractor.segmentation import Segmenter
     from imagedataextractor.segmentation.evaluation import accepted_labels, predictions
     from imagedataextractor.segmentation.metrics import score_image
+    from imagedataextractor.written import save_marked
 
     model = Segmenter.load(name, device)
 
@@ -153,7 +154,7 @@ def _score_model(
         labels = accepted_labels(predicted)
         if keep is not None:
             keep.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(labels.astype(np.uint16)).save(keep / f"{predicted.name}.png")
+            save_marked(Image.fromarray(labels.astype(np.uint16)), keep / f"{predicted.name}.png")
         scores.append(score_image(predicted.true, labels, predicted.name))
     return scores, str(model.info.training.get("data", ""))
 

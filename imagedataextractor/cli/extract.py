@@ -16,6 +16,7 @@ from imagedataextractor.cli.options import (
     db_option,
     licence_option,
     picture_options,
+    say_passed_over,
     scale_options,
     segmentation_options,
 )
@@ -66,7 +67,12 @@ def command(
     extractor = ide.Extractor(**options)
     summary = _Summary(db or extractor.settings.db, pictures)
     done = extractor.iterate(
-        [*targets, *dois], db=summary.db, again=again, pictures=pictures, command=command_line(sys.argv)
+        [*targets, *dois],
+        db=summary.db,
+        again=again,
+        pictures=pictures,
+        command=command_line(sys.argv),
+        unused=say_passed_over,
     )
     for result in done:
         for problem in (*result.failures, *result.waiting):

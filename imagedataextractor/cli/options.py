@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from imagedataextractor.errors import printable
 from imagedataextractor.quantities import parse_number
 from imagedataextractor.records import MODES, OCR_ENGINES
 
@@ -20,6 +22,7 @@ __all__ = [
     "ocr_option",
     "page_option",
     "picture_options",
+    "say_passed_over",
     "scale_options",
     "segmentation_options",
 ]
@@ -79,6 +82,11 @@ def scale_options(function: F) -> F:
     return function
 
 
+def say_passed_over(path: Path, why: str) -> None:
+    """One line on a file that a folder holds and no command uses."""
+    click.echo(f"{printable(path)}: passed over, {why}", err=True)
+
+
 page_option = click.option(
     "--page",
     type=click.IntRange(min=1),
@@ -115,6 +123,6 @@ def licence_option(function: F) -> F:
 
 def command_line(argv: Sequence[str]) -> str:
     """The command as a run records it; the password of a database address is left out."""
-    said = " ".join(["ide", *argv[1:]])
+    said = printable(" ".join(["ide", *argv[1:]]))
     said = re.sub(r"(://[^:/@\s]*:)\S*@", r"\1***@", said)
     return re.sub(r"([?&]password=)[^&\s]*", r"\1***", said)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from imagedataextractor.cli.options import page_option, segmentation_options
+from imagedataextractor.cli.options import page_option, say_passed_over, segmentation_options
 from imagedataextractor.errors import IdeError
 
 __all__ = ["command"]
@@ -35,7 +35,7 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
 
     extractor = ide.Extractor(**options)
     made_folder(out)
-    paths, failures = find_images(images)
+    paths, failures = find_images(images, say_passed_over)
     for failure in failures:
         click.echo(f"ide: {failure.message}", err=True)
     failed = len(failures)

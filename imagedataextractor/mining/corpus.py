@@ -27,7 +27,6 @@ import textwrap
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,7 @@ from imagedataextractor.articles.doi_lists import iterate_doi_list
 from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.search import SEARCHES, Query, search_to_file
-from imagedataextractor.errors import IdeError, InputError, UsageError
+from imagedataextractor.errors import IdeError, InputError, UsageError, printable
 from imagedataextractor.settings import ArticleSettings, Settings, apply
 from imagedataextractor.targets import Target, folder_targets
 
@@ -301,12 +300,29 @@ def corpus_targets(
         is gone through.
     """
     if corpus.folder is not None:
-        return Targets(partial(folder_targets, corpus.folder), corpus.limit)
+        return Targets(_Folder(corpus.folder, tell), corpus.limit)
     if corpus.query is not None or corpus.dois_file is not None:
         file = corpus.dois_file or _searched(corpus, settings, cache, tell)
         listed = _Listed(file, tell)
         return Targets(lambda: map(_doi_target, listed), corpus.limit)
     return Targets(lambda: map(_doi_target, map(clean_doi, corpus.dois)), corpus.limit)
+
+
+class _Folder:
+    """The targets of a folder; what is passed over is told of when it has been gone through for the first time."""
+
+    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._tell = tell
+        self._told: set[Path] = set()
+
+    def __call__(self) -> Iterator[Target]:
+        return folder_targets(self._folder, self._passed_over)
+
+    def _passed_over(self, path: Path, why: str) -> None:
+        if path not in self._told:
+            self._told.add(path)
+            self._tell(f"{printable(path)}: passed over, {why}")
 
 
 class _Listed:

@@ -23,6 +23,7 @@ from imagedataextractor.report.graphs import curve_svg, histogram_svg, ranges_sv
 from imagedataextractor.report.pictures import COLOURS, state_of
 from imagedataextractor.report.rows import ReportFailure, ReportPanel, ReportRows, ReportRun, read_rows
 from imagedataextractor.store import Store
+from imagedataextractor.written import GENERATOR_META
 
 __all__ = ["MAX_PANELS", "render_report", "write_report"]
 
@@ -104,6 +105,7 @@ def render_report(rows: ReportRows) -> str:
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f"{GENERATOR_META}\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Measured particles</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     )

@@ -15,6 +15,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.images import to_rgb
 from imagedataextractor.measurement import size_distribution
 from imagedataextractor.records import Particle, ParticleTable, Reason, ScaleBar
+from imagedataextractor.written import PLOT_METADATA, save_marked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,7 +110,7 @@ def draw_overlay(
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(overlay(image, particles, scalebar)).save(target)
+        save_marked(Image.fromarray(overlay(image, particles, scalebar)), target)
     except OSError as error:
         raise InputError(f"{target}: the overlay cannot be written ({error.strerror or error})") from error
 
@@ -222,7 +223,7 @@ def plot_sizes(
     target = Path(path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=150)
+        figure.savefig(target, dpi=150, metadata=PLOT_METADATA.get(target.suffix.lower()))
     except (OSError, ValueError) as error:
         raise InputError(f"{target}: the plot cannot be written ({error})") from error
 

@@ -27,10 +27,18 @@ from imagedataextractor.articles.read.markup import MAX_BYTES, parse_xml
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Article, Figure
 
-__all__ = ["articles_among", "find_articles", "is_article_file", "may_be_article", "read_article"]
+__all__ = [
+    "ARTICLE_SUFFIXES",
+    "articles_among",
+    "figure_files",
+    "find_articles",
+    "is_article_file",
+    "may_be_article",
+    "read_article",
+]
 
 #: Suffixes of article files, the richest format first.
-_SUFFIXES = (".xml", ".nxml", ".html", ".htm", ".xhtml", ".pdf")
+ARTICLE_SUFFIXES = (".xml", ".nxml", ".html", ".htm", ".xhtml", ".pdf")
 #: Root elements of the XML that `read_article` reads.
 _ARTICLE_ROOTS = frozenset(
     {"article", "response", "pmc-articleset", "full-text-retrieval-response", "OAI-PMH", "html", "doc"} | PATENT_ROOTS
@@ -215,6 +223,20 @@ def _harmless(reference: str) -> str:
     return file_name(reference) if climbs or ":" in reference or reference.startswith(("/", "\\")) else reference
 
 
+def figure_files(path: Path) -> frozenset[Path]:
+    """The picture files at hand that an article shows as its figures; none of an article that cannot be read.
+
+    A PDF holds its figures itself, so that pictures beside it are none of them.
+    """
+    if path.suffix.lower() == ".pdf":
+        return frozenset()
+    try:
+        article = read_article(path)
+    except InputError:
+        return frozenset()
+    return frozenset(Path(graphic) for figure in article.figures for graphic in figure.graphics)
+
+
 def is_article_file(path: Path) -> bool:
     """Whether a file is taken for an article: by its suffix and, for XML, by its root element.
 
@@ -222,7 +244,7 @@ def is_article_file(path: Path) -> bool:
     reading it says what is wrong.
     """
     suffix = path.suffix.lower()
-    if suffix not in _SUFFIXES or not path.is_file():
+    if suffix not in ARTICLE_SUFFIXES or not path.is_file():
         return False
     if suffix not in {".xml", ".nxml"}:
         return True
@@ -264,10 +286,10 @@ def articles_among(files: Iterable[Path]) -> list[Path]:
     chosen: dict[tuple[Path, str], Path] = {}
     for path in filter(is_article_file, files):
         key = (path.parent, path.stem.lower())
-        rank = _SUFFIXES.index(path.suffix.lower())
-        if key not in chosen or rank < _SUFFIXES.index(chosen[key].suffix.lower()):
+        rank = ARTICLE_SUFFIXES.index(path.suffix.lower())
+        if key not in chosen or rank < ARTICLE_SUFFIXES.index(chosen[key].suffix.lower()):
             chosen[key] = path
-    formats = {_SUFFIXES.index(path.suffix.lower()) for path in chosen.values()}
+    formats = {ARTICLE_SUFFIXES.index(path.suffix.lower()) for path in chosen.values()}
     return _richest_by_doi(list(chosen.values())) if len(formats) > 1 else list(chosen.values())
 
 
@@ -277,12 +299,12 @@ def _richest_by_doi(files: Sequence[Path]) -> list[Path]:
     ranks: dict[tuple[Path, str], int] = {}
     for path, doi in dois.items():
         if doi is not None:
-            key, rank = (path.parent, doi), _SUFFIXES.index(path.suffix.lower())
+            key, rank = (path.parent, doi), ARTICLE_SUFFIXES.index(path.suffix.lower())
             ranks[key] = min(rank, ranks.get(key, rank))
     return [
         path
         for path, doi in dois.items()
-        if doi is None or _SUFFIXES.index(path.suffix.lower()) == ranks[path.parent, doi]
+        if doi is None or ARTICLE_SUFFIXES.index(path.suffix.lower()) == ranks[path.parent, doi]
     ]
 
 

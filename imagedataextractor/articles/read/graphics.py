@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["IMAGE_SUFFIXES", "GraphicsFolder"]
+__all__ = ["IMAGE_SUFFIXES", "GraphicsFolder", "file_name", "pictures_below", "plain_stem", "referenced_stems"]
 
 #: Suffixes of pictures, the least compressed first: where a picture lies there twice, this one is taken.
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg", ".webp", ".gif")
@@ -45,7 +45,7 @@ class GraphicsFolder:
     def __init__(self, folder: Path) -> None:
         self._by_name: dict[str, list[Path]] = {}
         self._by_stem: dict[str, list[Path]] = {}
-        for count, path in enumerate(_pictures(folder)):
+        for count, path in enumerate(pictures_below(folder)):
             if count >= _MAX_FILES:
                 break
             self._by_name.setdefault(path.name.lower(), []).append(path)
@@ -97,7 +97,36 @@ def file_name(reference: str) -> str:
     return "" if name in {"", ".", ".."} or "\0" in name else name
 
 
-def _pictures(folder: Path, depth: int = 0) -> Iterator[Path]:
+#: Attributes and elements of XML and HTML that name a file.
+_REFERENCE = re.compile(
+    rb"""(?:href|src|srcset|data-[\w-]+|locator|ref|fileref)\s*=\s*["']([^"'<>]{1,500})["']""", re.IGNORECASE
+)
+#: Beginning of a document in which its references are looked for, bytes.
+_REFERENCE_BYTES = 20_000_000
+
+
+def referenced_stems(document: Path) -> frozenset[str]:
+    """The `plain_stem` of every file that an XML or HTML document names, as a figure or otherwise; none of a PDF."""
+    if document.suffix.lower() == ".pdf":
+        return frozenset()
+    try:
+        with document.open("rb") as stream:
+            text = stream.read(_REFERENCE_BYTES)
+    except OSError:
+        return frozenset()
+    names = (file_name(match.decode("utf-8", "replace").strip()) for match in _REFERENCE.findall(text))
+    return frozenset(plain_stem(name) for name in names if name)
+
+
+def plain_stem(name: str) -> str:
+    """A file's name in lower case, without the suffix of a picture and what tells copies of one picture apart."""
+    stem, suffix = os.path.splitext(name.lower())
+    stem = stem if suffix in IMAGE_SUFFIXES else name.lower()
+    return next((stem.removesuffix(variant) for variant in _VARIANTS if variant and stem.endswith(variant)), stem)
+
+
+def pictures_below(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """The picture files of a folder and of the folders below it, as far as an article's figures are looked for."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
@@ -109,7 +138,7 @@ def _pictures(folder: Path, depth: int = 0) -> Iterator[Path]:
             yield Path(entry.path)
     for entry in entries:
         if depth < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):
-            yield from _pictures(Path(entry.path), depth + 1)
+            yield from pictures_below(Path(entry.path), depth + 1)
 
 
 def _stays_inside(path: Path, folder: Path) -> bool:
