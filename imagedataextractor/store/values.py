@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from imagedataextractor.errors import printable
 from imagedataextractor.records import Box
 
 __all__ = ["as_json", "box_json", "box_list", "now", "number", "text", "text_or_none"]
@@ -21,7 +22,7 @@ def now() -> str:
 
 def text(value: object) -> str:
     """Text that both databases take: no NUL characters, no lone surrogates."""
-    return str(value).replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+    return printable(value).replace("\0", "")
 
 
 def text_or_none(value: object | None) -> str | None:
