@@ -221,9 +221,9 @@ def measure(
        label  area_nm2  accepted
     0      1     200.0      True
     """
+    from imagedataextractor.images.labels import read_label_map
     from imagedataextractor.measurement import measure_particles
     from imagedataextractor.results import Measurement, Segmented
-    from imagedataextractor.training.segmentation.dataset import read_label_map
 
     if isinstance(label_map, Segmented):
         return label_map.measure(nm_per_px)

@@ -91,8 +91,8 @@ def command(
 def _score_folders(gt: Path, pred: Path, names: Path | None, missing_is_empty: bool) -> list[ImageScore]:
     import numpy as np
 
+    from imagedataextractor.images.labels import read_label_map
     from imagedataextractor.segmentation.metrics import score_image
-    from imagedataextractor.training.segmentation.dataset import read_label_map
 
     for folder in (gt, pred):
         if not folder.is_dir():

@@ -41,16 +41,19 @@ _TABLE = (
 @click.option("--contours", is_flag=True, help="With --json: each particle's outline too, as [x, y] corners in px.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects with every column.")
 def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: bool) -> None:
-    """Measure the particles of a label map (8- or 16-bit PNG or TIFF, or .npy: 0 background, one value a particle).
+    """Measure the particles of a label map (PNG or TIFF, or .npy: 0 background, one value a particle).
+
+    Colours count as one particle each, on black; a mask with one value for all particles is split into its separate
+    regions.
 
     Particles that touch the frame are listed with the reason "border" and count as rejected.
     """
     import imagedataextractor as ide
     from imagedataextractor.cli._output import print_table
+    from imagedataextractor.images.labels import read_label_map
 
-    found = ide.measure(label_map, nm_per_px=nm_per_px)
-    if len(found) == 1:
-        click.echo(f"{label_map}: one particle; if this is a mask of many, give each its own number first", err=True)
+    labels = read_label_map(label_map, lambda note: click.echo(f"ide: {note}", err=True))
+    found = ide.measure(labels, nm_per_px=nm_per_px)
     if as_json:
         click.echo(json.dumps(found.to_rows(contours=contours), indent=1))
         return

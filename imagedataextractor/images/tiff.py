@@ -27,7 +27,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
 from imagedataextractor.images.raster import read_raster, reduced, require_page
 
-__all__ = ["is_tiff", "read_tiff"]
+__all__ = ["is_tiff", "page_at", "read_tiff"]
 
 # It reports broken tags through logging, which without any handler prints them on stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -92,7 +92,7 @@ def read_tiff(path: Path, page: int | None = None) -> tuple[npt.NDArray[np.uint8
         else:
             chosen = _picture_among(path, file, pages)
         bounds.require_size(path, pages[chosen].width, pages[chosen].height)
-        leaf = _keyframe(file, chosen)
+        leaf = page_at(file, chosen)
         if _for_pillow(leaf):
             pixels, orientation, _, _ = read_raster(path, chosen + 1)
             return pixels, orientation, chosen + 1, len(pages), ""
@@ -106,11 +106,11 @@ def _listed(file: tifffile.TiffFile) -> list[_Page]:
     return [
         _Page(i, int(leaf.imagewidth), int(leaf.imagelength), int(leaf.subfiletype))
         for i in range(count)
-        for leaf in [_keyframe(file, i)]
+        for leaf in [page_at(file, i)]
     ]
 
 
-def _keyframe(file: tifffile.TiffFile, index: int) -> tifffile.TiffPage:
+def page_at(file: tifffile.TiffFile, index: int) -> tifffile.TiffPage:
     leaf = file.pages[index]
     if not isinstance(leaf, tifffile.TiffPage):  # pragma: no cover - frames are read only where asked for
         leaf = leaf.aspage()
@@ -132,7 +132,7 @@ def _picture_among(path: Path, file: tifffile.TiffFile, pages: list[_Page]) -> i
     seen: list[float] = []
     for page in same[:SLICES]:
         try:
-            seen.append(_contrast(_stored(path, _keyframe(file, page.index), page.index)))
+            seen.append(_contrast(_stored(path, page_at(file, page.index), page.index)))
         except Exception:  # a broken slice is no picture
             seen.append(0.0)
     least = BLANK_SHARE * float(np.median([c for c in seen if c > 0] or [0.0]))

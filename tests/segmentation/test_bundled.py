@@ -10,13 +10,14 @@ from click.testing import CliRunner
 from PIL import Image
 
 from imagedataextractor.cli.model import command as model_command
+from imagedataextractor.images.labels import read_label_map
 from imagedataextractor.records import MODES
 from imagedataextractor.resources import resource_path
 from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.segmentation.evaluation import accepted_labels
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.weights import list_models, read_info
-from imagedataextractor.training.segmentation.dataset import load_emps, read_label_map
+from imagedataextractor.training.segmentation.dataset import load_emps
 
 #: Largest file of the paper's network, MB.
 LIMIT_MB = 5.0

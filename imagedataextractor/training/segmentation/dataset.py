@@ -16,13 +16,13 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 from scipy import ndimage
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.images.labels import read_label_map
 
-__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "read_label_map", "split_names"]
+__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "split_names"]
 
 GreyImage = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.int32]
@@ -89,30 +89,6 @@ class Source:
 
     examples: Sequence[Example]
     share: float
-
-
-def read_label_map(path: Path) -> LabelMap:
-    """An instance map from an 8- or 16-bit picture or a .npy array.
-
-    Raises
-    ------
-    InputError
-        The file is absent, has more than one channel, or holds no whole numbers.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: {'is a folder; name one label map' if path.is_dir() else 'no such label map'}")
-    try:
-        array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.asarray(Image.open(path))
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path}: cannot be read as a label map ({error})") from error
-    if array.ndim != 2 or array.size == 0:
-        raise InputError(f"{path}: a label map has one channel and some pixels, this has shape {array.shape}")
-    whole = np.issubdtype(array.dtype, np.integer) or array.dtype == np.bool_
-    if not whole and not np.all(array == np.round(array)):
-        raise InputError(f"{path}: the labels are not whole numbers")
-    if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
-        raise InputError(f"{path}: labels must lie between 0 and 2³¹ - 1")
-    return array.astype(np.int32)
 
 
 def split_names(folder: Path, split: str) -> list[str]:

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.images.labels import read_label_map
 from imagedataextractor.training.segmentation.dataset import (
     Crops,
     Example,
     Source,
     augment,
     load_emps,
-    read_label_map,
     split_names,
 )
 
@@ -59,7 +59,7 @@ def test_a_map_of_another_size_than_its_image_is_refused(folder):
 
 def test_label_maps_must_be_one_channel_of_whole_numbers(tmp_path):
     np.save(tmp_path / "a.npy", np.array([[0.5, 1.0]]))
-    np.save(tmp_path / "b.npy", np.zeros((2, 2, 3), np.int32))
+    np.save(tmp_path / "b.npy", np.zeros((2, 2, 7), np.int32))
     np.save(tmp_path / "c.npy", np.array([[0, -1]]))
     for name, message in (("a", "whole numbers"), ("b", "one channel"), ("c", "labels must lie")):
         with pytest.raises(InputError, match=message):

@@ -1,0 +1,170 @@
+"""Label maps and masks in the forms in which other programs write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import tifffile
+from PIL import UnidentifiedImageError
+from skimage.measure import label as connected_regions
+
+from imagedataextractor.errors import InputError
+from imagedataextractor.images import bounds
+from imagedataextractor.images.raster import opened
+from imagedataextractor.images.tiff import is_tiff, page_at
+
+__all__ = ["as_label_map", "read_label_map"]
+
+LabelMap = npt.NDArray[np.int32]
+
+#: Separate pieces a value, on average, above which the values are no particles: grey levels, or classes.
+PIECES = 4.0
+#: Colours of a map, at most.
+_MOST_COLOURS = 65_535
+
+
+def _tell_nobody(note: str) -> None:
+    """Where nobody asks how a mask was understood."""
+
+
+def read_label_map(path: Path, tell: Callable[[str], None] = _tell_nobody) -> LabelMap:
+    """An instance map from a picture (PNG, TIFF, BMP, GIF) or a .npy array.
+
+    Parameters
+    ----------
+    path : Path
+    tell : callable
+        Called with one line where the file is no plain label map and was made one: see `as_label_map`.
+
+    Returns
+    -------
+    int32 array, shape (H, W)
+        0 background, one value a particle.
+
+    Raises
+    ------
+    InputError
+        The file is absent, is a JPEG, whose compression changes labels, or holds no label map.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: {'is a folder; name one label map' if path.is_dir() else 'no such label map'}")
+    try:
+        array = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else _pixels(path)
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{path}: cannot be read as a label map (its content is of no format that is known)"
+        ) from error
+    except MemoryError as error:
+        raise InputError(f"{path}: not enough memory to read it as a label map") from error
+    except Exception as error:  # decoders raise many unrelated classes on broken files
+        detail = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(f"{path}: cannot be read as a label map ({detail})") from error
+    try:
+        return as_label_map(array, lambda note: tell(f"{path}: {note}"))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _pixels(path: Path) -> npt.NDArray[Any]:
+    """The numbers of a picture file, unchanged."""
+    with path.open("rb") as stream:
+        head = stream.read(26)
+    if head[:3] == b"\xff\xd8\xff":
+        raise InputError(f"{path}: JPEG changes labels at every edge; save the label map as PNG or TIFF")
+    if is_tiff(path):
+        with tifffile.TiffFile(path) as file:
+            page = page_at(file, 0)
+            bounds.require_size(path, int(page.imagewidth), int(page.imagelength))
+            packed = getattr(page.compression, "name", "")
+            if packed in ("JPEG", "OJPEG"):
+                raise InputError(f"{path}: JPEG changes labels at every edge; save the label map uncompressed")
+            if packed in ("NONE", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "LZMA"):
+                array = np.asarray(page.asarray())
+                planar = array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] not in (3, 4)
+                return np.moveaxis(array, 0, -1) if planar else array
+    deep_colours = head[:4] == b"\x89PNG" and len(head) == 26 and head[24] == 16 and head[25] in (2, 4, 6)
+    with opened(path) as image:
+        if not deep_colours:
+            image.load()
+            return np.asarray(image)
+    values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if values is None:
+        raise InputError(f"{path}: cannot be read as a label map (its 16-bit colours cannot be decoded)")
+    return np.asarray(values)
+
+
+def as_label_map(array: npt.NDArray[Any], tell: Callable[[str], None] = _tell_nobody) -> LabelMap:
+    """Numbers as a label map.
+
+    Colours become one label each, black being the background. A mask, in which all particles have one and the same
+    value, is split into its separate regions: particles that touch in it stay together. Grey levels and classes are
+    refused.
+
+    Parameters
+    ----------
+    array : array, shape (H, W), (H, W, 3) or (H, W, 4)
+    tell : callable
+        Called with one line where something had to be made of it.
+
+    Raises
+    ------
+    InputError
+        It is of another shape, or holds no labels.
+    """
+    if array.ndim == 3 and array.shape[2] in (2, 3, 4):
+        array = _of_colours(array, tell)
+    if array.ndim != 2 or array.size == 0:
+        raise InputError(f"a label map has one channel and some pixels, this has shape {array.shape}")
+    if array.dtype == np.bool_:
+        array = array.astype(np.uint8)
+    if not (np.issubdtype(array.dtype, np.integer) or np.issubdtype(array.dtype, np.floating)):
+        raise InputError(f"a label map holds numbers, not {array.dtype}")
+    if np.issubdtype(array.dtype, np.floating) and not (np.isfinite(array).all() and (array == np.round(array)).all()):
+        raise InputError("the labels are not whole numbers")
+    if array.min() < 0 or array.max() > np.iinfo(np.int32).max:
+        raise InputError("labels must lie between 0 and 2³¹ - 1")
+    labels = array.astype(np.int32)
+    values = np.unique(labels[labels > 0])
+    if values.size == 0:
+        return labels
+    regions: npt.NDArray[np.int64] = connected_regions(  # type: ignore[no-untyped-call]
+        labels, background=0, connectivity=2
+    )
+    count = int(regions.max())
+    if values.size == 1:
+        if count > 1:
+            tell(f"a mask with one value ({values[0]}) for all: its {count:,} separate regions are taken as particles")
+        return np.asarray(regions, np.int32) if count > 1 else labels
+    if count > PIECES * values.size:
+        raise InputError(
+            f"its {values.size:,} values lie in {count:,} separate pieces: these are grey levels or classes, "
+            "not one value a particle; give each particle its own number first"
+        )
+    return labels
+
+
+def _of_colours(array: npt.NDArray[Any], tell: Callable[[str], None]) -> npt.NDArray[Any]:
+    """One number a colour; what is transparent is background."""
+    if not np.issubdtype(array.dtype, np.integer):
+        raise InputError(f"colours of the kind {array.dtype} are no labels")
+    has_alpha = array.shape[2] in (2, 4)
+    colours = array[..., :-1] if has_alpha else array
+    shown = array[..., -1] > 0 if has_alpha else np.ones(array.shape[:2], bool)
+    if (colours == colours[..., :1]).all():
+        return np.where(shown, colours[..., 0], 0)
+    found, numbers = np.unique(colours.reshape(-1, colours.shape[2]), axis=0, return_inverse=True)
+    if len(found) > _MOST_COLOURS:
+        raise InputError(f"{len(found):,} colours are more than particles have; this is a picture, not a label map")
+    numbers = numbers.reshape(array.shape[:2]) + 1
+    if found[0].any() and shown.all():
+        raise InputError("no pixel is black, so that none is background; paint the background black")
+    tell("each colour is taken for one particle, black for the background")
+    black = 1 if not found[0].any() else 0
+    return np.where(shown & (numbers != black), numbers, 0)
