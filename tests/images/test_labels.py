@@ -101,13 +101,9 @@ def test_a_particle_in_two_pieces_stays_one(tmp_path):
     [
         ("a.jpg", np.where(LABELS > 0, 255, 0).astype(np.uint8), "JPEG changes labels"),
         ("jpeg_by_another_name.png", None, "JPEG changes labels"),
-        ("noise.png", np.random.default_rng(0).integers(0, 255, (80, 80)).astype(np.uint8), "grey levels or classes"),
-        (
-            "classes.png",
-            np.where(np.indices((80, 80)).sum(0) % 8 < 4, 0, 1 + np.indices((80, 80))[0] // 40 % 2),
-            "classes",
-        ),
-        ("photo.png", np.random.default_rng(0).integers(1, 255, (80, 80, 3)).astype(np.uint8), "no pixel is black"),
+        ("noise.png", NOISE[..., 0], "grey levels or classes"),
+        ("classes.png", CLASSES, "classes"),
+        ("photo.png", NOISE, "no pixel is black"),
         ("halves.npy", LABELS / 2, "not whole numbers"),
         ("holes.npy", np.where(LABELS > 0, np.nan, 0.0), "not whole numbers"),
         ("negative.npy", LABELS.astype(int) - 1, "between 0"),
