@@ -18,13 +18,14 @@ from PIL import UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
-from imagedataextractor.images.raster import read_raster
+from imagedataextractor.images.microscopes import MICROSCOPE_SUFFIXES, microscope_of, read_microscope
+from imagedataextractor.images.raster import read_raster, reduced
 from imagedataextractor.images.stretch import stretched
 from imagedataextractor.images.tiff import is_tiff, read_tiff
 
 __all__ = ["IMAGE_SUFFIXES", "Picture", "as_picture", "load_image", "read_picture", "sha256_of", "to_grey", "to_rgb"]
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"})
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp"}) | MICROSCOPE_SUFFIXES
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,6 +135,10 @@ def as_picture(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
 
 def _decoded(path: Path, page: int | None) -> tuple[npt.NDArray[np.uint8], int, int, int, str]:
     """Pixels as they are stored, and their EXIF orientation; the decoder's copy is gone when this returns."""
+    kind = microscope_of(path)
+    if kind is not None:
+        found = read_microscope(path, kind, page)
+        return reduced(found.values), 1, found.page, found.pages, ""
     if is_tiff(path):
         try:
             return read_tiff(path, page)

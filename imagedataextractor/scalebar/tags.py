@@ -13,6 +13,11 @@ Where the numbers and fields come from:
   "Pixel Size = 35.94 nm" (under AP_PIXEL_SIZE). The second is that of a display of 1024 pixels, whatever the
   width that is stored (hyperspy, pull request 2056); "Store resolution = 1024 * 768" is the picture's size.
 
+- TESCAN: tag 50431; INI text, PixelSizeX and PixelSizeY in metres.
+- Gatan: the tags that DigitalMicrograph writes into TIFF: units (65003, 65004) and sizes (65009, 65010) of a pixel.
+
+The files of microscopes that are no TIFF are `images.microscopes`'.
+
 The print resolution (dots an inch or a centimetre) is never a scale.
 """
 
@@ -29,13 +34,16 @@ from typing import Any
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
+from imagedataextractor.images.microscopes import microscope_of, read_microscope
 from imagedataextractor.quantities import NM_PER_UNIT, parse_number, unit_of
 from imagedataextractor.scalebar.evidence import FIELD_NM
 
 __all__ = ["FileScale", "read_file_scale"]
 
 WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 256, 270, 282, 283, 296
-ZEISS, FEI = 34118, (34680, 34682)
+ZEISS, FEI, TESCAN = 34118, (34680, 34682), 50431
+#: Units and sizes of a pixel's width and height.
+GATAN = (65003, 65004, 65009, 65010)
 #: Sizes of a pixel that are believed, nm.
 PIXEL_NM = (1e-4, 1e5)
 #: Width and height of a pixel, or what two programs wrote, are the same within this share.
@@ -74,12 +82,20 @@ def read_file_scale(path: str | Path) -> FileScale | None:
         the tags hold, nothing is raised.
     """
     try:
+        kind = microscope_of(Path(path))
+        if kind is not None:
+            found = read_microscope(Path(path), kind)
+            size, wide = found.acquisition.pixel_nm, found.values.shape[1]
+            return None if size is None else _judged(found.acquisition.writer, lambda _: (*size, None), {}, wide)
+    except Exception as error:  # a broken file is for its reader to report
+        return FileScale("file", reason=f"it cannot be read ({type(error).__name__})")
+    try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path) as image:
                 if not isinstance(image, TiffImageFile):
                     return None
-                wanted = (WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ZEISS, *FEI)
+                wanted = (WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ZEISS, TESCAN, *FEI, *GATAN)
                 tags = {number: image.tag_v2[number] for number in wanted if number in image.tag_v2}
                 width = image.width
     except Exception as error:  # Pillow raises many unrelated classes on broken tags
@@ -159,6 +175,21 @@ def _zeiss(tags: Tags) -> Stated | None:
     return size, size, width
 
 
+def _tescan(tags: Tags) -> Stated | None:
+    said = _lines(_text(tags.get(TESCAN)))
+    if "PixelSizeX" not in said:
+        return None
+    x = 1e9 * _number(said["PixelSizeX"])
+    return x, 1e9 * _number(said.get("PixelSizeY", said["PixelSizeX"])), None
+
+
+def _gatan(tags: Tags) -> Stated | None:
+    if any(number not in tags for number in GATAN):
+        return None
+    units, sizes = [_text(tags[number]) for number in GATAN[:2]], [_number(tags[number]) for number in GATAN[2:]]
+    return sizes[0] * _unit_nm(units[0]), sizes[1] * _unit_nm(units[1]), None
+
+
 def _text(value: object) -> str:
     """A tag's text: as Latin-1 by Pillow's reading, as bytes, or absent; newer programs write UTF-8."""
     raw = value.encode("latin-1", "replace") if isinstance(value, str) else value if isinstance(value, bytes) else b""
@@ -212,4 +243,6 @@ _READERS: Mapping[str, Callable[[Tags], Stated | None]] = {
     "ImageJ": _imagej,
     "FEI": _fei,
     "Zeiss": _zeiss,
+    "TESCAN": _tescan,
+    "Gatan": _gatan,
 }
