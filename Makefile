@@ -6,10 +6,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Installed before the rest: a bare "torch" may bring gigabytes of GPU libraries.
 TORCH ?= torch==2.13.0
-EXTRAS := tesseract,postgresql,dask,parquet,serve,training,test
+EXTRAS := tesseract,postgresql,dask,parquet,serve,training,test,docs
 DEMO := demo-output
 
-.PHONY: venv demo test lint generated clean
+.PHONY: venv demo test lint docs generated clean
 
 venv: $(READY)
 
@@ -37,10 +37,14 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# The documentation site, into site/; a warning is an error.
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
+
 # Pages made from the tables and columns themselves.
 generated: $(READY)
 	$(BIN)/python -m imagedataextractor.store.schema picture > db/schema.md
 	$(BIN)/python -m imagedataextractor.store.schema columns > docs/columns.md
 
 clean:
-	rm -rf $(VENV) $(DEMO) build *.egg-info
+	rm -rf $(VENV) $(DEMO) build site *.egg-info

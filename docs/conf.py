@@ -13,6 +13,7 @@ author = "ImageDataExtractor developers"
 copyright = "ImageDataExtractor developers"
 version = release = version_of("imagedataextractor")
 
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_click", "made"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
 exclude_patterns = ["_build", "_extensions"]

@@ -73,7 +73,23 @@ class QueriesTable(_MarkdownDirective):
         return lines
 
 
+class SchemaTables(_MarkdownDirective):
+    """Every table of the database with its columns."""
+
+    def lines(self) -> list[str]:
+        from imagedataextractor.store.tables import metadata
+
+        lines: list[str] = []
+        for table in metadata.tables.values():
+            lines += ["", f"**{table.name}**", "", "| column | type | refers to |", "| --- | --- | --- |"]
+            for column in table.columns:
+                target = next((key.column.table.name for key in column.foreign_keys), "")
+                lines.append(f"| `{column.name}` | {str(column.type).lower()} | {target} |")
+        return lines
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.add_directive("schema-tables", SchemaTables)
     app.add_directive("settings-table", SettingsTable)
     app.add_directive("queries-table", QueriesTable)
     return {"parallel_read_safe": True}
