@@ -28,7 +28,7 @@ from imagedataextractor.articles.licences import licence_allowed, require_licenc
 from imagedataextractor.articles.read import read_article
 from imagedataextractor.errors import IdeError, InputError, printable
 from imagedataextractor.figures import split_figure
-from imagedataextractor.images import load_image, sha256_of
+from imagedataextractor.images import read_picture, sha256_of
 from imagedataextractor.measurement import measure_particles, panel_statistics
 from imagedataextractor.models import stage_models
 from imagedataextractor.ocr import OcrEngine, load_engine
@@ -293,7 +293,10 @@ def _process_figure(
 ) -> tuple[FigureResult, list[Failure]]:
     """One picture file of a figure."""
     page = stages.manual.page if article.source == "image" else None
-    picture = _Picture(load_image(path, page), sha256_of(path), path)
+    read = read_picture(path, page)
+    if read.choice and article.source == "image":
+        log.warning("%s: %s is taken; --page takes another page", printable(path), read.choice)
+    picture = _Picture(read.pixels, sha256_of(path), path)
     return _process_picture(article, figure, picture, at, stages, watch)
 
 
