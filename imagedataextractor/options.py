@@ -26,17 +26,25 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Manual:
     """What the user knows better: a scale given by hand always wins, and holds for every panel.
 
-    ``bar`` is (value, unit) of the scale bar's text; its length is still found in the picture.
+    ``bar`` is (value, unit) of the scale bar's text; its length is still found in the picture, unless ``bar_px``
+    says that, too. ``field_width_nm`` is what each micrograph shows from side to side.
     """
 
     nm_per_px: float | None = None
     bar: tuple[float, str] | None = None
+    bar_px: float | None = None
+    field_width_nm: float | None = None
     #: Take every picture for an electron micrograph of particles, whatever the classifier says.
     assume_em: bool = False
     #: What a picture by itself is: "figure" or "whole", a single micrograph; None to look (`figures.own`).
     extent: Literal["figure", "whole"] | None = None
     #: Page of each picture file, from 1; None for the one that is the picture.
     page: int | None = None
+
+    @property
+    def gives_scale(self) -> bool:
+        """Whether it says the scale itself, so that no bar needs to be found."""
+        return self.nm_per_px is not None or self.bar_px is not None or self.field_width_nm is not None
 
 
 class Options(TypedDict, total=False):
@@ -64,6 +72,10 @@ class Options(TypedDict, total=False):
         The scale of every panel, by hand.
     scalebar : str
         The length of every scale bar, by hand ("200 nm"); its pixels are measured in the picture.
+    bar_px : float
+        With `scalebar`, how long the bar is in pixels: none is sought.
+    field_width : str
+        What each micrograph shows from side to side, by hand ("1.8 um").
     assume_em : bool
         Take every panel for a micrograph of particles.
     extent : {"whole", "figure"}
@@ -86,6 +98,8 @@ class Options(TypedDict, total=False):
     licences: Sequence[str]
     nm_per_px: float | None
     scalebar: str | None
+    bar_px: float | None
+    field_width: str | None
     assume_em: bool
     extent: Literal["figure", "whole"] | None
     page: int | None
@@ -147,11 +161,18 @@ def choose(options: Options) -> tuple[Settings, Manual]:
 
 
 def _manual(options: Options) -> Manual:
-    nm_per_px, scalebar = options.get("nm_per_px"), options.get("scalebar")
-    if nm_per_px is not None and scalebar is not None:
-        raise UsageError("nm_per_px (--nm-per-px) and scalebar (--scalebar) both give the scale; use one of them")
-    if nm_per_px is not None and not (math.isfinite(nm_per_px) and nm_per_px > 0):
-        raise UsageError(f"nm_per_px must be a number greater than 0, not {nm_per_px!r}")
+    nm_per_px, bar_px = options.get("nm_per_px"), options.get("bar_px")
+    scalebar, field_width = options.get("scalebar"), options.get("field_width")
+    given = {"nm_per_px": nm_per_px, "scalebar": scalebar, "field_width": field_width}
+    names = [f"{name} (--{name.replace('_', '-')})" for name, value in given.items() if value is not None]
+    if len(names) > 1:
+        each = "both" if len(names) == 2 else "all"
+        raise UsageError(f"{' and '.join(names)} {each} give the scale; use one of them")
+    if bar_px is not None and scalebar is None:
+        raise UsageError("bar_px (--bar-px) is a bar's length in pixels; say what it stands for with scalebar, too")
+    for name, value in (("nm_per_px", nm_per_px), ("bar_px", bar_px)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{name} must be a number greater than 0, not {value!r}")
     extent, page = options.get("extent"), options.get("page")
     if extent not in (None, "figure", "whole"):
         raise UsageError(f"extent must be 'figure' or 'whole', not {extent!r}")
@@ -160,13 +181,21 @@ def _manual(options: Options) -> Manual:
     return Manual(
         nm_per_px=None if nm_per_px is None else float(nm_per_px),
         bar=None if scalebar is None else stated_length(scalebar),
+        bar_px=None if bar_px is None else float(bar_px),
+        field_width_nm=None if field_width is None else _nanometres(stated_length(field_width, "field_width")),
         assume_em=bool(options.get("assume_em")),
         extent=extent,
         page=page,
     )
 
 
-def stated_length(text: str) -> tuple[float, str]:
+def _nanometres(length: tuple[float, str]) -> float:
+    from imagedataextractor.quantities import NM_PER_UNIT
+
+    return length[0] * NM_PER_UNIT[length[1]]
+
+
+def stated_length(text: str, option: str = "scalebar") -> tuple[float, str]:
     """'200 nm' → (200.0, "nm").
 
     Raises
@@ -178,5 +207,5 @@ def stated_length(text: str) -> tuple[float, str]:
 
     length = parse_length(text)
     if length is None:
-        raise UsageError(f"scalebar {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
+        raise UsageError(f"{option} {text!r} is no length; write it as '200 nm' (pm, nm, um, µm, mm, Å)")
     return length

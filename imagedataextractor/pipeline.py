@@ -50,9 +50,10 @@ from imagedataextractor.scalebar import (
     read_file_scale,
     read_scale_bar,
     reconcile,
+    user_bar,
+    user_field_width,
     user_scale,
     with_file_scale,
-    with_length,
     with_particle_sizes,
 )
 from imagedataextractor.segmentation import Segmenter
@@ -347,7 +348,7 @@ def _process_picture(
         bar, failed = _guarded("scalebar", at.of(panel), partial(_scale_of, image, panel, figure, stages))
         failures += failed
         bars.append(bar if bar is not None else ScaleBar(reason="failed"))
-    if stages.manual.nm_per_px is None:
+    if not stages.manual.gives_scale:
         bars = reconcile(bars, panels, figure.facts.scale_statements, stages.settings.scalebar)
         if article.source == "image" and picture.path is not None:  # an article's figures are copies
             bars = _with_file(picture.path, image, panels, bars)
@@ -382,17 +383,27 @@ def _scale_of(image: Image, panel: Panel, figure: Figure, stages: Stages) -> Sca
     """The scale of one panel before its siblings are asked; nothing is looked for outside micrographs."""
     if panel.kind != "em":
         return ScaleBar(reason=f"not an electron micrograph ({panel.kind})")
-    if stages.manual.nm_per_px is not None:
-        return user_scale(stages.manual.nm_per_px)
+    if stages.manual.gives_scale:
+        return _scale_by_hand(stages.manual, panel)
     statements = [s for s in figure.facts.scale_statements if not s.panels or (panel.label or "").lower() in s.panels]
-    bar = read_scale_bar(
+    return read_scale_bar(
         image[panel.box.slices],
         engine=stages.ocr,
         statements=statements,
         exclude=panel.insets,
         settings=stages.settings.scalebar,
+        stated=stages.manual.bar,
     )
-    return bar if stages.manual.bar is None else with_length(bar, *stages.manual.bar)
+
+
+def _scale_by_hand(manual: Manual, panel: Panel) -> ScaleBar:
+    if manual.nm_per_px is not None:
+        return user_scale(manual.nm_per_px)
+    if manual.field_width_nm is not None:
+        return user_field_width(manual.field_width_nm, panel.box.width)
+    assert manual.bar is not None
+    assert manual.bar_px is not None
+    return user_bar(*manual.bar, manual.bar_px)
 
 
 def _with_file(path: Path, image: Image, panels: Sequence[Panel], bars: Sequence[ScaleBar]) -> list[ScaleBar]:

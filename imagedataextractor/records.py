@@ -325,6 +325,27 @@ class Panel:
 # ---------------------------------------------------------------- scale bar
 
 
+class Witness(StrEnum):
+    """What agrees with a scale, independently of the bar and its text; the database holds the values."""
+
+    MAGNIFICATION = "magnification"
+    """The magnification that the picture prints."""
+    FIELD_WIDTH = "field width"
+    """The width of the field that the picture prints."""
+    CAPTION = "caption"
+    """The length that the caption states."""
+    SIBLING = "sibling"
+    """A bar of the same text and length in another panel of the figure."""
+    SIBLING_MAGNIFICATION = "sibling magnification"
+    """Another panel's scale, by the printed magnifications of both."""
+    FILE = "file"
+    """The pixel size that the picture's file states."""
+    BAR = "bar"
+    """A bar, of a scale that something else gives."""
+    USER = "user"
+    """A person who read the bar's text."""
+
+
 @dataclass(frozen=True)
 class ScaleBar:
     """The scale of one panel. Where no scale can be trusted ``nm_per_px`` is None and ``reason`` says why;
@@ -335,7 +356,8 @@ class ScaleBar:
     "caption" (bar measured, length from the caption), "figure" (a sibling panel's scale, where the
     caption says it holds), "file" (the TIFF's own tags) or "user". Of an upright bar ``x0`` and ``x1`` are
     the edges of its line, and ``bar_box`` shows it whole. ``magnification`` is the one that the panel
-    prints, where it does. ``conflict`` says what contradicts the scale, where ``reason`` tells of a contradiction.
+    prints, where it does. ``conflict`` says what contradicts the scale, where ``reason`` tells of a contradiction;
+    ``witnesses`` what agrees with it.
     """
 
     value: float | None = None
@@ -353,6 +375,7 @@ class ScaleBar:
     bar_box: Box | None = None
     magnification: float | None = None
     conflict: Conflict | None = None
+    witnesses: tuple[Witness, ...] = ()
 
 
 # ---------------------------------------------------------------- segmentation

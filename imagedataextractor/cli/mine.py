@@ -83,6 +83,8 @@ def command(
     as_json: bool,
     ocr: str | None,
     scalebar: str | None,
+    bar_px: float | None,
+    field_width: str | None,
     nm_per_px: float | None,
     **segmentation: Any,
 ) -> None:
@@ -106,7 +108,16 @@ def command(
     settings = _over(
         settings, db=db, articles=articles, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation
     )
-    _, manual = choose({"settings": settings, "nm_per_px": nm_per_px, "scalebar": scalebar, "assume_em": assume_em})
+    _, manual = choose(
+        {
+            "settings": settings,
+            "nm_per_px": nm_per_px,
+            "scalebar": scalebar,
+            "bar_px": bar_px,
+            "field_width": field_width,
+            "assume_em": assume_em,
+        }
+    )
     request = _Request(
         corpus, settings, manual, again, retry_set_aside, wait, inline, dask, _resources(resources), log_file, as_json
     )

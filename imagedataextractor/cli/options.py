@@ -68,12 +68,21 @@ ocr_option = click.option("--ocr", type=click.Choice(OCR_ENGINES), help="Engine 
 
 
 def scale_options(function: F) -> F:
-    """--ocr, --scalebar, --nm-per-px."""
+    """--ocr, --scalebar, --bar-px, --field-width, --nm-per-px."""
     for option in reversed(
         [
             ocr_option,
             click.option(
                 "--scalebar", metavar="LENGTH", help="Length of the scale bars by hand, as '200 nm'; the bar is found."
+            ),
+            click.option(
+                "--bar-px",
+                type=FiniteRange(min=0, min_open=True),
+                metavar="N",
+                help="Length of the scale bars in pixels, with --scalebar: no bar is sought.",
+            ),
+            click.option(
+                "--field-width", metavar="LENGTH", help="What each micrograph shows from side to side, as '1.8 um'."
             ),
             click.option("--nm-per-px", type=FiniteRange(min=0, min_open=True), help="Scale of every panel by hand."),
         ]

@@ -37,8 +37,8 @@ __all__ = ["command"]
 def command(images: tuple[Path, ...], as_json: bool, picture: Path | None, **options: Any) -> None:
     """Read the scale bar of each IMAGE, or the pixel size in the tags of a TIFF without one.
 
-    Where no scale can be trusted the values are empty (null in JSON); the confidence says how sure
-    the likeliest reading was.
+    A reading that cannot be trusted gives no scale ("nm_per_px" is null and "used" false in JSON); what was
+    read, how sure that is and how to accept it are told all the same.
     """
     import imagedataextractor as ide
 
@@ -63,15 +63,16 @@ def command(images: tuple[Path, ...], as_json: bool, picture: Path | None, **opt
 
 
 def as_object(path: Path, bar: ScaleBar) -> dict[str, Any]:
-    """What `--json` prints for one image: nulls where no scale is trusted."""
+    """What `--json` prints for one image: the likeliest reading, whether it is used, nulls where nothing is read."""
     names = ("value", "unit", "length_px", "x0", "x1", "y", "nm_per_px")
-    trusted = bar.nm_per_px is not None
     found: dict[str, Any] = {"file": str(path)}
     for name in names:
-        value = getattr(bar, name) if trusted else None
+        value = getattr(bar, name)
         found[name] = round(value, 6) if isinstance(value, float) else value
+    found["used"] = bar.nm_per_px is not None
     found["confidence"] = round(bar.confidence, 4)
-    found["text"] = bar.text if trusted else None
-    found["source"] = bar.source if trusted else None
+    found["text"] = bar.text
+    found["source"] = bar.source
+    found["witnesses"] = list(bar.witnesses)
     found["reason"] = bar.reason
     return found

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from imagedataextractor.scalebar.agreement import reconcile, user_scale, with_file_scale, with_length
+from imagedataextractor.scalebar.agreement import (
+    reconcile,
+    user_bar,
+    user_field_width,
+    user_scale,
+    with_file_scale,
+    with_length,
+)
 from imagedataextractor.scalebar.evidence import with_particle_sizes
 from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars
 from imagedataextractor.scalebar.tags import FileScale, read_file_scale
@@ -13,6 +20,8 @@ __all__ = [
     "read_scale_bar",
     "read_scale_bars",
     "reconcile",
+    "user_bar",
+    "user_field_width",
     "user_scale",
     "with_file_scale",
     "with_length",

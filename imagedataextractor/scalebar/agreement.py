@@ -11,13 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from imagedataextractor.errors import UsageError
-from imagedataextractor.quantities import NM_PER_UNIT
-from imagedataextractor.records import Conflict, Panel, ScaleBar, ScaleStatement
+from imagedataextractor.quantities import NM_PER_UNIT, unit_of
+from imagedataextractor.records import Conflict, Panel, ScaleBar, ScaleStatement, Witness
 from imagedataextractor.scalebar.evidence import photo_width_mm
 from imagedataextractor.scalebar.tags import FileScale
 from imagedataextractor.settings import ScaleBarSettings
 
-__all__ = ["fill_from_caption", "reconcile", "statements_for", "user_scale", "with_file_scale", "with_length"]
+__all__ = [
+    "fill_from_caption",
+    "not_used",
+    "reconcile",
+    "statements_for",
+    "user_bar",
+    "user_field_width",
+    "user_scale",
+    "with_file_scale",
+    "with_length",
+]
 
 #: Two lengths are the same within this share (a caption rounds, "0.2 µm" and "200 nm" are equal).
 SAME = 0.01
@@ -58,40 +68,84 @@ def user_scale(nm_per_px: float) -> ScaleBar:
     return ScaleBar(nm_per_px=float(nm_per_px), confidence=1.0, source="user")
 
 
-def with_length(bar: ScaleBar, value: float, unit: str) -> ScaleBar:
-    """A measured bar with the length that a user states for it, whatever was read.
+def user_bar(value: float, unit: str, length_px: float) -> ScaleBar:
+    """The scale by a bar whose text and length in pixels a user states.
+
+    Raises
+    ------
+    UsageError
+        A length is not positive or the unit unknown.
+    """
+    unit = _known_unit(value, unit)
+    if not (math.isfinite(length_px) and length_px > 0):
+        raise UsageError(f"the pixels of a scale bar must be a positive number, not {length_px}")
+    return replace(user_scale(value * NM_PER_UNIT[unit] / length_px), value=value, unit=unit, length_px=length_px)
+
+
+def user_field_width(field_width_nm: float, width_px: int) -> ScaleBar:
+    """The scale of a micrograph `width_px` wide of which a user states how much it shows from side to side.
+
+    Raises
+    ------
+    UsageError
+        It is not a positive number.
+    """
+    return user_scale(field_width_nm / width_px)
+
+
+def _known_unit(value: float, unit: str) -> str:
+    """The unit's name in `NM_PER_UNIT`; UsageError where length or unit are none."""
+    name = "Å" if unit == "A" else unit_of(unit)
+    if name is None:
+        raise UsageError(f"no unit is called {unit!r}; there are {', '.join(NM_PER_UNIT)}")
+    if not (math.isfinite(value) and value > 0):
+        raise UsageError(f"the length of a scale bar must be a positive number, not {value}")
+    return name
+
+
+def not_used(bar: ScaleBar, settings: ScaleBarSettings) -> str:
+    """Why a doubtful reading gives no scale, what was read, and how to take it all the same."""
+    why = f"confidence {bar.confidence:.2f} is below {settings.threshold:.2f}"
+    if bar.value is None or not bar.length_px:
+        return why
+    read = f"{bar.value:g} {bar.unit}"
+    return f"{why}: {read} over {bar.length_px:.1f} px is not used; if it is right: {accepting(bar)}"
+
+
+def accepting(bar: ScaleBar) -> str:
+    """The options that take a reading for what it says."""
+    return f'--scalebar "{bar.value:g} {bar.unit}" --bar-px {bar.length_px:.1f}'
+
+
+def with_length(bar: ScaleBar, value: float, unit: str, settings: ScaleBarSettings | None = None) -> ScaleBar:
+    """A bar found in the picture with the length that a user states for it, whatever was read.
 
     Parameters
     ----------
     bar : ScaleBar
-        As read; without a measured bar the result has no scale, and the reason says so.
+        As found; without a measured bar the result has no scale, and the reason says so. Which line is the
+        bar is still the program's word: the confidence stays, and below the threshold there is no scale.
     value, unit : float, str
         As in "200 nm"; `unit` one of pm, Å, nm, um (or µm), mm.
+    settings : ScaleBarSettings, optional
 
     Raises
     ------
     UsageError
         The length is not positive or the unit unknown.
     """
-    unit = {"µm": "um", "μm": "um", "A": "Å"}.get(unit, unit)
-    if unit not in NM_PER_UNIT:
-        raise UsageError(f"no unit is called {unit!r}; there are {', '.join(NM_PER_UNIT)}")
-    if not (math.isfinite(value) and value > 0):
-        raise UsageError(f"the length of a scale bar must be a positive number, not {value}")
+    settings = settings or ScaleBarSettings()
+    unit = _known_unit(value, unit)
     if not bar.length_px:
         return replace(
             bar, value=value, unit=unit, nm_per_px=None, confidence=0.0, source="user", reason="no scale bar found"
         )
-    return replace(
-        bar,
-        value=value,
-        unit=unit,
-        nm_per_px=value * NM_PER_UNIT[unit] / bar.length_px,
-        confidence=1.0,
-        source="user",
-        reason=None,
-        conflict=None,
-    )
+    said = replace(bar, value=value, unit=unit, nm_per_px=None, source="user", witnesses=_and(bar, Witness.USER))
+    if bar.conflict is not None:
+        return said
+    if bar.confidence < settings.threshold:
+        return replace(said, reason=not_used(said, settings))
+    return replace(said, nm_per_px=value * NM_PER_UNIT[unit] / bar.length_px, reason=None)
 
 
 def with_file_scale(bar: ScaleBar, scale: FileScale) -> ScaleBar:
@@ -111,24 +165,29 @@ def with_file_scale(bar: ScaleBar, scale: FileScale) -> ScaleBar:
         resampling. Otherwise the file's, with ``source`` "file". Where a bar reads another scale,
         ``reason`` names both; where there is no scale and the file's cannot be believed, it says why.
     """
-    if bar.source == "user":
+    if bar.source == "user" and bar.nm_per_px is not None:
         return bar
     if scale.nm_per_px is None:
         if bar.nm_per_px is not None:
             return bar
         return replace(bar, reason=f"{bar.reason}; the file's {scale.writer} tags give none: {scale.reason}")
-    doubt = None
+    doubt, agrees = None, False
     if bar.value is not None and bar.unit is not None and bar.length_px:
         read = bar.value * NM_PER_UNIT[bar.unit] / bar.length_px
-        if max(read, scale.nm_per_px) > (1 + FILE_DIFFERS) * min(read, scale.nm_per_px):
+        apart = max(read, scale.nm_per_px) / min(read, scale.nm_per_px) - 1
+        agrees = apart <= SAME_SCALE
+        if apart > FILE_DIFFERS:
             doubt = (
                 f"doubt: the bar reads {bar.value:g} {bar.unit} over {bar.length_px:.1f} px ({read:.4g} nm/px), "
                 f"the file's {scale.writer} tags say {scale.nm_per_px:.4g} nm/px"
             )
     if bar.nm_per_px is not None:
+        if agrees:
+            bar = replace(bar, witnesses=_and(bar, Witness.FILE))
         return replace(bar, reason=doubt, conflict=None if doubt is None else Conflict.FILE)
     return replace(
         bar,
+        witnesses=(Witness.BAR,) if agrees else (),
         value=None,
         unit=None,
         nm_per_px=scale.nm_per_px,
@@ -223,7 +282,7 @@ def _with_caption(
     if own is not None and any(abs(own - length) <= SAME * length for length in lengths):
         if bar.source != "bar":
             return bar
-        return _trusted(replace(bar, confidence=_more(bar.confidence, CAPTION_AGREES)), settings)
+        return _trusted(_agreeing(bar, CAPTION_AGREES, Witness.CAPTION), settings)
     if bar.nm_per_px is not None:
         # An inset has its own bar, of which a caption often does not speak.
         if panel.parent is not None and not any(s.panels for s in statements):
@@ -238,10 +297,21 @@ def _with_caption(
     return bar
 
 
+def _and(bar: ScaleBar, witness: Witness) -> tuple[Witness, ...]:
+    return bar.witnesses if witness in bar.witnesses else (*bar.witnesses, witness)
+
+
+def _agreeing(bar: ScaleBar, log_odds: float, witness: Witness) -> ScaleBar:
+    """The bar after a witness that agrees is heard."""
+    return replace(bar, confidence=_more(bar.confidence, log_odds), witnesses=_and(bar, witness))
+
+
 def _trusted(bar: ScaleBar, settings: ScaleBarSettings) -> ScaleBar:
     """The bar with its scale, where its confidence has come above the threshold."""
-    if bar.confidence < settings.threshold or bar.value is None or bar.unit is None or not bar.length_px:
+    if bar.value is None or bar.unit is None or not bar.length_px:
         return bar
+    if bar.confidence < settings.threshold:
+        return bar if bar.nm_per_px is not None else replace(bar, reason=not_used(bar, settings))
     return replace(bar, nm_per_px=bar.value * NM_PER_UNIT[bar.unit] / bar.length_px, reason=None)
 
 
@@ -254,7 +324,7 @@ def _with_siblings(index: int, bars: Sequence[ScaleBar], settings: ScaleBarSetti
             continue
         same_text = other.value == bar.value and other.unit == bar.unit
         if same_text and abs(other.length_px - bar.length_px) <= SAME_SCALE * bar.length_px:
-            return _trusted(replace(bar, confidence=_more(bar.confidence, SIBLING_AGREES)), settings)
+            return _trusted(_agreeing(bar, SIBLING_AGREES, Witness.SIBLING), settings)
     return bar
 
 
@@ -315,7 +385,7 @@ def _with_magnifications(
             conflict=Conflict.SIBLINGS,
         )
     if agree:
-        return _trusted(replace(bar, confidence=_more(bar.confidence, MAGNIFICATION_AGREES)), settings)
+        return _trusted(_agreeing(bar, MAGNIFICATION_AGREES, Witness.SIBLING_MAGNIFICATION), settings)
     if differ:
         return _doubted(replace(bar, confidence=_more(bar.confidence, MAGNIFICATION_DIFFERS)), settings)
     return bar
@@ -328,8 +398,7 @@ def _doubted(bar: ScaleBar, settings: ScaleBarSettings) -> ScaleBar:
     return replace(
         bar,
         nm_per_px=None,
-        reason=f"confidence {bar.confidence:.2f} is below {settings.threshold:.2f}: "
-        "the printed magnification does not go with that of a sibling panel",
+        reason=f"{not_used(bar, settings)} (the printed magnification does not go with that of a sibling panel)",
     )
 
 

@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from imagedataextractor.records import Conflict, ScaleBar
+from imagedataextractor.records import Conflict, ScaleBar, Witness
 
 __all__ = [
     "FIELD_NM",
     "PARTICLE_NM",
     "FieldPrior",
     "MagnificationPrior",
+    "Printed",
     "contradiction",
     "photo_width_mm",
     "with_particle_sizes",
@@ -83,12 +84,58 @@ class MagnificationPrior:
         return min(max(odds, MAGNIFICATION_ODDS[0]), MAGNIFICATION_ODDS[1])
 
 
+#: A scale goes with a printed field width within this share, and contradicts it from the second on: a bar is
+#: measured to a pixel or two, and a picture that is cut a little at its sides is narrower than what it prints.
+FIELD_WIDTH_SAME, FIELD_WIDTH_DIFFERS = 0.04, 0.12
+#: Log-odds that a printed field width takes and gives. Few of the labelled pictures print one, so they are
+#: set, not measured: one digit more is read in it than in a magnification, and cuts are as frequent.
+FIELD_WIDTH_ODDS = (-3.0, 2.5)
+#: Log-odds from which a printed magnification counts as a witness.
+MAGNIFICATION_WITNESS = 0.5
+
+
+@dataclass(frozen=True)
+class Printed:
+    """What a picture `width_px` wide prints of itself, where it does."""
+
+    width_px: int
+    magnification: float | None = None
+    field_width_nm: float | None = None
+
+    def log_odds(self, nm_per_px: float, magnifications: MagnificationPrior) -> float:
+        """What it says for a scale."""
+        return self._of_magnification(nm_per_px, magnifications) + self._of_field_width(nm_per_px)
+
+    def witnesses(self, nm_per_px: float, magnifications: MagnificationPrior) -> tuple[Witness, ...]:
+        """What of it agrees with a scale."""
+        agrees = {
+            Witness.MAGNIFICATION: self._of_magnification(nm_per_px, magnifications) >= MAGNIFICATION_WITNESS,
+            Witness.FIELD_WIDTH: self._of_field_width(nm_per_px) > 0,
+        }
+        return tuple(witness for witness, is_so in agrees.items() if is_so)
+
+    def _of_magnification(self, nm_per_px: float, prior: MagnificationPrior) -> float:
+        if self.magnification is None:
+            return 0.0
+        return prior.log_odds(photo_width_mm(self.magnification, nm_per_px, self.width_px))
+
+    def _of_field_width(self, nm_per_px: float) -> float:
+        if self.field_width_nm is None:
+            return 0.0
+        ratio = nm_per_px * self.width_px / self.field_width_nm
+        if 1 / (1 + FIELD_WIDTH_SAME) <= ratio <= 1 + FIELD_WIDTH_SAME:
+            return FIELD_WIDTH_ODDS[1]
+        return FIELD_WIDTH_ODDS[0] if max(ratio, 1 / ratio) >= 1 + FIELD_WIDTH_DIFFERS else 0.0
+
+
 def photo_width_mm(magnification: float, nm_per_px: float, width_px: float) -> float:
     """The width, mm, of a photograph of the picture at its printed magnification."""
     return magnification * nm_per_px * width_px * 1e-6
 
 
-def contradiction(nm_per_px: float, width_px: float, magnification: float | None) -> str | None:
+def contradiction(
+    nm_per_px: float, width_px: float, magnification: float | None, field_width_nm: float | None = None
+) -> str | None:
     """Why a scale cannot be that of an electron micrograph, or None where it can.
 
     Parameters
@@ -96,12 +143,17 @@ def contradiction(nm_per_px: float, width_px: float, magnification: float | None
     nm_per_px : float
     width_px : float
         Width of the picture.
-    magnification : float or None
-        As printed in it.
+    magnification, field_width_nm : float or None
+        As printed in it. A picture narrower than the field that it prints may have been cut; a wider one cannot be.
     """
     field = nm_per_px * width_px
     if not FIELD_NM[0] <= field <= FIELD_NM[1]:
         return f"conflict: by the scale bar the picture is {_length(field)} wide"
+    if field_width_nm is not None and field > (1 + FIELD_WIDTH_DIFFERS) * field_width_nm:
+        return (
+            f"conflict: by the scale bar the picture is {_length(field)} wide, "
+            f"but it prints a field width of {_length(field_width_nm)}"
+        )
     if magnification is None:
         return None
     width = photo_width_mm(magnification, nm_per_px, width_px)
@@ -119,7 +171,7 @@ def with_particle_sizes(bar: ScaleBar, diameters_px: Sequence[float]) -> ScaleBa
     Parameters
     ----------
     bar : ScaleBar
-        A scale given by hand is never taken away.
+        A scale given by hand is never taken away, unless it rests on a bar that was found in the picture.
     diameters_px : sequence of float
         Of the particles found in the panel, px.
 
@@ -128,7 +180,8 @@ def with_particle_sizes(bar: ScaleBar, diameters_px: Sequence[float]) -> ScaleBa
     ScaleBar
         ``nm_per_px`` None and the conflict as ``reason`` where half of them or more are such.
     """
-    if bar.nm_per_px is None or bar.source == "user" or not len(diameters_px):
+    by_hand = bar.source == "user" and (not bar.length_px or bar.confidence >= 1)
+    if bar.nm_per_px is None or by_hand or not len(diameters_px):
         return bar
     middle = float(np.median(diameters_px)) * bar.nm_per_px
     if PARTICLE_NM[0] <= middle <= PARTICLE_NM[1]:

@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine, TextBox
+from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import Box, Conflict, ScaleBar, ScaleStatement
 from imagedataextractor.scalebar import bars as bar_search
 from imagedataextractor.scalebar import evidence, match, text
-from imagedataextractor.scalebar.agreement import fill_from_caption
+from imagedataextractor.scalebar.agreement import SAME, fill_from_caption, not_used, with_length
 from imagedataextractor.scalebar.bars import Bar
 from imagedataextractor.scalebar.frames import in_inset
 from imagedataextractor.scalebar.match import Pair
@@ -67,6 +68,9 @@ CLEAR_LOGIT = 2.0
 INCOMPLETE_RULER_LOGIT = -1.0
 #: A text of which less than this share of the second looks agreed, and the log-odds it is then given, at most.
 SPLIT_VOTE, SPLIT_VOTE_LOGIT = 0.42, -0.5
+#: Log-odds, at most, of a length of which it is not clear whether it means picometres or micrometres, before what
+#: the picture prints of itself is heard.
+DOUBTFUL_UNIT_LOGIT = -0.5
 #: Confidence of all level bars below which turned ones are looked for, around so many sure texts at most,
 #: and the log-odds that the rarity of turned bars takes.
 TURN_BELOW, MAX_TURNED, TURNED_DOUBT = 0.5, 2, 2.0
@@ -103,6 +107,7 @@ def read_scale_bar(
     exclude: Sequence[Box] = (),
     settings: ScaleBarSettings | None = None,
     texts: Sequence[TextBox] | None = None,
+    stated: tuple[float, str] | None = None,
 ) -> ScaleBar:
     """The scale of one panel.
 
@@ -118,6 +123,8 @@ def read_scale_bar(
     settings : ScaleBarSettings, optional
     texts : sequence of TextBox, optional
         Text already read in this image, in its pixels; read here where not given.
+    stated : (value, unit), optional
+        What a person reads beside the bar, as (200, "nm"): then only the bar itself is in question.
 
     Returns
     -------
@@ -126,11 +133,10 @@ def read_scale_bar(
         (the likeliest text and bar) is still reported in the other fields.
     """
     settings = settings or ScaleBarSettings()
-    found = read_scale_bars(
-        image, engine=engine, statements=statements, exclude=exclude, settings=settings, texts=texts
-    )
+    found = scale_bars_of(image, gather_texts(image, engine, texts), statements, exclude, settings, stated)
     if not found:
-        return ScaleBar(reason="no scale bar found")
+        none = ScaleBar(reason="no scale bar found")
+        return none if stated is None else with_length(none, *stated)
     return found[0]
 
 
@@ -154,28 +160,37 @@ def scale_bars_of(
     statements: Sequence[ScaleStatement] = (),
     exclude: Sequence[Box] = (),
     settings: ScaleBarSettings | None = None,
+    stated: tuple[float, str] | None = None,
 ) -> list[ScaleBar]:
-    """All scale bars of an image whose texts are known, the surest first."""
+    """All scale bars of an image whose texts are known, the surest first; parameters as in `read_scale_bar`."""
     settings = settings or ScaleBarSettings()
     exclude = [_grown(box, FRAME_PX) for box in exclude]
-    magnification = text.read_magnification(texts)
-    bars = [_as_scale_bar(c, settings) for c in candidates(image, texts, exclude)]
-    bars = [_unless_contradicted(replace(bar, magnification=magnification), image.shape[1]) for bar in bars]
+    printed = _printed(image, texts)
+    bars = [_as_scale_bar(c, printed, settings) for c in candidates(image, texts, exclude, statements, stated)]
+    if stated is not None:
+        bars = [with_length(bar, *stated, settings) for bar in bars]
+    bars = [_unless_contradicted(replace(bar, magnification=printed.magnification), printed) for bar in bars]
     bars = _without_rivals(bars, image)
     if not any(bar.nm_per_px is not None for bar in bars):
         lone = _lone_bar(image, exclude, settings)
         if lone is not None:
+            if stated is not None:
+                lone = _unless_contradicted(with_length(lone, *stated, settings), printed)
             lone = fill_from_caption(lone, statements, settings)
             # A length from the caption is a scale; a bar without any is worth less than a doubtful reading.
             bars = [lone, *bars] if lone.nm_per_px is not None or not bars else [*bars, lone]
     return bars
 
 
-def _unless_contradicted(bar: ScaleBar, width_px: int) -> ScaleBar:
-    """The bar, without its scale where no electron micrograph could have it."""
+def _printed(image: Image, texts: Sequence[TextBox]) -> evidence.Printed:
+    return evidence.Printed(image.shape[1], text.read_magnification(texts), text.read_field_width(texts))
+
+
+def _unless_contradicted(bar: ScaleBar, printed: evidence.Printed) -> ScaleBar:
+    """The bar, without its scale where no electron micrograph, or not this one, could have it."""
     if bar.nm_per_px is None:
         return bar
-    reason = evidence.contradiction(bar.nm_per_px, width_px, bar.magnification)
+    reason = evidence.contradiction(bar.nm_per_px, printed.width_px, printed.magnification, printed.field_width_nm)
     return bar if reason is None else replace(bar, nm_per_px=None, reason=reason, conflict=Conflict.FIELD)
 
 
@@ -278,7 +293,7 @@ def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float)
         box = reading.box
         margin = max(6, box.height)
         region = Box(box.x0 - 2 * margin, box.y0 - margin // 2, box.x1 + 2 * margin, box.y1 + margin // 2)
-        votes: dict[tuple[float, str], float] = {(reading.value, reading.unit): _weight(reading)}
+        votes: dict[tuple[float, str, bool], float] = {_vote(reading): _weight(reading)}
         cast = 1
         lens = min(zoom, VOTE_HEIGHT_PX / max(1, box.height))
         for factor in VOTE_ZOOMS:
@@ -288,16 +303,21 @@ def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float)
                 if r.box.intersection(box).area > 0.3 * min(r.box.area, box.area)
             ]
             if again:
-                key = (again[0].value, again[0].unit)
+                key = _vote(again[0])
                 votes[key] = votes.get(key, 0.0) + _weight(again[0])
                 cast += 1
-        value, unit = max(votes, key=lambda key: votes[key])
-        share = votes[value, unit] / cast
+        value, unit, unclear = best = max(votes, key=lambda key: votes[key])
+        share = votes[best] / cast
         if len(votes) == 1 and cast >= UNANIMOUS[0]:
             share = max(share, UNANIMOUS[1])
         texts = [t for t in texts if t.box.intersection(box).area <= 0.5 * min(t.box.area, box.area)]
-        texts.append(TextBox(f"{value:g} {unit}", share, box))
+        # What no look read as a µ must not look like one.
+        texts.append(TextBox(f"{value:g} {'pm' if unclear else unit}", share, box))
     return texts
+
+
+def _vote(reading: Reading) -> tuple[float, str, bool]:
+    return reading.value, reading.unit, reading.doubtful_unit
 
 
 def _weight(reading: Reading) -> float:
@@ -307,14 +327,23 @@ def _weight(reading: Reading) -> float:
 # ---------------------------------------------------------------- bars
 
 
-def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = ()) -> list[Candidate]:
+def candidates(
+    image: Image,
+    texts: Sequence[TextBox],
+    exclude: Sequence[Box] = (),
+    statements: Sequence[ScaleStatement] = (),
+    stated: tuple[float, str] | None = None,
+) -> list[Candidate]:
     """For each length read in the picture its likeliest bar, the surest first."""
-    magnification = text.read_magnification(texts)
+    printed = _printed(image, texts)
     planes = _planes(image)
     readings = [r for r in text.find_readings(texts) if not _inside(r.box, exclude)][:MAX_READINGS]
+    readings = [_in_picometres(r, statements) for r in readings]
+    if stated is not None:
+        readings = _as_stated(readings, *stated)
 
     def judged(pairs: list[Pair], place: Place | None = None, doubt: float = 0.0) -> Candidate:
-        return _judged(pairs, readings, image.shape[1], magnification, place, doubt)
+        return _judged(pairs, readings, printed, place, doubt)
 
     found = [judged(pairs) for r in readings if (pairs := _level_pairs(planes, r, exclude))]
     if not any(c.confidence >= TURN_BELOW for c in found):
@@ -324,6 +353,21 @@ def candidates(image: Image, texts: Sequence[TextBox], exclude: Sequence[Box] = 
                 found.append(judged(pairs, place, TURNED_DOUBT))
     found.sort(key=lambda c: -c.confidence)
     return found
+
+
+def _in_picometres(reading: Reading, statements: Sequence[ScaleStatement]) -> Reading:
+    """A reading of which it is not clear whether it means pm or µm, in pm where the caption says so."""
+    nm = reading.value * NM_PER_UNIT["pm"]
+    if reading.doubtful_unit and any(abs(s.length_nm - nm) <= SAME * nm for s in statements):
+        return replace(reading, unit="pm", doubtful_unit=False)
+    return reading
+
+
+def _as_stated(readings: Sequence[Reading], value: float, unit: str) -> list[Reading]:
+    """The texts that say what a person says, or else all of them, taken to say it without doubt."""
+    nm = value * NM_PER_UNIT[unit]
+    same = [r for r in readings if abs(r.nm - nm) <= SAME * nm]
+    return [replace(r, value=value, unit=unit, score=1.0, clean=1.0, doubtful_unit=False) for r in same or readings]
 
 
 def _level_pairs(planes: Sequence[Grey], reading: Reading, exclude: Sequence[Box]) -> list[Pair]:
@@ -366,8 +410,7 @@ def _is_clear(bar: Bar) -> bool:
 def _judged(
     pairs: list[Pair],
     readings: Sequence[Reading],
-    width_px: int,
-    magnification: float | None,
+    printed: evidence.Printed,
     place: Place | None,
     doubt: float,
 ) -> Candidate:
@@ -376,22 +419,17 @@ def _judged(
     reading, best = pairs[0].reading, pairs[0].bar
     features = match.confidence_features(pairs, readings)
     logit = float(models.confidence.logit(np.array([features]))[0]) - doubt
-    logit += _log_odds_of_picture(reading.nm / best.length, width_px, magnification)
+    nm_per_px = reading.nm / best.length
+    logit += models.field.log_odds(nm_per_px * printed.width_px)
     if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
         logit = min(logit, INCOMPLETE_RULER_LOGIT)
     if reading.score * reading.clean < SPLIT_VOTE:
         logit = min(logit, SPLIT_VOTE_LOGIT)
+    if reading.doubtful_unit:
+        logit = min(logit, DOUBTFUL_UNIT_LOGIT)
+    logit += printed.log_odds(nm_per_px, models.magnification)
     place = place or Place(best.x0, best.x1, best.y, best.box)
     return Candidate(tuple(pairs), tuple(features), float(1.0 / (1.0 + np.exp(-logit))), place)
-
-
-def _log_odds_of_picture(nm_per_px: float, width_px: int, magnification: float | None) -> float:
-    """What the width of the picture, and the magnification printed in it, say for a scale."""
-    models = match.load_models()
-    odds = models.field.log_odds(nm_per_px * width_px)
-    if magnification is not None:
-        odds += models.magnification.log_odds(evidence.photo_width_mm(magnification, nm_per_px, width_px))
-    return odds
 
 
 def _planes(image: Image) -> list[Grey]:
@@ -453,10 +491,10 @@ def _inside(box: Box, others: Sequence[Box]) -> bool:
     return any(box.intersection(other).area > 0.5 * max(box.area, 1) for other in others)
 
 
-def _as_scale_bar(candidate: Candidate, settings: ScaleBarSettings) -> ScaleBar:
+def _as_scale_bar(candidate: Candidate, printed: evidence.Printed, settings: ScaleBarSettings) -> ScaleBar:
     reading, bar, place = candidate.best.reading, candidate.best.bar, candidate.place
     trusted = candidate.confidence >= settings.threshold
-    return ScaleBar(
+    found = ScaleBar(
         value=reading.value,
         unit=reading.unit,
         length_px=bar.length,
@@ -467,7 +505,8 @@ def _as_scale_bar(candidate: Candidate, settings: ScaleBarSettings) -> ScaleBar:
         confidence=candidate.confidence,
         text=reading.text,
         source="bar",
-        reason=None if trusted else f"confidence {candidate.confidence:.2f} is below {settings.threshold:.2f}",
         text_box=reading.box,
         bar_box=place.box,
+        witnesses=printed.witnesses(reading.nm / bar.length, match.load_models().magnification),
     )
+    return found if trusted else replace(found, reason=not_used(found, settings))

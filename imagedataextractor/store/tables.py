@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0005"
+SCHEMA_REVISION = "0006"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"
@@ -188,6 +188,8 @@ scalebars = Table(
     Column("magnification", Double),
     # What contradicts the scale: see records.Conflict.
     Column("conflict", Text),
+    # What agrees with the scale, comma-separated.
+    Column("witnesses", Text),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),
     UniqueConstraint("panel_id", "settings_digest", name="scalebars_natural_key"),
 )

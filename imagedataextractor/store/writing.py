@@ -433,6 +433,7 @@ def _scalebar_columns(bar: ScaleBar) -> dict[str, Any]:
         "bar_box": box_json(bar.bar_box),
         "magnification": number(bar.magnification),
         "conflict": text_or_none(bar.conflict),
+        "witnesses": text_or_none(", ".join(bar.witnesses) or None),
     }
 
 

@@ -142,3 +142,38 @@ def test_an_articles_figure_does_not_have_the_files_scale(tmp_path):
     extract("paper")
     with sqlite3.connect("particles.db") as connection:
         assert connection.execute("SELECT nm_per_px FROM scalebars").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize(
+    ("options", "nm_per_px"),
+    [
+        ({"scalebar": "1,000 nm", "bar_px": 250}, 4.0),
+        ({"field_width": "1.28 um"}, 2.0),
+        ({"nm_per_px": 0.42}, 0.42),
+    ],
+)
+def test_a_scale_by_hand(options, nm_per_px):
+    from imagedataextractor.options import choose
+    from imagedataextractor.pipeline import _scale_by_hand
+
+    _, manual = choose(options)
+    assert manual.gives_scale
+    bar = _scale_by_hand(manual, Panel(0, Box(0, 0, 640, 480)))
+    assert (bar.nm_per_px, bar.confidence, bar.source) == (pytest.approx(nm_per_px), 1.0, "user")
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [
+        ({"bar_px": 100.0}, "--bar-px"),
+        ({"scalebar": "200 nm", "field_width": "2 um"}, "use one"),
+        ({"field_width": "10 nm-1"}, "field_width"),
+        ({"scalebar": "0 nm"}, "no length"),
+    ],
+)
+def test_a_scale_by_hand_that_is_none(given, word):
+    from imagedataextractor.errors import UsageError
+    from imagedataextractor.options import choose
+
+    with pytest.raises(UsageError, match=word):
+        choose(given)

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from imagedataextractor.errors import UsageError
-from imagedataextractor.records import Box, InfoBar, Panel, ScaleBar, ScaleStatement
-from imagedataextractor.scalebar import reconcile, user_scale, with_length
+from imagedataextractor.records import Box, InfoBar, Panel, ScaleBar, ScaleStatement, Witness
+from imagedataextractor.scalebar import reconcile, user_bar, user_field_width, user_scale, with_length
 
 
 def panel(index: int, label: str | None, *, kind="em", parent: int | None = None, width=400, printed=None) -> Panel:
@@ -127,9 +127,39 @@ def test_the_users_scale_is_never_touched():
 
 
 def test_the_users_length_wins_over_the_reading():
-    given = with_length(bar(confidence=0.1), 1, "µm")
+    given = with_length(bar(confidence=0.9), 1, "µm")
     assert (given.value, given.unit, given.nm_per_px, given.source) == (1, "um", 10.0, "user")
+    assert given.confidence == 0.9
     assert given.reason is None
+    assert Witness.USER in given.witnesses
+
+
+def test_the_users_length_makes_no_doubtful_line_a_bar():
+    given = with_length(bar(confidence=0.15), 200, "nm")
+    assert (given.nm_per_px, given.confidence, given.length_px) == (None, 0.15, 100)
+    assert '--scalebar "200 nm" --bar-px 100.0' in given.reason
+
+
+def test_what_a_user_says_of_bar_and_field_is_the_scale():
+    given = user_bar(1, "µm", 50)
+    assert (given.nm_per_px, given.length_px, given.confidence, given.source) == (20.0, 50, 1.0, "user")
+    assert user_field_width(1800, 900).nm_per_px == 2.0
+    with pytest.raises(UsageError):
+        user_bar(1, "um", 0)
+
+
+def test_who_agrees_is_told():
+    panels = [panel(0, "a"), panel(1, "b")]
+    heard = reconcile([bar(), bar(confidence=0.5)], panels, [says(200)])
+    assert heard[1].witnesses == (Witness.CAPTION, Witness.SIBLING)
+    assert reconcile([bar()], panels[:1])[0].witnesses == ()
+
+
+def test_two_witnesses_outweigh_a_doubt_and_one_does_not():
+    doubted = bar(confidence=0.2)
+    panels = [panel(0, "a"), panel(1, "b")]
+    assert reconcile([doubted], panels[:1], [says(200)])[0].nm_per_px is None
+    assert reconcile([doubted, bar()], panels, [says(200)])[0].nm_per_px == 2.0
 
 
 def test_the_users_length_without_a_bar_gives_no_scale():

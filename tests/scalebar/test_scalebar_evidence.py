@@ -6,7 +6,7 @@ import pytest
 from scalebar_drawing import NoOcr, micrograph
 
 from imagedataextractor.ocr import TextBox
-from imagedataextractor.records import Box, ScaleBar
+from imagedataextractor.records import Box, ScaleBar, ScaleStatement, Witness
 from imagedataextractor.scalebar import read_scale_bar, user_scale, with_particle_sizes
 from imagedataextractor.scalebar.evidence import contradiction, photo_width_mm
 from imagedataextractor.scalebar.match import load_models
@@ -89,3 +89,69 @@ def test_sane_particles_no_particles_and_the_users_scale_change_nothing():
     assert with_particle_sizes(SCALED, []) == SCALED
     own = user_scale(1e9)
     assert with_particle_sizes(own, [50.0]) == own
+
+
+# ---------------------------------------------------------------- printed field width
+
+
+def with_texts(*printed: str, stated: tuple[float, str] | None = None, text: str = "200 nm") -> ScaleBar:
+    """A bar of 100 px below a text, in a picture 520 px wide with other words at its foot."""
+    image = micrograph()
+    image[380:386, 300:400] = 255
+    texts = [TextBox(text, 0.99, Box(315, 352, 385, 374))]
+    texts += [TextBox(words, 0.99, Box(20, 392 - 20 * i, 190, 408 - 20 * i)) for i, words in enumerate(printed)]
+    return read_scale_bar(image, engine=NoOcr(*texts), stated=stated)
+
+
+def test_a_printed_field_width_is_a_witness():
+    silent, fitting, narrow = with_texts(), with_texts("HFW 1.04 µm"), with_texts("HFW 3.1 µm")
+    assert Witness.FIELD_WIDTH in fitting.witnesses
+    assert silent.witnesses == narrow.witnesses == ()
+    assert narrow.confidence < silent.confidence < fitting.confidence
+
+
+def test_a_picture_wider_than_the_field_it_prints_is_a_conflict():
+    bar = with_texts("HFW 350 nm")
+    assert bar.nm_per_px is None
+    assert "350 nm" in bar.reason
+
+
+def test_the_sides_of_a_jeol_field_do_not_silence_the_bar():
+    bar = with_texts("FOV:1040x832nm")
+    assert bar.nm_per_px == pytest.approx(2.0, rel=0.01)
+    assert bar.witnesses == (Witness.FIELD_WIDTH,)
+
+
+def test_what_the_picture_prints_contradicts_the_users_length_too():
+    assert with_texts("HFW 1.04 µm", stated=(200, "nm")).nm_per_px == pytest.approx(2.0, rel=0.01)
+    wrong = with_texts("HFW 1.04 µm", stated=(600, "nm"))
+    assert wrong.nm_per_px is None
+    assert wrong.length_px == pytest.approx(100, abs=1)
+    huge = with_particle_sizes(with_texts(stated=(200, "mm")), [300.0] * 5)
+    assert huge.nm_per_px is None
+
+
+def test_the_user_reads_what_ocr_cannot():
+    misread = with_texts(stated=(200, "nm"), text="2OO hm")
+    assert (misread.nm_per_px, misread.source) == (pytest.approx(2.0, rel=0.01), "user")
+    assert misread.confidence < 1
+
+
+# ---------------------------------------------------------------- pm or µm
+
+
+def test_picometres_read_need_a_witness():
+    alone, with_width = with_texts(text="500 pm"), with_texts("HFW 2.6 mm", text="500 pm")
+    assert alone.nm_per_px is None
+    assert (alone.value, alone.unit, alone.length_px) == (500, "um", pytest.approx(100, abs=1))
+    assert '--scalebar "500 um"' in alone.reason
+    assert with_width.nm_per_px == pytest.approx(5000, rel=0.01)
+    assert with_texts(text="500 µm").nm_per_px is not None
+
+
+def test_the_caption_tells_picometres():
+    image = micrograph()
+    image[380:386, 300:400] = 255
+    texts = [TextBox("500 pm", 0.99, Box(315, 352, 385, 374))]
+    said = ScaleStatement(0.5, (), "scale bar, 500 pm", 0, 17)
+    assert read_scale_bar(image, engine=NoOcr(*texts), statements=[said]).unit == "pm"

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from imagedataextractor.records import ScaleBar
+from imagedataextractor.records import ScaleBar, Witness
 from imagedataextractor.scalebar import FileScale, read_file_scale, user_scale, with_file_scale
 
 ASCII, BYTE, SHORT, RATIONAL, UNDEFINED = 2, 1, 3, 5, 7
@@ -216,3 +216,9 @@ def test_a_bar_that_is_not_trusted_gives_way_and_is_named_where_it_differs():
 def test_the_user_always_wins():
     mine = user_scale(7)
     assert with_file_scale(mine, FileScale("FEI", 1.5)) == mine
+
+
+def test_a_file_that_says_the_same_is_a_witness():
+    assert with_file_scale(BAR, FileScale("Zeiss", 2.01)).witnesses == (Witness.FILE,)
+    unsure = replace(BAR, nm_per_px=None, confidence=0.4)
+    assert with_file_scale(unsure, FileScale("Zeiss", 2.01)).witnesses == (Witness.BAR,)

@@ -21,6 +21,7 @@ from imagedataextractor.records import (
     ParticleTable,
     ScaleBar,
     SizeStatement,
+    Witness,
 )
 from imagedataextractor.store import Store, decode_contour, load_named_queries
 
@@ -225,9 +226,11 @@ def test_what_contradicts_a_scale_and_the_magnification_are_kept(store, run):
     result = make_result(figures=1, panels=1)
     panel = result.figures[0].panels[0]
     bar = ScaleBar(confidence=0.9, reason="conflict: …", conflict=Conflict.CAPTION, magnification=50_000.0)
+    bar = dataclasses.replace(bar, witnesses=(Witness.FIELD_WIDTH, Witness.FILE))
     figure = dataclasses.replace(result.figures[0], panels=(dataclasses.replace(panel, scalebar=bar),))
     store.write_article(dataclasses.replace(result, figures=(figure,)), run.id)
-    assert store.query("SELECT conflict, magnification FROM scalebars")[1] == [("caption", 50_000.0)]
+    kept = store.query("SELECT conflict, magnification, witnesses FROM scalebars")[1]
+    assert kept == [("caption", 50_000.0, "field width, file")]
     assert store.query("SELECT DISTINCT magnification FROM measured_particles")[1] == [(50_000.0,)]
 
 
