@@ -38,6 +38,12 @@ _OF_ELSE = re.compile(
     r"films?|discs?|disks?|electrodes?|separators?|coins?|pellets?|spot|beam|channels?|capillar\w*|needles?|filters?|D\(?\d+\)?)\b",
     re.IGNORECASE,
 )
+#: A bound is no mean.
+_LIMIT = re.compile(
+    r"(?:[<>≤≥]|\b(?:less|more|smaller|larger|greater|lower|higher)\s+than|"
+    r"\b(?:below|above|under|over|up\s+to|at\s+(?:least|most)))\s*$",
+    re.IGNORECASE,
+)
 #: Percentiles of another instrument's distribution: "D(10), D50 and D90".
 _PERCENTILES = re.compile(r"\b[Dd]\s?\(?(?:10|50|90|v|n)\b")
 #: How far before a number its own noun stands, characters.
@@ -135,7 +141,8 @@ def _in_sentence(sentence: str) -> Iterator[SizeStatement]:
         statement = found[position]
         number = _start_of_number(statement)
         noun = sentence[max(0, number - _NOUN_CHARS) : number]
-        if _MIN_NM <= statement.mean_nm <= _MAX_NM and not _OF_ELSE.search(noun):
+        counts = not _OF_ELSE.search(noun) and not _LIMIT.search(noun)
+        if counts and _MIN_NM <= statement.mean_nm <= _MAX_NM:
             yield statement
 
 

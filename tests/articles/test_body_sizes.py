@@ -57,6 +57,7 @@ def test_tied_to_what_it_speaks_of(paragraph: str, expected: tuple[object, ...])
         "Figure 2: the hydrodynamic diameter of the particles is 90 nm by DLS.",
         "Figure 2: D(10), D(50) and D(90) of the particles, and the particle size was 430 nm.",
         "The powder (Figure 2) was pressed to discs with a diameter of 10 mm.",
+        "Figure 2: the particles have a particle size of < 100 nm, a mean size of less than 90 nm.",
         "Figure 2 was taken at 200 kV. The paper is white.",
     ],
 )

@@ -263,3 +263,16 @@ def test_symbols_drawn_as_pictures_in_a_caption_are_no_graphics(tmp_path: Path) 
     assert "c7ta0-f1" in figure.graphics[0]
     assert "\u03b1-Fe" in figure.caption
     assert "C=O" in figure.caption
+
+
+def test_abstract_and_paragraphs(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    body = "<p>The particles of Figure 1 have a mean diameter of 12 ± 2 nm, as we measured on many of them.</p>"
+    words = "Nickel phosphide (NP1) of a new kind was made and looked at."
+    abstract = f'<section id="Abs1"><h2>Abstract</h2><p>{words}</p></section>'
+    path.write_text(f"<html><body>{abstract}{body}{RSC.replace('SEM image of', 'SEM image of NP1 in')}</body></html>")
+    article = read_article(path)
+    assert article.abstract == words
+    (figure,) = article.figures
+    assert [(each.mean_nm, each.spread_nm, each.source) for each in figure.facts.size_statements] == [(12, 2, "text")]
+    assert figure.facts.materials["b"].name == "nickel phosphide"

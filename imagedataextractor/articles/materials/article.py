@@ -50,7 +50,11 @@ _ARTICLE = (
 )
 #: Words before a material that what is seen may be in or from, and those that it is on, under or compared with.
 _BESIDE = re.compile(rf"\b(?:in|by|from|via|into|between|after|before|using|through|for)\s+{_ARTICLE}", re.IGNORECASE)
-_APART = re.compile(rf"\b(?:on|onto|under|with|against|versus|vs\.?|than|towards?)\s+{_ARTICLE}", re.IGNORECASE)
+_APART = re.compile(
+    r"\b(?:dissolving|removing|etching(?:\s+(?:of|away|off))?|on|onto|under|with|against|versus|vs\.?|than|towards?)\s+"
+    rf"{_ARTICLE}",
+    re.IGNORECASE,
+)
 #: Metals of batteries: what is stored and plated, rarely what a micrograph shows where another material is named.
 _STORED = frozenset({"Li", "Na", "K"})
 _NAMED_AFTER_PICTURE = re.compile(

@@ -19,7 +19,13 @@ from imagedataextractor.articles.licences import figure_licence
 from imagedataextractor.articles.materials import Words
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.elsevier_xml import is_elsevier, read_elsevier
-from imagedataextractor.articles.read.fallback import EXTRA_NEEDED, PATENT_ROOTS, is_installed, read_fallback
+from imagedataextractor.articles.read.fallback import (
+    EXTRA_NEEDED,
+    PATENT_ROOTS,
+    UNNUMBERED,
+    is_installed,
+    read_fallback,
+)
 from imagedataextractor.articles.read.graphics import GraphicsFolder, file_name
 from imagedataextractor.articles.read.html import read_html
 from imagedataextractor.articles.read.jats import is_jats, read_jats
@@ -169,11 +175,16 @@ def _read_text(data: bytes, path: Path) -> Document:
 
 
 def _with_fallback_figures(document: Document, data: bytes, path: Path) -> Document:
-    """A page of an unknown publisher with the figures that ChemDataExtractor finds in it."""
+    """A page of an unknown publisher with the figures that ChemDataExtractor finds in it.
+
+    Pictures without a number are portraits and advertisements more often than figures.
+    """
     try:
-        return replace(document, figures=read_fallback(data, path, "html").figures)
+        found = read_fallback(data, path, "html").figures
     except InputError:
         return document
+    numbered = (figure for figure in found if not figure.label.startswith(UNNUMBERED))
+    return replace(document, figures=tuple(numbered))
 
 
 def _figure(figure: DocumentFigure, document: Document, words: Words, folder: GraphicsFolder, kind: str) -> Figure:

@@ -81,6 +81,8 @@ def read_elsevier(root: Any, path: Path) -> Document:
     return Document(
         doi=doi,
         title=title,
+        abstract=_abstract(article, core),
+        paragraphs=tuple(filter(None, map(plain_text, _paragraphs(article)))),
         authors=tuple(dict.fromkeys(_authors(article))),
         journal=plain_text(first(core, "publicationName")),
         year=int(year[1]) if year else None,
@@ -92,6 +94,24 @@ def read_elsevier(root: Any, path: Path) -> Document:
         figures=tuple(_figures(article)),
         links=unique_urls(attribute(e, "href") for e in article.iter("link", "inter-ref")),
     )
+
+
+def _abstract(article: Any, core: Any) -> str:
+    """The author's abstract: graphical ones and highlights say the same again."""
+    for abstract in article.iter("abstract"):
+        if attribute(abstract, "class") in {"", "author"}:
+            words = " ".join(plain_text(part) for part in abstract.iter("simple-para"))
+            if words:
+                return words
+    return plain_text(first(core, "description"))
+
+
+def _paragraphs(article: Any) -> Iterator[Any]:
+    """Paragraphs of the body, captions and notes left out."""
+    for body in article.iter("body"):
+        for paragraph in body.iter("para"):
+            if next(paragraph.iterancestors("caption", "footnote", "para", "table"), None) is None:
+                yield paragraph
 
 
 def _copyright_year(article: Any) -> str:

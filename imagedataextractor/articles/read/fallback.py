@@ -18,9 +18,11 @@ from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import MAX_BYTES, attribute, first
 from imagedataextractor.errors import InputError
 
-__all__ = ["EXTRA_NEEDED", "PATENT_ROOTS", "is_installed", "read_fallback"]
+__all__ = ["EXTRA_NEEDED", "PATENT_ROOTS", "UNNUMBERED", "is_installed", "read_fallback"]
 
 EXTRA_NEEDED = "pip install 'imagedataextractor[chemdataextractor]' reads it with ChemDataExtractor"
+#: What figures without a label are called.
+UNNUMBERED = "unnumbered figure"
 #: Root elements of United States patents in XML.
 PATENT_ROOTS = frozenset({"us-patent-grant", "us-patent-application", "PATDOC"})
 
@@ -80,6 +82,8 @@ def read_fallback(data: bytes, path: Path, kind: str, root: Any = None) -> Docum
     return Document(
         doi=plain_doi(str(told.get("doi") or "")) or (None if patent else plain_doi(words[:_HEAD_CHARS])),
         title=" ".join(str(told.get("title") or _title(elements)).split()),
+        abstract=_abstract(elements),
+        paragraphs=tuple(_text(e) for e in elements if type(e).__name__ == "Paragraph"),
         authors=tuple(_names(told.get("authors"))),
         journal=str(told.get("journal") or ""),
         year=int(year[0]) if year and _MIN_YEAR <= int(year[0]) <= _MAX_YEAR else None,
@@ -128,6 +132,21 @@ def _title(elements: Iterable[Any]) -> str:
     return line if len(line.split()) <= _MAX_TITLE_WORDS and not line.endswith(".") else ""
 
 
+def _abstract(elements: Iterable[Any]) -> str:
+    """The paragraphs under the heading "Abstract", or the one that opens with the word."""
+    under = False
+    found: list[str] = []
+    for element in elements:
+        words = " ".join(_text(element).split())
+        if type(element).__name__ in {"Heading", "Title"}:
+            under = bool(re.fullmatch(r"\W*abstract\W*", words, re.IGNORECASE))
+        elif opened := re.match(r"abstract\b[:.\s]*(?=\S)", words, re.IGNORECASE):
+            return words[opened.end() :]
+        elif under:
+            found.append(words)
+    return " ".join(found)
+
+
 def _names(authors: Any) -> Iterator[str]:
     names = authors if isinstance(authors, list | tuple) else re.split(r";|\band\b", str(authors or ""))
     yield from (" ".join(str(name).split()) for name in names if str(name).strip())
@@ -158,7 +177,7 @@ def _figures(elements: Iterable[Any]) -> Iterator[DocumentFigure]:
                 continue
             match = _LABEL.match(caption)
             unnumbered += match is None
-            label = _tidy(match["label"]) if match else f"unnumbered figure {unnumbered}"
+            label = _tidy(match["label"]) if match else f"{UNNUMBERED} {unnumbered}"
             if label.lower() not in seen:
                 seen.add(label.lower())
                 own_id = getattr(element, "id", None)

@@ -120,6 +120,8 @@ def read_html(data: bytes, path: Path) -> Document:
     return Document(
         doi=_doi(root, meta),
         title=_title(root, meta),
+        abstract=_abstract(root, meta),
+        paragraphs=tuple(_paragraphs(root)),
         authors=tuple(
             dict.fromkeys(_given_first(a) for a in meta.get("citation_author") or meta.get("dc.creator") or [])
         ),
@@ -179,6 +181,31 @@ def _value(meta: dict[str, list[str]], *names: str) -> str:
 
 def _title(root: Any, meta: dict[str, list[str]]) -> str:
     return _value(meta, "citation_title", "dc.title", "og:title") or plain_text(next(root.iter("title"), None))
+
+
+_ABSTRACT = re.compile(r"(?:^|[\s_-])abs(?:tract)?(?:\d*|[\s_-].*)$", re.IGNORECASE)
+#: Parts of a page that are none of the article's text.
+_NO_TEXT = ("figure", "figcaption", "table", "nav", "header", "footer", "aside", "form", "li", "button")
+#: Characters from which a paragraph says something.
+_MIN_PARAGRAPH_CHARS = 60
+
+
+def _abstract(root: Any, meta: dict[str, list[str]]) -> str:
+    for element in root.iter("section", "div"):
+        named = f"{element.get('id', '')} {element.get('class', '')} {element.get('aria-labelledby', '')}"
+        if any(_ABSTRACT.search(name) for name in named.split()):
+            words = " ".join(filter(None, map(plain_text, element.iter("p"))))
+            if len(words) >= _MIN_PARAGRAPH_CHARS:
+                return words
+    return _value(meta, "citation_abstract", "dc.description", "dcterms.abstract", "og:description", "description")
+
+
+def _paragraphs(root: Any) -> Iterator[str]:
+    for element in root.iter("p"):
+        if next(element.iterancestors(*_NO_TEXT), None) is None:
+            words = plain_text(element)
+            if len(words) >= _MIN_PARAGRAPH_CHARS:
+                yield words
 
 
 def _base_url(root: Any, meta: dict[str, list[str]]) -> str:

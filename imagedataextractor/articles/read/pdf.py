@@ -851,12 +851,30 @@ def _about(document: Any, text: Sequence[str], pages: Sequence[_Page], figures: 
     return Document(
         doi=doi,
         title=" ".join(title.split()),
+        abstract=_abstract(start),
+        paragraphs=tuple(_unhyphenated(page) for page in text),
         authors=tuple(name.strip() for name in re.split(r";|,| and ", told.get("Author", "")) if name.strip()),
         journal="",
         year=int((year or created)[1]) if year or created else None,  # type: ignore[index]
         licence=licence if licence and licence.startswith("CC") else None,
         figures=figures,
     )
+
+
+_ABSTRACT = re.compile(
+    r"\babstract\b[:.\s]*(?P<words>.{150,4000}?)(?=\bkey\s?words?\b|\b(?:1|I)?\.?\s*introduction\b|\u00a9|\bcopyright\b)",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def _abstract(start: str) -> str:
+    match = _ABSTRACT.search(start)
+    return _unhyphenated(match["words"]).strip() if match else ""
+
+
+def _unhyphenated(text: str) -> str:
+    """Text in which words that were broken at the ends of lines are whole again."""
+    return re.sub(rf"(?<=[a-z])[{_BROKEN}]\s*(?=[a-z])", "", text)
 
 
 def _doi_of(told: Mapping[str, str], start: str) -> str | None:
