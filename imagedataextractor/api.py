@@ -190,7 +190,10 @@ def split_figure(image: str | Path | npt.NDArray[Any], *, caption: str = "", **o
 
 
 def measure(
-    label_map: str | Path | npt.NDArray[np.integer] | Segmented, *, nm_per_px: float | None = None
+    label_map: str | Path | npt.NDArray[np.integer] | Segmented,
+    *,
+    nm_per_px: float | None = None,
+    image: str | Path | npt.NDArray[np.generic] | None = None,
 ) -> Measurement:
     """Size and shape of every particle of a label map.
 
@@ -201,6 +204,8 @@ def measure(
         returned is measured with its filter: rejected particles keep their row and say why.
     nm_per_px : float, optional
         The scale; without it the columns in nm are empty.
+    image : path or array of shape (H, W) or (H, W, C), optional
+        The micrograph: with it outlines are moved to the particles' edges before they are measured.
 
     Returns
     -------
@@ -221,6 +226,7 @@ def measure(
        label  area_nm2  accepted
     0      1     200.0      True
     """
+    from imagedataextractor.images import load_image
     from imagedataextractor.images.labels import read_label_map
     from imagedataextractor.measurement import measure_particles
     from imagedataextractor.results import Measurement, Segmented
@@ -228,7 +234,8 @@ def measure(
     if isinstance(label_map, Segmented):
         return label_map.measure(nm_per_px)
     labels = read_label_map(Path(label_map)) if isinstance(label_map, str | Path) else label_map
-    return Measurement.of(measure_particles(labels, nm_per_px=nm_per_px))
+    shown = load_image(Path(image)) if isinstance(image, str | Path) else image
+    return Measurement.of(measure_particles(labels, nm_per_px=nm_per_px, image=shown))
 
 
 def read_article(path: str | Path, *, figures: str | Path | None = None, out: str | Path | None = None) -> Article:

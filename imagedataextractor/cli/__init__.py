@@ -27,6 +27,8 @@ COMMANDS: dict[str, str] = {
     "scalebar": "Read scale bars.",
     "segment": "Segment particles into label maps.",
     "measure": "Measure the particles of a label map.",
+    "compare": "Compare the sizes of two samples.",
+    "screen": "One printable page on a sample by the European definition of a nanomaterial.",
     "correct": "Correct what was found; all numbers obey, in every later run too.",
     "query": "Ask the database, read-only.",
     "export": "Write the database's rows as CSV, Parquet or COCO.",

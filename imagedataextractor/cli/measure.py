@@ -38,9 +38,15 @@ _TABLE = (
     metavar="X",
     help="The scale; without it everything is in pixels and the nm columns are empty.",
 )
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    metavar="IMAGE",
+    help="The micrograph: outlines are moved to the particles' edges in it before they are measured.",
+)
 @click.option("--contours", is_flag=True, help="With --json: each particle's outline too, as [x, y] corners in px.")
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects with every column.")
-def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: bool) -> None:
+def command(label_map: Path, nm_per_px: float | None, image: Path | None, contours: bool, as_json: bool) -> None:
     """Measure the particles of a label map (PNG or TIFF, or .npy: 0 background, one value a particle).
 
     Colours count as one particle each, on black; a mask with one value for all particles is split into its separate
@@ -53,7 +59,7 @@ def command(label_map: Path, nm_per_px: float | None, contours: bool, as_json: b
     from imagedataextractor.images.labels import read_label_map
 
     labels = read_label_map(label_map, lambda note: click.echo(f"ide: {note}", err=True))
-    found = ide.measure(labels, nm_per_px=nm_per_px)
+    found = ide.measure(labels, nm_per_px=nm_per_px, image=image)
     if as_json:
         click.echo(json.dumps(found.to_rows(contours=contours), indent=1))
         return

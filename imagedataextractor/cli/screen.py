@@ -1,0 +1,43 @@
+"""`ide screen`: one printable page on a sample by the European definition of a nanomaterial."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import click
+
+from imagedataextractor.cli.options import db_option
+
+__all__ = ["command"]
+
+
+@click.command("screen")
+@click.argument("sample")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("screening.html"),
+    show_default=True,
+    help="The page: .html or .pdf.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
+@db_option
+def command(sample: str, out: Path, as_json: bool, db: str | None) -> None:
+    """Screen a sample by the European definition of a nanomaterial, and write one printable page.
+
+    SAMPLE is a file of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or article
+    key, a picture, or a folder of pictures.
+    """
+    from imagedataextractor.report.samples import read_sample
+    from imagedataextractor.report.screening import write_screening
+    from imagedataextractor.settings import load_settings
+
+    found = write_screening(read_sample(sample, db or load_settings().db), out)
+    verdict = found.verdict
+    if as_json:
+        click.echo(json.dumps({"sample": sample, "page": str(out), **dataclasses.asdict(verdict)}))
+        return
+    share = "" if verdict.share is None else f", {100 * verdict.share:.1f} % at or below 100 nm"
+    click.echo(f"{out}: {verdict.verdict}{share}, n = {verdict.n}; {found.sample.pooled().sentence()}")
