@@ -738,6 +738,7 @@ class Segmented(Segmentation, Drawn):
                 uncertainty=self.uncertainty,
                 score=self.score,
                 filtered=self.filtered,
+                image=self.image,
             )
         )
 

@@ -29,7 +29,7 @@ WANTED_REFINED, LARGEST_UNCERTAINTY = 0.5, 0.25
 
 _VERDICTS = {
     "yes": "Nanomaterial by number: half or more of the particles have a minimum Feret diameter of 100 nm or less.",
-    "no": "No nanomaterial by number: fewer than half of the particles have a minimum Feret diameter of 100 nm or less.",
+    "no": "No nanomaterial by number: fewer than half have a minimum Feret diameter of 100 nm or less.",
     "too few": "Undecided: the particles are too few, or too near to the limit, for a verdict.",
 }
 
@@ -123,11 +123,13 @@ def _values(found: Screening) -> str:
     return ", ".join(f"{value:.4g}" for value in found.ecd.values)
 
 
-_NOTE = (
-    "Number-weighted, corrected for the border after Miles and Lantuéjoul. Intervals are 95 %; the verdict's includes the "
-    "uncertainty of scale and edge. Screening after Commission Recommendation 2022/C 229/01; a legal classification needs "
-    "a validated procedure."
-)
+def _note(found: Screening) -> str:
+    framed = bool((found.sample.column("weights") > 1).any())
+    border = "corrected for the border after Miles and Lantuéjoul" if framed else "not corrected for the border"
+    return (
+        f"By number, {border}. Intervals are 95 %; the verdict's includes the uncertainty of scale and edge. Screening "
+        "after Commission Recommendation 2022/C 229/01; a legal classification needs a validated procedure."
+    )
 
 
 def _html(found: Screening) -> str:
@@ -164,7 +166,7 @@ h2 {{ margin: 14px 0 4px; padding-top: 6px; font-size: 16px; }} .graph {{ max-wi
 <table><tr><th></th><th>equivalent circular diameter</th><th>minimum Feret diameter</th></tr>{table}</table>
 <h2>Checks</h2><ul>{checks}</ul>
 <h2>Where it comes from</h2><ul>{pictures}</ul>
-<p class="caption">{escape(_NOTE)}</p>
+<p class="caption">{escape(_note(found))}</p>
 </body></html>
 """
 
@@ -182,7 +184,7 @@ def _pdf(found: Screening, out: Path) -> None:
     top = [0.955]
 
     def line(text: str, size: float = 9, *, bold: bool = False, gap: float = 0.0) -> None:
-        for part in _wrapped(text, int(1050 / size)):
+        for part in _wrapped(text, int((850 if bold else 1050) / size)):
             page.text(0.08, top[0] - gap, part, size=size, weight="bold" if bold else "normal", va="top")
             top[0] -= size / 700 + gap
             gap = 0.0
@@ -218,7 +220,7 @@ def _pdf(found: Screening, out: Path) -> None:
             break
         line(f"{picture.name}: {picture.budget.sentence()}; {picture.scale}; left out: {left_out}", 8)
         line(picture.source, 6)
-    for number, part in enumerate(_wrapped(_NOTE, 150)):
+    for number, part in enumerate(_wrapped(_note(found), 150)):
         page.text(0.08, 0.06 - 0.011 * number, part, size=7, color="#5b6b77")
     page.savefig(out, format="pdf")
 
