@@ -119,37 +119,43 @@ def _padded(hull: Reals, size: int) -> Reals:
 def _measured(hulls: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Reals:
     """Largest, smallest, across, mean and angle of hulls of shape (n, k, 2)."""
     angles = np.arange(ANGLES) * np.pi / ANGLES
-    directions = np.stack([np.cos(angles), np.sin(angles)])
-    widths = np.ptp(hulls @ directions, axis=1)
+    along = hulls @ np.stack([np.cos(angles), np.sin(angles)])
+    widths = along.max(axis=1) - along.min(axis=1)
     wave, misfit = _waves(widths, angles)
-    is_wave = misfit <= WIDTH_SCATTER_PX
-    mean = widths.mean(axis=1) + 2 * TANGENT_SHARE * gaps
+    fine = np.linspace(0, np.pi, 2 * ANGLES, endpoint=False)
+    smooth = wave @ _harmonics(fine) + 2 * TANGENT_SHARE * gaps[:, None]
+    rows = np.arange(len(hulls))
+    peak = smooth.argmax(axis=1)
+    largest, smallest = smooth[rows, peak], smooth.min(axis=1)
+    across = smooth[rows, (peak + ANGLES) % (2 * ANGLES)]
+    mean, theta = widths.mean(axis=1) + 2 * TANGENT_SHARE * gaps, fine[peak]
+    rest = np.flatnonzero(misfit > WIDTH_SCATTER_PX)
+    if len(rest):
+        exact = _calipers(hulls[rest], widths[rest], gaps[rest], digitised[rest])
+        largest[rest], smallest[rest], across[rest], mean[rest], theta[rest] = exact
+    degrees = np.degrees(-theta)  # y runs down the picture
+    degrees = 90 - (90 - degrees) % 180
+    return np.stack([np.maximum(largest, smallest), smallest, np.maximum(across, smallest), mean, degrees])
+
+
+def _calipers(hulls: Reals, widths: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Reals:
+    """The hulls' own largest, smallest, across, mean and angle, with the gaps of sides and corners."""
     apart = hulls[:, :, None, :] - hulls[:, None, :, :]
     squared = (apart**2).sum(axis=-1).reshape(len(hulls), -1)
     farthest = squared.argmax(axis=1)
     rows = np.arange(len(hulls))
-    reach = np.sqrt(squared[rows, farthest])
     along = apart.reshape(len(hulls), -1, 2)[rows, farthest]
     theta = np.arctan2(along[:, 1], along[:, 0])
     narrowest, normal = _narrowest(hulls, apart)
     across = _width(hulls, theta + np.pi / 2) + 2 * gaps
-    largest, smallest = reach + 2 * gaps, narrowest + 2 * gaps
-    corner = np.flatnonzero(digitised & ~is_wave)
-    if len(corner):
-        some, gap = hulls[corner], gaps[corner]
-        largest[corner] = reach[corner] + _gap(some, theta[corner], gap) + _gap(some, theta[corner] + np.pi, gap)
-        smallest[corner] = narrowest[corner] + gap + np.maximum(_gap(some, normal[corner], gap), gap)
-        mean[corner] = widths[corner].mean(axis=1) + _mean_gap(some, gap)
-    fine = np.linspace(0, np.pi, 2 * ANGLES, endpoint=False)
-    smooth = wave @ _harmonics(fine) + 2 * TANGENT_SHARE * gaps[:, None]
-    peak = smooth.argmax(axis=1)
-    largest = np.where(is_wave, smooth[rows, peak], largest)
-    smallest = np.where(is_wave, smooth.min(axis=1), smallest)
-    across = np.where(is_wave, smooth[rows, (peak + ANGLES) % (2 * ANGLES)], across)
-    theta = np.where(is_wave, fine[peak], theta)
-    degrees = np.degrees(-theta)  # y runs down the picture
-    degrees = 90 - (90 - degrees) % 180
-    return np.stack([np.maximum(largest, smallest), smallest, np.maximum(across, smallest), mean, degrees])
+    largest, smallest, mean = np.sqrt(squared[rows, farthest]), narrowest, widths.mean(axis=1)
+    pixels = np.flatnonzero(digitised)
+    if len(pixels):
+        some, gap = hulls[pixels], gaps[pixels]
+        largest[pixels] += _gap(some, theta[pixels], gap) + _gap(some, theta[pixels] + np.pi, gap)
+        smallest[pixels] += gap + np.maximum(_gap(some, normal[pixels], gap), gap)
+        mean[pixels] += _mean_gap(some, gap)
+    return np.stack([largest, smallest, across, mean, theta])
 
 
 def _narrowest(hulls: Reals, apart: Reals) -> tuple[Reals, Reals]:
