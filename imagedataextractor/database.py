@@ -13,6 +13,7 @@ from imagedataextractor.errors import UsageError
 from imagedataextractor.results import Rows, counted
 from imagedataextractor.store import NamedQuery, Status, Store, load_named_queries, parameter_value, status_of
 from imagedataextractor.store.export import export, write_coco, write_csv
+from imagedataextractor.store.view import VIEW
 
 __all__ = ["Database", "bound_query", "values_of"]
 
@@ -93,7 +94,8 @@ class Database:
         accepted : bool
             Only the accepted ones.
         """
-        return self.query("SELECT * FROM measured_particles" + (" WHERE accepted" if accepted else ""))
+        columns = ", ".join(column.name for column in VIEW)
+        return self.query(f"SELECT {columns} FROM measured_particles" + (" WHERE accepted" if accepted else ""))
 
     def status(self, run: str | None = None, *, failures: int = 20) -> Status:
         """What a run (the last one by default) has done, what failed, and why.

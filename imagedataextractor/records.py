@@ -226,6 +226,11 @@ class CaptionFacts:
     size_statements: tuple[SizeStatement, ...] = ()
     materials: Mapping[str, MaterialStatement] = field(default_factory=dict)
 
+    def material_of(self, label: str | None) -> MaterialStatement | None:
+        """What the panel of a letter is made of: by its own letter, else as the whole figure."""
+        by_letter = {letter.lower(): found for letter, found in self.materials.items()}
+        return by_letter.get((label or "").lower()) or by_letter.get("")
+
 
 @dataclass(frozen=True)
 class Figure:

@@ -38,6 +38,7 @@ from imagedataextractor.records import (
     Segmentation,
 )
 from imagedataextractor.records import Panel as PanelRecord
+from imagedataextractor.store.view import VIEW
 from imagedataextractor.written import save_marked
 
 if TYPE_CHECKING:
@@ -221,44 +222,10 @@ def _returned(figure: Figure, *, show: bool = False) -> Figure:
 
 # ---------------------------------------------------------------- particles as rows
 
-#: Columns of the view measured_particles: where a particle is, then what it is like.
-_PLACE = (
-    "doi",
-    "article",
-    "title",
-    "year",
-    "figure",
-    "image_path",
-    "panel",
-    "panel_index",
-    "subcaption",
-    "technique",
-)
-_PARTICLE = (
-    "ecd_nm",
-    "area_nm2",
-    "perimeter_nm",
-    "feret_max_nm",
-    "feret_min_nm",
-    "major_axis_nm",
-    "minor_axis_nm",
-    "aspect_ratio",
-    "circularity",
-    "solidity",
-    "orientation_deg",
-    "uncertainty",
-    "score",
-    "accepted",
-    "reason",
-    "touches_border",
-    "x_px",
-    "y_px",
-    "area_px",
-    "ecd_px",
-)
-
-_SCALE = ("nm_per_px", "scale_source", "scale_confidence", "magnification")
-_COLUMNS = (*_PLACE, "particle", *_PARTICLE, *_SCALE, "image_sha256")
+#: Ids that rows have in a database only.
+_DATABASE_IDS = ("segmentation_id", "run_id")
+#: Columns of a row, as in the view measured_particles.
+_COLUMNS = tuple(column.name for column in VIEW if column.name not in _DATABASE_IDS)
 
 #: Columns of a panel's row.
 _PANEL = (
@@ -458,31 +425,39 @@ class MeasuredPanel(Table, Drawn):
     def columns(self) -> dict[str, list[Any]]:
         """One row a particle, as in the view measured_particles of the database."""
         count = len(self.particles)
-        article, panel = self._article, self.result.panel
-        doi = article.doi.lower() if article.doi else None
-        place = (
-            doi,
-            doi or article.key,
-            article.title,
-            article.year,
-            self.figure,
-            self._figure.image_path,
-            panel.label,
-            panel.index,
-            panel.subcaption,
-            panel.technique,
-        )
+        same = self._same_for_all()
         return {
-            **{name: [value] * count for name, value in zip(_PLACE, place, strict=True)},
-            "particle": self.particles["label"].tolist(),
-            **{name: list(map(_plain, self.particles[name])) for name in _PARTICLE},
-            **{name: [value] * count for name, value in zip(_SCALE, self._scale(), strict=True)},
-            "image_sha256": [self._figure.image_sha256] * count,
+            name: [same[name]] * count
+            if name in same
+            else list(map(_plain, self.particles["label" if name == "particle" else name]))
+            for name in _COLUMNS
         }
 
-    def _scale(self) -> tuple[Any, ...]:
-        bar = self.scalebar or ScaleBar()
-        return tuple(map(_plain, (bar.nm_per_px, bar.source, bar.confidence, bar.magnification)))
+    def _same_for_all(self) -> dict[str, Any]:
+        """What the rows of all particles of the panel share."""
+        article, panel, bar = self._article, self.result.panel, self.scalebar or ScaleBar()
+        doi = article.doi.lower() if article.doi else None
+        material = self._figure.figure.facts.material_of(panel.label)
+        return {
+            "doi": doi,
+            "article": doi or article.key,
+            "title": article.title,
+            "journal": article.journal,
+            "year": article.year,
+            "figure": self.figure,
+            "image_path": self._figure.image_path,
+            "image_sha256": self._figure.image_sha256,
+            "panel": panel.label,
+            "panel_index": panel.index,
+            "subcaption": panel.subcaption,
+            "technique": panel.technique,
+            "material": None if material is None else material.name,
+            "material_confidence": None if material is None else material.confidence,
+            "nm_per_px": _plain(bar.nm_per_px),
+            "scale_source": bar.source,
+            "scale_confidence": _plain(bar.confidence),
+            "magnification": _plain(bar.magnification),
+        }
 
     def row(self) -> dict[str, Any]:
         """The panel in one row, as `ide extract` prints it; nm only where the scale is known."""

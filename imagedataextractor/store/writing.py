@@ -23,12 +23,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from imagedataextractor.records import (
     Article,
     ArticleResult,
     Box,
+    CaptionFacts,
     Figure,
     FigureResult,
     MaterialStatement,
@@ -119,10 +120,9 @@ class Writer:
             if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
             stated = _stated_sizes(figure.figure)
-            materials = {letter.lower(): found for letter, found in figure.figure.facts.materials.items()}
             for panel, summary in zip(figure.panels, summaries, strict=True):
                 is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
-                panel_id = self._upsert_panel(panel.panel, figure_id, stated, materials, run_id)
+                panel_id = self._upsert_panel(panel.panel, figure_id, stated, figure.figure.facts, run_id)
                 self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=failed)
                 segmentation_id = self._write_segmentation(
                     panel, summary, panel_id, digest, run_id, is_new=is_new, keep=failed
@@ -217,7 +217,7 @@ class Writer:
         panel: Panel,
         figure_id: int,
         stated: Mapping[str, SizeStatement],
-        materials: Mapping[str, MaterialStatement],
+        facts: CaptionFacts,
         run_id: str,
     ) -> int:
         bar = panel.info_bar
@@ -246,7 +246,7 @@ class Writer:
             magnification=number(bar.magnification) if bar else None,
             detector=text_or_none(bar.detector) if bar else None,
             **_stated_columns(_of_panel(panel, stated)),
-            **_material_columns(_of_panel(panel, materials)),
+            **_material_columns(facts.material_of(panel.label)),
             run_id=run_id,
         )
 
@@ -380,10 +380,7 @@ def _stated_sizes(figure: Figure) -> dict[str, SizeStatement]:
     return stated
 
 
-_Said = TypeVar("_Said")
-
-
-def _of_panel(panel: Panel, said: Mapping[str, _Said]) -> _Said | None:
+def _of_panel(panel: Panel, said: Mapping[str, SizeStatement]) -> SizeStatement | None:
     """What is said of a panel by its letter, else of the whole figure."""
     return said.get((panel.label or "").lower()) or said.get("")
 
