@@ -1,95 +1,37 @@
 """Accuracy and speed of the scale-bar stage on the hand-read bars of the EMPS images.
 
-    python benchmarks/scalebar.py --data ../shared --cache texts.json
+    python benchmarks/scalebar.py --data ../shared --cache texts.json --folds 5
 
-Prints, for each part of the split, the share of images read right, the share given a wrong scale,
-the calibration of the confidence, and coverage against error. With `--cache` the texts are read once
+Prints the share of images read right, the share given a wrong scale,
+the calibration of the confidence, and coverage against error: with `--folds` each image is judged by models
+fitted on the images of other articles; without it by those that come with the package, which were fitted on all.
+With `--cache` the texts are read once
 and kept; without it the times include OCR.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import json
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
 from imagedataextractor.images import load_image
-from imagedataextractor.ocr import TextBox, load_engine
+from imagedataextractor.ocr import OcrEngine, TextBox, load_engine
 from imagedataextractor.quantities import NM_PER_UNIT
-from imagedataextractor.records import Box, OcrName, ScaleBar
+from imagedataextractor.records import ScaleBar
+from imagedataextractor.scalebar import match
 from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
 from imagedataextractor.settings import ScaleBarSettings
-
-
-@dataclass(frozen=True)
-class Row:
-    """One labelled image; lengths None where there is no bar, value None where no text is printed."""
-
-    filename: str
-    part: str
-    has_bar: str
-    value: float | None
-    unit: str | None
-    x0: float
-    x1: float
-    y: float
-    length_px: float | None
-    notes: str
-
-    @property
-    def nm(self) -> float | None:
-        return None if self.value is None or self.unit is None else self.value * NM_PER_UNIT[self.unit]
-
-    @property
-    def nm_per_px(self) -> float | None:
-        return None if self.nm is None or self.length_px is None else self.nm / self.length_px
-
-
-def load_rows(data: Path) -> list[Row]:
-    """The labels, with each image's part of the EMPS split."""
-    with open(data / "emps-train" / "split.csv", encoding="utf-8") as handle:
-        parts = {r["name"]: r["split"] for r in csv.DictReader(handle)}
-    rows = []
-    with open(data / "scalebars" / "emps-train.csv", encoding="utf-8") as handle:
-        for r in csv.DictReader(handle):
-            number = {k: float(r[k]) if r[k] else None for k in ("value", "x0", "x1", "y", "bar_px")}
-            rows.append(
-                Row(
-                    r["filename"],
-                    parts[Path(r["filename"]).stem],
-                    r["has_bar"],
-                    number["value"],
-                    r["unit"] or None,
-                    number["x0"] or 0.0,
-                    number["x1"] or 0.0,
-                    number["y"] or 0.0,
-                    number["bar_px"],
-                    r["notes"],
-                )
-            )
-    return rows
-
-
-def load_texts(rows: list[Row], data: Path, cache: Path | None, ocr: OcrName = "rapidocr") -> dict[str, list[TextBox]]:
-    """What OCR reads in each image, from the cache where it is there."""
-    known: dict[str, list[TextBox]] = {}
-    if cache and cache.is_file():
-        for name, lines in json.loads(cache.read_text(encoding="utf-8")).items():
-            known[name] = [TextBox(t, s, Box(*b)) for t, s, b in lines]
-    missing = [r for r in rows if r.filename not in known]
-    for row in missing:
-        known[row.filename] = gather_texts(load_image(data / "emps-train" / "images" / row.filename), load_engine(ocr))
-    if cache and missing:
-        content = {
-            n: [(t.text, t.score, (t.box.x0, t.box.y0, t.box.x1, t.box.y1)) for t in ls] for n, ls in known.items()
-        }
-        cache.write_text(json.dumps(content), encoding="utf-8")
-    return known
+from imagedataextractor.training.scalebar import judge
+from imagedataextractor.training.scalebar.labelled import (
+    Row,
+    fold_of,
+    load_rows,
+    load_texts,
+)
 
 
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
@@ -104,7 +46,13 @@ def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10)
     )
 
 
-def report(rows: list[Row], bars: dict[str, ScaleBar], title: str, threshold: float, verbose: bool) -> None:
+def report(
+    rows: list[Row],
+    bars: dict[str, ScaleBar],
+    title: str,
+    threshold: float,
+    verbose: bool,
+) -> None:
     readable = [r for r in rows if r.nm_per_px is not None]
     text_right = err2 = err5 = given = wrong = double = 0
     confidence, right = [], []
@@ -154,32 +102,72 @@ def report(rows: list[Row], bars: dict[str, ScaleBar], title: str, threshold: fl
         print(f"  no error above confidence {limit:.3f}: coverage {(c[y == 1] > limit).sum() / n:.1%}")
 
 
+def read(
+    row: Row,
+    data: Path,
+    texts: list[TextBox] | None,
+    engine: OcrEngine,
+    settings: ScaleBarSettings,
+) -> tuple[ScaleBar, float]:
+    """An image's scale, and the CPU seconds that it took."""
+    image = load_image(data / "emps-train" / "images" / row.filename)
+    start = time.process_time()
+    found = scale_bars_of(
+        image,
+        gather_texts(image, engine) if texts is None else texts,
+        settings=settings,
+    )
+    return found[0] if found else ScaleBar(reason="no scale bar found"), time.process_time() - start
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared"))
     parser.add_argument("--cache", type=Path, help="keep the OCR results here; times then leave OCR out")
     parser.add_argument("--ocr", choices=["rapidocr", "tesseract"], default="rapidocr")
     parser.add_argument("--threshold", type=float, default=ScaleBarSettings().threshold)
-    parser.add_argument("--verbose", action="store_true", help="list the images that are not right to 2 %%")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        default=0,
+        help="judge each image by models fitted on other articles",
+    )
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="list the images that are not right to 2 %%",
+    )
     args = parser.parse_args()
 
+    if args.folds and not args.cache:
+        parser.error("--folds needs --cache: the texts are read once")
     rows = [r for r in load_rows(args.data) if r.has_bar != "unreadable"]
     texts = load_texts(rows, args.data, args.cache, args.ocr) if args.cache else {}
     engine = load_engine(args.ocr)
     settings = ScaleBarSettings(threshold=args.threshold)
     bars: dict[str, ScaleBar] = {}
     seconds = []
-    for row in rows:
-        image = load_image(args.data / "emps-train" / "images" / row.filename)
-        start = time.process_time()
-        known = texts[row.filename] if args.cache else gather_texts(image, engine)
-        found = scale_bars_of(image, known, settings=settings)
-        bars[row.filename] = found[0] if found else ScaleBar(reason="no scale bar found")
-        seconds.append(time.process_time() - start)
-    for part in ("train", "val"):
-        report([r for r in rows if r.part == part], bars, part, args.threshold, args.verbose)
+    folds = max(1, args.folds)
+    gathered = judge.gather(rows, texts, args.data / "emps-train" / "images") if args.folds else None
+    for fold in range(folds):
+        held_out = [row for row in rows if fold_of(row, folds) == fold]
+        models = match.load_models() if gathered is None else judge.fit(gathered.without(held_out))
+        with patch.object(match, "load_models", return_value=models):
+            for row in held_out:
+                bars[row.filename], took = read(row, args.data, texts.get(row.filename), engine, settings)
+                seconds.append(took)
+    report(
+        rows,
+        bars,
+        f"{args.folds} folds of articles" if args.folds else "as fitted",
+        args.threshold,
+        args.verbose,
+    )
     what = "without OCR" if args.cache else "with OCR"
-    print(f"CPU seconds an image, {what}: median {np.median(seconds):.2f}, mean {np.mean(seconds):.2f}", end="")
+    print(
+        f"CPU seconds an image, {what}: median {np.median(seconds):.2f}, mean {np.mean(seconds):.2f}",
+        end="",
+    )
     print(f", 95th percentile {np.percentile(seconds, 95):.2f}, longest {max(seconds):.2f}")
 
 

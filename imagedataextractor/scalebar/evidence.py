@@ -3,7 +3,7 @@
 Each function answers with log-odds, to be added to those of the reading itself: the logarithm of how
 much more often a right scale gives such a picture than a wrong one does (a naive Bayes step). The
 numbers of the distributions lie in data/scalebar/model.json, fitted on the labelled images called
-"train" by benchmarks/scalebar_fit.py. What no micrograph can be is a conflict and has words for it.
+"train" by training/scalebar/judge.py. What no micrograph can be is a conflict and has words for it.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 "ranking" ranks the candidates around one text; "confidence" turns the best pair, its lead over the
 next one and the quality of the text into a probability that the scale is right to 5 %. "bar" and
 "bar_confidence" do the same for bars that stand without a text. The coefficients lie in
-data/scalebar/model.json, written by benchmarks/scalebar_fit.py.
+data/scalebar/model.json, written by training/scalebar/judge.py.
 """
 
 from __future__ import annotations

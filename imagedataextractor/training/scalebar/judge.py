@@ -1,32 +1,47 @@
-"""Fit the small models of the scale-bar stage and write data/scalebar/model.json.
+"""Fit the models that judge scale bars and write data/scalebar/model.json.
 
-    python benchmarks/scalebar_fit.py --data ../shared --cache texts.json
+    python -m imagedataextractor.training.scalebar.judge --data ../shared --cache texts.json
 
-Fitted on the labelled bars of the EMPS images that `split.csv` calls "train"; those called "val" are
-left for benchmarks/scalebar.py. The confidence model is fitted on rankings from models that have not
-seen the image (five folds), because a ranking model is surer of what it was fitted on.
+Fitted on the hand-read bars of all labelled EMPS images; what that is worth on images that were not fitted on,
+benchmarks/scalebar.py --folds tells, by folds of whole articles. The confidence model is fitted on rankings
+from models that have not seen the article (five folds), because a ranking model is surer of what it was
+fitted on.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scalebar import Row, load_rows, load_texts
+import numpy.typing as npt
 
+from imagedataextractor.artificial.scalebars import SITUATIONS, draw_marked_picture
 from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.ocr import TextBox
+from imagedataextractor.quantities import parse_length
+from imagedataextractor.records import Box
 from imagedataextractor.scalebar import match, reading, text
 from imagedataextractor.scalebar.bars import Bar, find_bars
 from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior, photo_width_mm
-from imagedataextractor.scalebar.match import Logistic, Pair
+from imagedataextractor.scalebar.match import Logistic, Models, Pair
+from imagedataextractor.training.scalebar.labelled import Row, fold_of, load_rows, load_texts
+
+__all__ = ["Gathered", "fit", "gather", "main"]
 
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
 RIGHT, WRONG = 0.025, 0.06
 FOLDS = 5
+#: Drawn pictures, and the weight of one beside a hand-read image.
+DRAWN, DRAWN_WEIGHT = 270, 0.3
+#: Share of an image that serves as ground, from the top: below lies its own bar.
+GROUND_SHARE = 0.8
+#: By this share of its height a box that OCR gives is larger than the letters; its score for a clear text.
+OCR_PADDING, USUAL_SCORE = 0.15, 0.97
 #: Weight of a text judged without its true bar: about the share of bars that the search misses.
 MISSED_WEIGHT = 0.06
 #: L2 penalty on standardised weights.
@@ -35,11 +50,12 @@ PENALTY = 1.0
 #: Photographs this near to the middle one, in natural logarithms, are of the common width.
 NEAR = 0.3
 
-Scene = tuple[Row, list[text.Reading], list[list[Bar]], list[np.ndarray]]
-LoneScene = tuple[Row, list[Bar], np.ndarray]
+Floats = npt.NDArray[np.float64]
+Scene = tuple[Row, list[text.Reading], list[list[Bar]], list[Floats]]
+LoneScene = tuple[Row, list[Bar], Floats]
 
 
-def fit_logistic(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, penalty: float) -> Logistic:
+def fit_logistic(features: Floats, labels: Floats, weights: Floats, penalty: float) -> Logistic:
     """Weighted logistic regression with an L2 penalty, by Newton's method."""
     mean, scale = features.mean(axis=0), features.std(axis=0)
     scale[scale < 1e-6] = 1.0
@@ -58,21 +74,24 @@ def fit_logistic(features: np.ndarray, labels: np.ndarray, weights: np.ndarray, 
     return Logistic(mean, scale, beta[:-1], float(beta[-1]))
 
 
-def scenes(rows: list[Row], texts: dict[str, Any], images: Path) -> list[Scene]:
+def scenes(rows: list[Row], texts: dict[str, list[TextBox]], images: Path) -> list[Scene]:
     """Readings, candidate bars and pair features of every image."""
     found = []
     for row in rows:
         grey = to_grey(load_image(images / row.filename))
-        readings = text.find_readings(texts[row.filename])[: reading.MAX_READINGS]
-        bars = [reading.bars_near(grey, r) for r in readings]
-        features = [
-            np.array([match.pair_features(r, match.text_ink(grey, r), b) for b in near]).reshape(
-                len(near), len(match.PAIR_FEATURES)
-            )
-            for r, near in zip(readings, bars, strict=True)
-        ]
-        found.append((row, readings, bars, features))
+        found.append(_scene(row, grey, text.find_readings(texts[row.filename])[: reading.MAX_READINGS]))
     return found
+
+
+def _scene(row: Row, grey: npt.NDArray[np.uint8], readings: list[text.Reading]) -> Scene:
+    bars = [reading.bars_near(grey, r) for r in readings]
+    features = [
+        np.array([match.pair_features(r, match.text_ink(grey, r), b) for b in near]).reshape(
+            len(near), len(match.PAIR_FEATURES)
+        )
+        for r, near in zip(readings, bars, strict=True)
+    ]
+    return row, readings, bars, features
 
 
 def pair_label(row: Row, bar: Bar, r: text.Reading) -> float:
@@ -92,7 +111,18 @@ def bar_label(row: Row, bar: Bar) -> float:
     return 1.0 if error <= max(RIGHT, 1.2 / row.length_px) else (0.0 if error > WRONG else float("nan"))
 
 
-def fit_ranking(some: list[Scene]) -> Logistic:
+def fit_ranking(some: list[Scene], drawn: Sequence[Scene] = ()) -> Logistic:
+    """Which bar belongs to a text: from hand-read images, and drawn ones at a lower weight."""
+    real = _pairs(some)
+    if not drawn:
+        return fit_logistic(*real, PENALTY)
+    x, y, w = _pairs(drawn)
+    mixed = (np.concatenate([real[0], x]), np.concatenate([real[1], y]), np.concatenate([real[2], DRAWN_WEIGHT * w]))
+    return fit_logistic(*mixed, PENALTY)
+
+
+def _pairs(some: Sequence[Scene]) -> tuple[Floats, Floats, Floats]:
+    """Features of all pairs that are clearly right or wrong, which they are, and their weights."""
     features, labels, weights = [], [], []
     for row, readings, bars, table in some:
         for r, near, rows in zip(readings, bars, table, strict=True):
@@ -104,7 +134,35 @@ def fit_ranking(some: list[Scene]) -> Logistic:
             labels.append(y[use])
             # Each text weighs the same, however many candidates lie around it.
             weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
-    return fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), PENALTY)
+    return np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
+
+
+def drawn_scenes(rows: list[Row], images: Path, count: int = DRAWN, seed: int = 0) -> list[Scene]:
+    """Bars in the situations at which readers have failed, drawn over the images without their feet.
+
+    Their texts are taken as read: with a box as OCR gives it, at a usual score.
+    """
+    rng = np.random.default_rng(seed)
+    grounds = [row.filename for row in rows if row.length_px is None or row.y > GROUND_SHARE * 512]
+    situations = [*SITUATIONS, None]
+    found = []
+    for i in range(count):
+        image = to_grey(load_image(images / str(rng.choice(grounds))))
+        ground = np.ascontiguousarray(image[: int(GROUND_SHARE * image.shape[0])])
+        marked = draw_marked_picture(rng, ground, situation=situations[i % len(situations)])
+        length = parse_length(marked.text)
+        box = marked.text_box
+        if length is None or min(box.width, box.height) < 4:
+            continue
+        pad = max(1, round(OCR_PADDING * box.height))
+        bounds = Box(0, 0, marked.image.shape[1], marked.image.shape[0])
+        box = Box(box.x0 - pad, box.y0 - pad, box.x1 + pad, box.y1 + pad).intersection(bounds)
+        middle = 0.5 * (marked.y0 + marked.y1)
+        truth = (length[0], length[1], marked.x0, marked.x1, middle, marked.length_px)
+        row = Row(f"drawn {i}", "drawn", "yes", *truth, "", f"drawn {i}")
+        readings = [text.Reading(length[0], length[1], marked.text, USUAL_SCORE, 1.0, True, box)]
+        found.append(_scene(row, marked.image, readings))
+    return found
 
 
 def lone_scenes(rows: list[Row], images: Path) -> list[LoneScene]:
@@ -142,13 +200,17 @@ def judged_bars(scene: LoneScene, model: Logistic) -> list[tuple[list[float], bo
     return [(match.bar_confidence_features(ranked), right, 1.0)]
 
 
-def out_of_fold(everything: list[Any], fit: Any, judge: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def out_of_fold(
+    everything: list[Any],
+    fit: Callable[[list[Any]], Logistic],
+    judge: Callable[[Any, Logistic], list[tuple[list[float], bool, float]]],
+) -> tuple[Floats, Floats, Floats]:
     """Confidence features, outcomes and weights, each from models that have not seen the image."""
     features, labels, weights = [], [], []
     for fold in range(FOLDS):
-        partial = fit([s for i, s in enumerate(everything) if i % FOLDS != fold])
-        for i, scene in enumerate(everything):
-            if i % FOLDS == fold:
+        partial = fit([s for s in everything if fold_of(s[0], FOLDS) != fold])
+        for scene in everything:
+            if fold_of(scene[0], FOLDS) == fold:
                 for f, right, weight in judge(scene, partial):
                     features.append(f)
                     labels.append(float(right))
@@ -177,7 +239,9 @@ def judged(scene: Scene, ranking: Logistic) -> list[tuple[list[float], bool, flo
     return found
 
 
-def fit_pictures(some: list[Scene], texts: dict[str, Any], images: Path) -> tuple[FieldPrior, MagnificationPrior]:
+def fit_pictures(
+    some: list[Scene], texts: dict[str, list[TextBox]], images: Path
+) -> tuple[FieldPrior, MagnificationPrior]:
     """How wide micrographs are, and the photographs that their printed magnifications speak of."""
     fields, widths = [], []
     for row, _, _, _ in some:
@@ -191,7 +255,6 @@ def fit_pictures(some: list[Scene], texts: dict[str, Any], images: Path) -> tupl
     # Most stand close together; the spread is that of those, the rest may be anywhere.
     middle = float(np.median(widths))
     near = np.array([w for w in widths if abs(w - middle) < NEAR])
-    print(f"magnifications: {len(widths)} printed, {len(near)} near {np.exp(middle):.0f} mm")
     return (
         FieldPrior(float(np.mean(fields)), float(np.std(fields))),
         MagnificationPrior(float(np.exp(near.mean())), float(near.std()), len(near) / len(widths)),
@@ -202,29 +265,63 @@ def rounded(prior: FieldPrior | MagnificationPrior) -> dict[str, float]:
     return {name: round(value, 4) for name, value in asdict(prior).items()}
 
 
+@dataclass(frozen=True)
+class Gathered:
+    """Readings, candidate bars and their features of labelled images: what the models are fitted on."""
+
+    scenes: tuple[Scene, ...]
+    lone: tuple[LoneScene, ...]
+    drawn: tuple[Scene, ...]
+    texts: dict[str, list[TextBox]]
+    images: Path
+
+    def without(self, rows: Sequence[Row]) -> Gathered:
+        """The others than these images."""
+        names = {row.filename for row in rows}
+        return replace(
+            self,
+            scenes=tuple(s for s in self.scenes if s[0].filename not in names),
+            lone=tuple(s for s in self.lone if s[0].filename not in names),
+        )
+
+
+def gather(rows: list[Row], texts: dict[str, list[TextBox]], images: Path) -> Gathered:
+    """Look at every labelled image once."""
+    found, lone, drawn = scenes(rows, texts, images), lone_scenes(rows, images), drawn_scenes(rows, images)
+    return Gathered(tuple(found), tuple(lone), tuple(drawn), texts, images)
+
+
+def fit(gathered: Gathered) -> Models:
+    """All models of the judge."""
+    everything, lone = list(gathered.scenes), list(gathered.lone)
+
+    def ranking(some: list[Scene]) -> Logistic:
+        return fit_ranking(some, gathered.drawn)
+
+    x, y, w = out_of_fold(everything, ranking, judged)
+    confidence = fit_logistic(x, y, w, PENALTY)
+    x, y, w = out_of_fold(lone, fit_bars, judged_bars)
+    field, magnification = fit_pictures(everything, gathered.texts, gathered.images)
+    return Models(
+        ranking=ranking(everything),
+        confidence=confidence,
+        bar=fit_bars(lone),
+        bar_confidence=fit_logistic(x, y, w, PENALTY),
+        field=field,
+        magnification=magnification,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared"))
     parser.add_argument("--cache", type=Path, help="keep the OCR results here")
     parser.add_argument("--out", type=Path, default=Path("data/scalebar/model.json"))
-    parser.add_argument("--part", default="train", help="which rows to fit on: train, or all")
     args = parser.parse_args()
 
-    rows = [r for r in load_rows(args.data) if args.part in (r.part, "all") and r.has_bar != "unreadable"]
+    rows = [row for row in load_rows(args.data) if row.has_bar != "unreadable"]
     texts = load_texts(rows, args.data, args.cache)
-    everything = scenes(rows, texts, args.data / "emps-train" / "images")
-    ranking = fit_ranking(everything)
-
-    models = {"ranking": ranking}
-    x, y, w = out_of_fold(everything, fit_ranking, judged)
-    models["confidence"] = fit_logistic(x, y, w, PENALTY)
-    print(f"texts, out of fold: {(w == 1).sum()}, best bar right {y[w == 1].mean():.3f}")
-    lone = lone_scenes(rows, args.data / "emps-train" / "images")
-    models["bar"] = fit_bars(lone)
-    x, y, w = out_of_fold(lone, fit_bars, judged_bars)
-    models["bar_confidence"] = fit_logistic(x, y, w, PENALTY)
-    print(f"bars alone, out of fold: {len(y)} images, best bar right {y.mean():.3f}")
-    field, magnification = fit_pictures(everything, texts, args.data / "emps-train" / "images")
+    models = fit(gather(rows, texts, args.data / "emps-train" / "images"))
     names = {
         "ranking": match.PAIR_FEATURES,
         "confidence": match.CONFIDENCE_FEATURES,
@@ -232,9 +329,9 @@ def main() -> None:
         "bar_confidence": match.BAR_CONFIDENCE_FEATURES,
     }
 
-    def entry(model: Logistic, names: tuple[str, ...]) -> dict[str, Any]:
+    def entry(model: Logistic, features: tuple[str, ...]) -> dict[str, Any]:
         return {
-            "features": list(names),
+            "features": list(features),
             "mean": [round(float(v), 6) for v in model.mean],
             "scale": [round(float(v), 6) for v in model.scale],
             "weights": [round(float(v), 6) for v in model.weights],
@@ -242,16 +339,17 @@ def main() -> None:
         }
 
     content = {
-        "fitted_by": "benchmarks/scalebar_fit.py",
-        "fitted_on": f"{len(rows)} labelled EMPS images, part {args.part}",
-        **{name: entry(model, names[name]) for name, model in models.items()},
-        "field": rounded(field),
-        "magnification": rounded(magnification),
+        "fitted_by": "imagedataextractor.training.scalebar.judge",
+        "fitted_on": f"{len(rows)} labelled EMPS images",
+        **{name: entry(getattr(models, name), features) for name, features in names.items()},
+        "field": rounded(models.field),
+        "magnification": rounded(models.magnification),
     }
     args.out.parent.mkdir(parents=True, exist_ok=True)
     args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for name, model in models.items():
-        print(name, ", ".join(f"{n} {w:+.2f}" for n, w in zip(names[name], model.weights, strict=True)))
+    for name, features in names.items():
+        weights = zip(features, getattr(models, name).weights, strict=True)
+        print(name, ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""What the scale-bar stage learns."""
