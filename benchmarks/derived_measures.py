@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from segmentation_table import filtered, predict
+from segmentation_table import predict
 
 from imagedataextractor.measurement import radial_distribution_function
+from imagedataextractor.records import MODES
 from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.evaluation import score_predictions
 from imagedataextractor.segmentation.metrics import summarise
+from imagedataextractor.training.segmentation.evaluation import score_predictions
 
 
 def radial_profile(bins: int) -> Any:
@@ -44,7 +45,7 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"), help="folder in the EMPS layout")
     parser.add_argument("--split", default="val")
-    parser.add_argument("--modes", nargs="*", default=["discriminative", "bayesian", "filtered"])
+    parser.add_argument("--modes", nargs="*", default=MODES)
     parser.add_argument("--samples", type=int, help="T (default: the model's own)")
     parser.add_argument("--threshold", type=float, help="t_u, nats (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
@@ -57,8 +58,9 @@ def main() -> None:
     samples = arguments.samples or model.samples
     print("| mode | measure | images | mean [95 % interval] | median |", f"|{' --- |' * 5}", sep="\n")
     for mode in arguments.modes:
-        found = predict(model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed)
-        found = filtered(found, model, arguments.threshold) if mode == "filtered" else found
+        found = predict(
+            model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed, arguments.threshold
+        )
         summary = summarise(score_predictions(found, profile=radial_profile(arguments.bins)))
         rows = {
             "sizes, Rice bins": "cos_area",

@@ -19,14 +19,15 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 from scipy import ndimage
-from segmentation_table import filtered, predict
+from segmentation_table import predict
 from skimage.segmentation import find_boundaries
 
 from imagedataextractor.artificial.micrographs import draw_micrograph
+from imagedataextractor.records import MODES, Mode
 from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.evaluation import Predicted, accepted_labels
 from imagedataextractor.segmentation.metrics import Overlap, overlap, score_image
 from imagedataextractor.training.segmentation.dataset import Example, load_emps
+from imagedataextractor.training.segmentation.evaluation import Predicted, accepted_labels
 
 Grey = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int32]
@@ -165,9 +166,9 @@ def tile(image: npt.NDArray[np.uint8], predicted: Predicted, heading: str) -> Im
     return out
 
 
-def segmented(model: Segmenter, example: Example, mode: str, samples: int, seed: int) -> Predicted:
+def segmented(model: Segmenter, example: Example, mode: Mode, samples: int, seed: int) -> Predicted:
     found = model.segment(example.image, mode=mode, samples=samples, seed=seed)
-    return Predicted(example.name, example.labels, found.label_map, found.uncertainty, found.score, found.filtered)
+    return Predicted(example.name, example.labels, found.label_map, found.uncertainty, found.score, found.rejected)
 
 
 def few_colours() -> Image.Image:
@@ -203,7 +204,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"), help="folder in the EMPS layout")
     parser.add_argument("--split", default="val")
     parser.add_argument("--synthetic", action="store_true", help="draw the images here instead of reading --data")
-    parser.add_argument("--mode", choices=["discriminative", "bayesian", "filtered"], default="filtered")
+    parser.add_argument("--mode", choices=MODES, default="filtered")
     parser.add_argument("--samples", type=int, help="T (default: the model's own)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--images", type=int, default=12, help="how many to draw")
@@ -220,7 +221,6 @@ def main() -> None:
     else:
         examples = load_emps(arguments.data, arguments.split)
         found = predict(model, arguments.data, arguments.split, arguments.keep, arguments.mode, samples, arguments.seed)
-        found = filtered(found, model) if arguments.mode == "filtered" else found
     images = {e.name: e.image for e in examples}
     scores = {p.name: score_image(p.true, accepted_labels(p)).values for p in found}
     worst = found if arguments.synthetic else sorted(found, key=lambda p: scores[p.name]["f1_50"])[: arguments.images]

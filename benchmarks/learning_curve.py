@@ -25,9 +25,11 @@ from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from imagedataextractor.cli.train import crop_sizes
-from imagedataextractor.segmentation.architectures import build_network
-from imagedataextractor.segmentation.inference import choose_device, segment_with
+from imagedataextractor.segmentation.architectures import Network, build_network
+from imagedataextractor.segmentation.inference import choose_device
+from imagedataextractor.segmentation.inference_settings import InferenceSettings
 from imagedataextractor.segmentation.metrics import score_image, summarise
+from imagedataextractor.segmentation.pyramid import Pyramid
 from imagedataextractor.training.segmentation.dataset import load_emps
 from imagedataextractor.training.segmentation.train import default_settings, train
 
@@ -85,10 +87,12 @@ def main() -> None:
         train(subset, folder, settings, device=device, report=lambda line: print(line, file=sys.stderr))
         network = build_network(arguments.architecture)
         network.load_state_dict(load_file(str(folder / "last.safetensors")))
-        network.to(device)
+        network.eval().to(device)
+        assert isinstance(network, Network)
+        rules = Pyramid(network, InferenceSettings(), None, device)
         scores = []
         for example in validation:
-            found, _ = segment_with(network, example.image, mode="discriminative", device=device)
+            found = rules.segment(example.image, mode="discriminative")
             scores.append(score_image(example.labels, found.label_map, example.name))
         summary = summarise(scores)
         rows[size] = {key: (summary["mean"][key], *summary["ci95"][key]) for key in KEYS}

@@ -13,24 +13,23 @@ of how they do on new images.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import thresholding
-from kept import keeping
 
 from imagedataextractor.errors import IdeError
 from imagedataextractor.images import sha256_of
-from imagedataextractor.records import Segmentation
-from imagedataextractor.segmentation import Segmenter, inference
-from imagedataextractor.segmentation.evaluation import Predicted, predictions, score_predictions
+from imagedataextractor.records import MODES, Mode, Segmentation
+from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.kinds import format_by_kind, kind_of, summarise_by_kind
 from imagedataextractor.segmentation.metrics import summarise
+from imagedataextractor.training.segmentation.evaluation import Predicted, predictions, score_predictions
 
 #: Heading and key of the means over images that are printed with their 95 % intervals, …
 INTERVALS = (("F1@50", "f1_50"), ("AP50", "ap50"), ("AP50:95", "ap5095"), ("PQ", "pq"))
@@ -49,34 +48,38 @@ HEAD = ("method", *(title for title, _ in (*INTERVALS, *MEANS)), "pooled F1", *(
 
 
 def predict(
-    model: Segmenter, data: Path, split: str, keep: Path, mode: str, samples: int, seed: int = 0
+    model: Segmenter,
+    data: Path,
+    split: str,
+    keep: Path,
+    mode: Mode,
+    samples: int,
+    seed: int = 0,
+    threshold: float | None = None,
 ) -> list[Predicted]:
-    """Predictions of a split in a mode, from the kept ones where there are."""
-    if "rules" in model.info.defaults and mode == "filtered":
-        mode = "bayesian"  # the same particles; which of them are rejected, `filtered` says
+    """Predictions of a split in a mode, from the kept ones where there are; t_u by default the model's."""
+    limit = model.threshold if threshold is None else threshold
     name = f"{model.name.replace('/', '_')}-{model.weights_sha256[:8]}"
-    folder = keep / split / name / (mode if mode == "discriminative" else f"{mode}-T{samples}-s{seed}")
+    folder = (
+        keep
+        / split
+        / name
+        / (
+            mode
+            if mode == "discriminative"
+            else f"{mode}-T{samples}-s{seed}" + (f"-tu{limit:g}" if mode == "filtered" else "")
+        )
+    )
 
     def segment(image: Any) -> Segmentation:
-        return model.segment(image, mode=mode, samples=samples, seed=seed)
+        return model.segment(image, mode=mode, samples=samples, seed=seed, threshold=limit)
 
     def progress(done: int, total: int, name: str) -> None:
         print(f"\r{model.name} {mode}: {done}/{total} {name}", end="", file=sys.stderr, flush=True)
 
-    image_maps = inference.image_maps
-    inference.image_maps = keeping(keep / "maps" / model.weights_sha256[:8], image_maps)
-    try:
-        found = list(predictions(data, split, segment, keep=folder, progress=progress))
-    finally:
-        inference.image_maps = image_maps
+    found = list(predictions(data, split, segment, keep=folder, progress=progress))
     print(file=sys.stderr)
     return found
-
-
-def filtered(predicted: Iterable[Predicted], model: Segmenter, threshold: float | None = None) -> list[Predicted]:
-    """Predictions in the mode "filtered", marked anew which particles it rejects; t_u by default the model's."""
-    limit = model.threshold if threshold is None else threshold
-    return [dataclasses.replace(p, filtered=(p.uncertainty > limit) | (p.score < model.min_score)) for p in predicted]
 
 
 def without_training(data: Path, split: str, keep: Path) -> Iterator[tuple[str, list[Predicted]]]:
@@ -87,7 +90,7 @@ def without_training(data: Path, split: str, keep: Path) -> Iterator[tuple[str, 
         def segment(image: Any, method: Callable[[Any], Any] = method) -> Segmentation:
             labels = method(image)
             count = int(labels.max())
-            return Segmentation(labels, np.zeros(count), np.ones(count), np.zeros(count, bool))
+            return Segmentation(labels, np.zeros(count), None, np.zeros(count, bool))
 
         folder = keep / split / f"thresholding-{version}" / name.replace(" ", "-")
         yield name, list(predictions(data, split, segment, keep=folder))
@@ -113,7 +116,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"), help="folder in the EMPS layout")
     parser.add_argument("--split", default="val")
     parser.add_argument("--models", nargs="*", default=["default", "bpartis-2021"])
-    parser.add_argument("--modes", nargs="*", default=["discriminative", "bayesian", "filtered"])
+    parser.add_argument("--modes", nargs="*", default=MODES)
     parser.add_argument("--samples", type=int, help="T (default: each model's own)")
     parser.add_argument("--threshold", type=float, help="t_u, nats (default: each model's own)")
     parser.add_argument("--seed", type=int, default=0)
@@ -125,10 +128,13 @@ def main() -> None:
 
     print(f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}", sep="\n", flush=True)
     summaries = {}
+    by_kind = {}
 
     def report(label: str, found: list[Predicted], seen: str) -> None:
-        summaries[label] = summarise(score_predictions(found), label)
+        scores = score_predictions(found)
+        summaries[label] = summarise(scores, label)
         print(row(label, summaries[label], seen), flush=True)
+        by_kind[label] = summarise_by_kind(scores, {p.name: kind_of(p.true) for p in found})
 
     if not arguments.no_thresholding:
         for name, found in without_training(arguments.data, arguments.split, arguments.keep):
@@ -143,13 +149,17 @@ def main() -> None:
         threshold = model.threshold if arguments.threshold is None else arguments.threshold
         for mode in arguments.modes:
             begun = time.process_time()
-            found = predict(model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed)
+            found = predict(
+                model, arguments.data, arguments.split, arguments.keep, mode, samples, arguments.seed, threshold
+            )
             seconds = time.process_time() - begun
             label = f"{name}, {mode}" + ("" if mode == "discriminative" else f", T = {samples}")
             if mode == "filtered":
-                found, label = filtered(found, model, threshold), f"{label}, t_u = {threshold:g}"
+                label = f"{label}, t_u = {threshold:g}"
             report(label, found, knowledge(model))
             print(f"{label}: {seconds / len(found):.2f} CPU s an image (0 where it was kept)", file=sys.stderr)
+    for label, rows in by_kind.items():
+        print(f"\n{label}", format_by_kind(rows), sep="\n")
     if arguments.json:
         arguments.json.write_text(json.dumps(summaries, indent=1) + "\n")
 

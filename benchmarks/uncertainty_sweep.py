@@ -24,7 +24,6 @@ from matplotlib.figure import Figure
 from segmentation_table import predict
 
 from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.evaluation import Predicted
 from imagedataextractor.segmentation.reliability import (
     Prediction,
     auroc,
@@ -35,6 +34,7 @@ from imagedataextractor.segmentation.reliability import (
     reliability_bins,
     threshold_sweep,
 )
+from imagedataextractor.training.segmentation.evaluation import Predicted
 
 Floats = npt.NDArray[np.float64]
 
@@ -132,7 +132,11 @@ def main() -> None:
     print(
         f"{model.name}, T = {samples}, {arguments.split}: {len(every)} particles, {int((~every).sum())} of them false"
     )
-    for label, values in (("uncertainty", uncertainty), ("1 - score", [1.0 - p.score for p in found])):
+    scores = [p.score for p in found if p.score is not None]
+    doubts = [1.0 - score for score in scores] if len(scores) == len(found) else None
+    for label, values in (("uncertainty", uncertainty), ("1 - score", doubts)):
+        if values is None:
+            continue
         low, high = auroc_interval(values, real)
         value = auroc(np.concatenate(values), every)
         print(f"AUROC of {label} for false against real: {value:.3f} [{low:.3f}, {high:.3f}]")
@@ -145,18 +149,18 @@ def main() -> None:
         "t_u / nats", [row["threshold"] for row in sweep], sweep, [(flat < r["threshold"]).mean() for r in sweep]
     )
     print(f"best by F1@50: t_u = {best:.5f}; the model's own is {model.threshold:g}")
-    if model.info.calibration is not None:
-        doubt = [Prediction(p.true, p.labels, 1.0 - p.score) for p in found]
+    if doubts is not None:
+        doubt = [Prediction(p.true, p.labels, values) for p, values in zip(found, doubts, strict=True)]
         # A particle of exactly the least probability stays.
         by_score = threshold_sweep(doubt, [1.0 - least + 1e-9 for least in LEAST])
-        score = np.concatenate([p.score for p in found])
+        score = np.concatenate(scores)
         print_sweep("least P(real)", LEAST, by_score, [(score >= least).mean() for least in LEAST])
-        print(f"the model's own is {model.min_score:g}, together with t_u")
+        print(f"the model's own is {model.info.inference.choice.min_score:g}, together with t_u")
 
     p = np.concatenate(held_out_probability([features_of(f) for f in found], real))
     report_reliability("P(real) of uncertainty and size, each fifth of the images held out", p, every)
-    if model.info.calibration is not None:
-        p = np.concatenate([f.score for f in found])
+    if doubts is not None:
+        p = np.concatenate(scores)
         report_reliability("the model's own score (see its header for what it was fitted on)", p, every)
     if arguments.plot:
         plot(arguments.plot, sweep, p, every, best)

@@ -37,6 +37,7 @@ from imagedataextractor.records import (
     Article,
     ArticleResult,
     Box,
+    CaptionFacts,
     Failure,
     Figure,
     FigureResult,
@@ -357,7 +358,8 @@ def _process_picture(
         if panel.kind != "em":
             results.append(PanelResult(panel))
             continue
-        done, failed = _guarded("segmentation", at.of(panel), partial(_process_panel, image, panel, bar, stages))
+        work = partial(_process_panel, image, figure, panel, bar, stages)
+        done, failed = _guarded("segmentation", at.of(panel), work)
         failures += failed
         results.append(done if done is not None else PanelResult(panel, bar))
     height, width = image.shape[:2]
@@ -416,7 +418,7 @@ def _with_file(path: Path, image: Image, panels: Sequence[Panel], bars: Sequence
     return [with_file_scale(bar, scale) if i == outer[0] else bar for i, bar in enumerate(bars)]
 
 
-def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) -> PanelResult:
+def _process_panel(image: Image, figure: Figure, panel: Panel, bar: ScaleBar, stages: Stages) -> PanelResult:
     """Segment and measure one micrograph."""
     limits = stages.settings.figures
     too_small = min(panel.box.width, panel.box.height) < limits.min_panel_px
@@ -436,8 +438,9 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         threshold=chosen.threshold,
         seed=chosen.seed,
         exclude=hidden if hidden.any() else None,
+        supported=_shows_support(figure.facts, panel),
     )
-    areas_px = np.bincount(found.label_map.ravel(), minlength=len(found.filtered) + 1)[1:][~found.filtered]
+    areas_px = np.bincount(found.label_map.ravel(), minlength=len(found.rejected) + 1)[1:][~found.rejected]
     bar = with_particle_sizes(bar, np.sqrt(4 * areas_px / np.pi).tolist())
     written = [box.shifted(*shift) for box in (panel.label_box, bar.text_box, bar.bar_box) if box is not None]
     particles = measure_particles(
@@ -446,6 +449,7 @@ def _process_panel(image: Image, panel: Panel, bar: ScaleBar, stages: Stages) ->
         uncertainty=found.uncertainty,
         score=found.score,
         filtered=found.filtered,
+        support=found.support,
         annotation=hidden | _mask(part.shape, written),
         margin_px=EDGE_MARGIN_PX,
         image=part,
@@ -462,6 +466,12 @@ def _transmission(panel: Panel) -> bool | None:
     if panel.technique is None:
         return None
     return "TEM" in panel.technique
+
+
+def _shows_support(facts: CaptionFacts, panel: Panel) -> bool | None:
+    """True where the words name a composite, "Pt/SiO2": one material on the other. They never say that none is."""
+    stated = facts.materials.get(panel.label or "") or facts.materials.get("")
+    return True if stated is not None and "/" in stated.name else None
 
 
 def _mask(shape: Sequence[int], boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:

@@ -396,10 +396,16 @@ class Segmentation:
         0 background, 1 … N one value a particle, at the image's own resolution.
     uncertainty : float array, shape (N,)
         Epistemic uncertainty of particle i + 1: mean mutual information over its pixels, nats.
-    score : float array, shape (N,)
-        Calibrated probability that particle i + 1 is real (IoU ≥ 0.5 with a true one).
+    score : float array, shape (N,), or None
+        Calibrated probability that particle i + 1 is real (IoU ≥ 0.5 with a true one); None where the
+        model has no calibration.
     filtered : bool array, shape (N,)
         True where the uncertainty filter rejects the particle.
+    support : bool array, shape (N,), or None
+        True where the particle carries others, which are the ones to be measured. Its pixels are those
+        that they leave it.
+    seed_value : float array, shape (N,), or None
+        What the seed map says of the particle, 0 … 1: no probability.
     uncertainty_map : float32 array, shape (H, W), or None
         Mutual information per pixel, nats (0 … ln 2).
     model, weights_sha256, mode, samples, threshold, seed
@@ -408,7 +414,7 @@ class Segmentation:
 
     label_map: npt.NDArray[np.int32]
     uncertainty: npt.NDArray[np.float64]
-    score: npt.NDArray[np.float64]
+    score: npt.NDArray[np.float64] | None
     filtered: npt.NDArray[np.bool_]
     uncertainty_map: npt.NDArray[np.float32] | None = None
     model: str = ""
@@ -417,6 +423,13 @@ class Segmentation:
     samples: int = 1
     threshold: float | None = None
     seed: int = 0
+    support: npt.NDArray[np.bool_] | None = None
+    seed_value: npt.NDArray[np.float64] | None = None
+
+    @property
+    def rejected(self) -> npt.NDArray[np.bool_]:
+        """Which particles do not count, (N,): the filtered ones, and supports."""
+        return self.filtered if self.support is None else self.filtered | self.support
 
 
 # ---------------------------------------------------------------- what the pipeline returns

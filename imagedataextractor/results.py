@@ -699,7 +699,7 @@ class Segmented(Segmentation, Drawn):
     def of(cls, image: Pixels, found: Segmentation) -> Segmented:
         from imagedataextractor.segmentation.reliability import without
 
-        kept = without(found.label_map, found.filtered).astype(np.int32, copy=False)
+        kept = without(found.label_map, found.rejected).astype(np.int32, copy=False)
         return cls(**{**vars(found), "label_map": kept}, image=image, proposals=found.label_map)
 
     def measure(self, nm_per_px: float | None = None) -> Measurement:
@@ -714,6 +714,7 @@ class Segmented(Segmentation, Drawn):
                 score=self.score,
                 filtered=self.filtered,
                 image=self.image,
+                support=self.support,
             )
         )
 
@@ -755,8 +756,8 @@ class Segmented(Segmentation, Drawn):
         return target
 
     def __len__(self) -> int:
-        """Particles that the filter keeps."""
-        return int((~self.filtered).sum())
+        """Particles that are kept: neither filtered nor a support."""
+        return int((~self.rejected).sum())
 
     def __repr__(self) -> str:
         height, width = self.label_map.shape

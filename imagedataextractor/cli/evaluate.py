@@ -15,7 +15,10 @@ from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.records import MODES, Mode
 
 if TYPE_CHECKING:
+    from imagedataextractor.segmentation.kinds import Kind
     from imagedataextractor.segmentation.metrics import ImageScore
+
+    _Kinds = dict[str, Kind | None]
 
 __all__ = ["command"]
 
@@ -68,30 +71,36 @@ def command(
     """Score predicted label maps (--gt, --pred), or a model (--model, --data), against the truth.
 
     Prints the paper's four numbers, the standard ones (TP / (TP + FP + FN), F1, PQ, AJI) with 95 %
-    bootstrap intervals over images, and the errors of what is measured: count, median diameter, size
-    and aspect-ratio distributions.
+    bootstrap intervals over images, the errors of what is measured (count, median diameter, size and
+    aspect-ratio distributions), and F1, recall and the error of the diameter by kind of picture.
     """
     if model is None and gt is not None and pred is not None and data is None:
-        scores = _score_folders(gt, pred, names, missing == "empty")
+        scores, kinds = _score_folders(gt, pred, names, missing == "empty")
         tag = str(pred)
     elif model is not None and data is not None and gt is None and pred is None:
         if names is not None:
             raise UsageError("--names goes with --gt and --pred; with --model, --split chooses the images")
-        scores, trained_on = _score_model(model, data, split, mode, samples, threshold, seed, device, keep)
+        scores, kinds, trained_on = _score_model(model, data, split, mode, samples, threshold, seed, device, keep)
         # Scores on images that the model has learnt from say nothing of new ones.
         tag = f"{model}, {mode}, {split}" + (f" (trained on {trained_on})" if trained_on else "")
     else:
         raise UsageError("give either --gt and --pred, or --model and --data")
+    from imagedataextractor.segmentation.kinds import format_by_kind, summarise_by_kind
     from imagedataextractor.segmentation.metrics import format_table, summarise
 
-    summary = summarise(scores, tag)
-    click.echo(json.dumps(_plain(summary), indent=1) if as_json else format_table(summary))
+    summary, rows = summarise(scores, tag), summarise_by_kind(scores, kinds)
+    if as_json:
+        click.echo(json.dumps(_plain({**summary, "kinds": rows}), indent=1))
+    else:
+        click.echo(f"{format_table(summary)}\n\n{format_by_kind(rows)}")
 
 
-def _score_folders(gt: Path, pred: Path, names: Path | None, missing_is_empty: bool) -> list[ImageScore]:
+def _score_folders(gt: Path, pred: Path, names: Path | None, missing_is_empty: bool) -> tuple[list[ImageScore], _Kinds]:
+    """Scores of the label maps in a folder, and the kind of each picture."""
     import numpy as np
 
     from imagedataextractor.images.labels import read_label_map
+    from imagedataextractor.segmentation.kinds import kind_of
     from imagedataextractor.segmentation.metrics import score_image
 
     for folder in (gt, pred):
@@ -100,7 +109,9 @@ def _score_folders(gt: Path, pred: Path, names: Path | None, missing_is_empty: b
     chosen = _read_names(names) if names else sorted({p.stem for p in gt.iterdir() if p.suffix in _SUFFIXES})
     if not chosen:
         raise InputError(f"{names or gt}: no label map to score")
-    scores, absent = [], []
+    scores: list[ImageScore] = []
+    absent: list[str] = []
+    kinds: _Kinds = {}
     for name in chosen:
         true_path, predicted_path = _find(gt, name), _find(pred, name)
         if true_path is None:
@@ -114,9 +125,10 @@ def _score_folders(gt: Path, pred: Path, names: Path | None, missing_is_empty: b
         else:
             predicted = read_label_map(predicted_path)
         scores.append(score_image(true, predicted, name))
+        kinds[name] = kind_of(true)
     if absent:
         click.echo(f"{len(absent)} predictions absent, scored as empty: {', '.join(absent[:5])} …", err=True)
-    return scores
+    return scores, kinds
 
 
 def _score_model(
@@ -129,14 +141,15 @@ def _score_model(
     seed: int,
     device: str,
     keep: Path | None,
-) -> tuple[list[ImageScore], str]:
-    """Scores of a model's predictions, and what the model says it was trained on."""
+) -> tuple[list[ImageScore], _Kinds, str]:
+    """Scores of a model's predictions, the kind of each picture, and what the model says it was trained on."""
     import numpy as np
     from PIL import Image
 
     from imagedataextractor.segmentation import Segmenter
-    from imagedataextractor.segmentation.evaluation import accepted_labels, predictions
+    from imagedataextractor.segmentation.kinds import kind_of
     from imagedataextractor.segmentation.metrics import score_image
+    from imagedataextractor.training.segmentation.evaluation import accepted_labels, predictions
     from imagedataextractor.written import save_marked
 
     model = Segmenter.load(name, device)
@@ -144,7 +157,8 @@ def _score_model(
     def progress(done: int, total: int, image: str) -> None:
         click.echo(f"{done}/{total} {image}", err=True)
 
-    scores = []
+    scores: list[ImageScore] = []
+    kinds: _Kinds = {}
     for predicted in predictions(
         data,
         split,
@@ -156,7 +170,8 @@ def _score_model(
             keep.mkdir(parents=True, exist_ok=True)
             save_marked(Image.fromarray(labels.astype(np.uint16)), keep / f"{predicted.name}.png")
         scores.append(score_image(predicted.true, labels, predicted.name))
-    return scores, str(model.info.training.get("data", ""))
+        kinds[predicted.name] = kind_of(predicted.true)
+    return scores, kinds, str(model.info.training.get("data", ""))
 
 
 def _read_names(path: Path) -> list[str]:

@@ -1,12 +1,14 @@
-"""`ide model`: list, fetch and import segmentation models."""
+"""`ide model`: list, fetch, import and make segmentation models."""
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
 import click
 
+from imagedataextractor.errors import UsageError
 from imagedataextractor.segmentation.weights import ModelFile, list_models
 
 __all__ = ["command"]
@@ -14,7 +16,7 @@ __all__ = ["command"]
 
 @click.group()
 def command() -> None:
-    """List, fetch or import segmentation models.
+    """List, fetch, import or make segmentation models.
 
     Bundled models come with the package; fetched and imported ones are kept in the user's cache
     (`$IDE_CACHE`/models) as safetensors, with their licence.
@@ -83,8 +85,80 @@ def _as_dict(model: ModelFile) -> dict[str, object]:
         "architecture": info.architecture,
         "licence": info.licence,
         "origin": info.origin,
-        "defaults": dict(info.defaults),
-        "calibration": None if info.calibration is None else dict(info.calibration),
+        "defaults": info.inference.to_header(),
+        "calibrated": info.judge is not None,
         "training": dict(info.training),
         "licence_text": info.licence_text,
     }
+
+
+@command.command()
+@click.argument("weights", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    "parts",
+    multiple=True,
+    metavar="FOLDER[=SPLIT]",
+    help="Labelled images that the weights have not seen: a folder in the EMPS layout, and a part of its "
+    "split.csv, 'all', or a file of names. Can be given several times.",
+)
+@click.option("--drawn", type=click.IntRange(min=0), default=0, show_default=True, help="Drawn micrographs to add.")
+@click.option("--like", "like", help="Take settings and judge from this model; fit nothing.")
+@click.option("--samples", type=click.IntRange(min=1), default=8, show_default=True, help="T.")
+@click.option("--name", default="default", show_default=True, help="The model's name.")
+@click.option("--origin", default="", help="Where the weights come from, in one line; else what they say themselves.")
+@click.option("--licence", default="", help="SPDX identifier of the weights' licence; else what they say themselves.")
+@click.option("--training", default="", metavar="JSON", help="To keep in the header: data, split, seed, command, …")
+@click.option("--licence-of", metavar="MODEL", help="Carry the licence notice of the model it began as.")
+@click.option("--keep", type=click.Path(path_type=Path), default=Path("runs/proposals"), show_default=True)
+@click.option("--device", default="auto", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The model's file.")
+def release(
+    weights: Path,
+    parts: tuple[str, ...],
+    drawn: int,
+    like: str | None,
+    samples: int,
+    name: str,
+    origin: str,
+    licence: str,
+    training: str,
+    licence_of: str | None,
+    keep: Path,
+    device: str,
+    out: Path,
+) -> None:
+    """Make a model of a training run's WEIGHTS: fit the judge of proposals and the settings, report, write.
+
+    Network outputs are kept in the folder --keep: a stopped run goes on, and a second one only fits.
+    """
+    from imagedataextractor.training.calibration.release import make_model
+
+    say = functools.partial(click.echo, err=True)
+    notes = {"name": name, "origin": origin, "licence": licence, "training": _json_object(training)}
+    digest, summary = make_model(
+        weights,
+        out,
+        parts=parts,
+        drawn=drawn,
+        like=like,
+        samples=samples,
+        notes={key: value for key, value in notes.items() if value},
+        licence_of=licence_of,
+        keep=keep,
+        device=device,
+        report=say,
+    )
+    if summary:
+        click.echo(summary)
+    click.echo(f"{digest}  {out}")
+
+
+def _json_object(text: str) -> dict[str, object]:
+    try:
+        values = json.loads(text or "{}")
+    except ValueError as error:
+        raise UsageError(f"--training is not JSON ({error})") from error
+    if not isinstance(values, dict):
+        raise UsageError("--training must be a JSON object")
+    return values

@@ -56,8 +56,8 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
                 "label_map": str(target),
                 "particles": len(found),
                 "filtered": int(found.filtered.sum()),
-                "uncertainty": [round(float(u), 6) for u in found.uncertainty[~found.filtered]],
-                "score": [round(float(s), 4) for s in found.score[~found.filtered]],
+                "uncertainty": [round(float(u), 6) for u in found.uncertainty[~found.rejected]],
+                "score": None if found.score is None else [round(float(s), 4) for s in found.score[~found.rejected]],
             }
             click.echo(json.dumps(row))
         else:

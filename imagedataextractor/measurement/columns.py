@@ -140,7 +140,7 @@ COLUMNS: tuple[Column, ...] = (
         "Yildirim and Cole 2021",
         "nats",
     ),
-    _number("score", "Calibrated probability that it is a real particle", "logistic fit on twelve features"),
+    _number("score", "Calibrated probability that it is real; NULL where the model has none", "boosted trees"),
     Column("touches_border", Kind.FLAG, "It reaches the frame, or the data bar that fills a side", required=True),
     Column("accepted", Kind.FLAG, "It counts; otherwise reason says why not", required=True),
     Column("reason", Kind.TEXT, "Why it does not count: annotation, uncertain, border, support, corrected or replaced"),

@@ -52,6 +52,7 @@ def measure_particles(
     uncertainty: npt.ArrayLike | None = None,
     score: npt.ArrayLike | None = None,
     filtered: npt.ArrayLike | None = None,
+    support: npt.ArrayLike | None = None,
     annotation: npt.NDArray[np.bool_] | None = None,
     margin_px: int = 0,
     image: npt.NDArray[np.generic] | None = None,
@@ -69,6 +70,8 @@ def measure_particles(
         One value for particle i + 1, N the largest label.
     filtered : bool array, shape (N,), optional
         True where the uncertainty filter rejects particle i + 1.
+    support : bool array, shape (N,), optional
+        True where particle i + 1 carries those that are to be measured.
     annotation : bool array, shape (H, W), optional
         True over data bars, insets, printed letters and scale bars, where nothing is to be measured.
     margin_px : int
@@ -87,6 +90,7 @@ def measure_particles(
 
         - "annotation": more than half of it lies over an excluded area, or more than a tenth of its
           outline ends at one;
+        - "support": it carries the particles that are to be measured;
         - "uncertain": the filter rejects it;
         - "border": it touches the frame, or the data bar that fills a whole side of it, so that an
           unknown part of it is missing.
@@ -133,7 +137,7 @@ def measure_particles(
     if nm_per_px is not None and not (np.isfinite(nm_per_px) and nm_per_px > 0):
         raise InputError(f"a scale of {nm_per_px} nm a pixel makes no sense; it must be a positive number")
     largest = int(labels.max(initial=0))
-    per_particle = [_column(name, values, largest) for name, values in _named(uncertainty, score, filtered)]
+    per_particle = [_column(name, values, largest) for name, values in _named(uncertainty, score, filtered, support)]
     excluded = _mask(annotation, labels.shape)
     if largest == 0:
         return ParticleTable({}, nm_per_px=nm_per_px)
@@ -144,13 +148,15 @@ def measure_particles(
     at_border = region.touches(_frame(labels.shape, excluded), margin_px)
     numbers = names[region.present]
     known = [None if column is None else column[numbers - 1] for column in per_particle]
-    is_filtered = np.zeros(len(numbers), bool) if known[2] is None else known[2].astype(bool)
-    reasons = [_reason(*flags) for flags in zip(is_cut, is_filtered, at_border, strict=True)]
+    is_filtered, is_support = (
+        np.zeros(len(numbers), bool) if column is None else column.astype(bool) for column in known[2:]
+    )
+    reasons = [_reason(*flags) for flags in zip(is_cut, is_support, is_filtered, at_border, strict=True)]
     bodies = _Bodies.of(labels, region, steps)
     if image is not None:
         edges = refine_edges(image, labels, blocked=excluded, transmission=transmission)
         bodies = bodies.at_edges(edges)
-    counts = ~(is_cut | is_filtered)
+    counts = ~(is_cut | is_filtered | is_support)
     return ParticleTable(
         {
             "label": numbers,
@@ -166,9 +172,11 @@ def measure_particles(
     )
 
 
-def _reason(is_cut: np.bool_, is_filtered: np.bool_, is_at_border: np.bool_) -> Reason | None:
+def _reason(is_cut: np.bool_, is_support: np.bool_, is_filtered: np.bool_, is_at_border: np.bool_) -> Reason | None:
     if is_cut:
         return Reason.ANNOTATION
+    if is_support:
+        return Reason.SUPPORT
     if is_filtered:
         return Reason.UNCERTAIN
     return Reason.BORDER if is_at_border else None
@@ -197,7 +205,7 @@ def _compact(labels: npt.NDArray[np.integer]) -> tuple[Labels, npt.NDArray[np.in
 
 
 def _named(*values: npt.ArrayLike | None) -> zip[tuple[str, npt.ArrayLike | None]]:
-    return zip(("uncertainty", "score", "filtered"), values, strict=True)
+    return zip(("uncertainty", "score", "filtered", "support"), values, strict=True)
 
 
 def _column(name: str, values: npt.ArrayLike | None, count: int) -> npt.NDArray[np.generic] | None:

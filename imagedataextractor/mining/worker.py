@@ -207,16 +207,19 @@ class RememberingSegmenter:
 
 
 _FIELDS = tuple(f.name for f in dataclasses.fields(Segmentation) if f.name != "uncertainty_map")
+#: Arrays that a segmentation need not have: what has none is not in the file.
+_MAY_BE_NONE = {"score", "support", "seed_value"}
 
 
 def _load(path: Path) -> Segmentation | None:
     try:
         with np.load(path, allow_pickle=False) as content:
-            values = {name: content[name] for name in _FIELDS}
+            values = {name: content[name] for name in _FIELDS if name in content or name not in _MAY_BE_NONE}
         os.utime(path)  # when it was last of use, for `prune_segmentations`
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None
-    plain = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
+    plain: dict[str, Any] = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
+    plain |= dict.fromkeys(_MAY_BE_NONE - set(values))
     plain["label_map"] = plain["label_map"].astype(np.int32)
     if np.isnan(plain["threshold"]):
         plain["threshold"] = None
@@ -226,6 +229,7 @@ def _load(path: Path) -> Segmentation | None:
 def _save(found: Segmentation, path: Path) -> None:
     """Written whole or not at all. A full disk is no reason to stop: it is only a memory."""
     values = {name: getattr(found, name) for name in _FIELDS}
+    values = {name: value for name, value in values.items() if value is not None or name not in _MAY_BE_NONE}
     values["threshold"] = np.nan if found.threshold is None else found.threshold
     if found.label_map.size and found.label_map.max() < 2**16:
         values["label_map"] = found.label_map.astype(np.uint16)

@@ -2,23 +2,19 @@
 
 The mutual information is one sign among several that a particle is not real: a fragment has a ragged
 outline, a gap between fibres has embeddings that do not meet in one point, a patch of substrate does
-not differ from what surrounds it. The calibration (`reliability`) weighs these features.
+not differ from what surrounds it. The judge of proposals (`judge`) weighs these features.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-if TYPE_CHECKING:
-    from imagedataextractor.segmentation.inference import Maps
+from imagedataextractor.segmentation.maps import Maps
 
-__all__ = ["calibration_features", "particle_features", "particle_means"]
+__all__ = ["particle_features", "particle_means"]
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
@@ -63,23 +59,6 @@ def particle_features(maps: Maps, labels: Labels) -> dict[str, Floats]:
         "relative_area": areas / (np.median(areas) if count else 1.0),
         **_outline_features(maps, labels, areas),
     }
-
-
-def calibration_features(features: Mapping[str, npt.NDArray[Any]]) -> dict[str, Floats]:
-    """The features as the calibration takes them: what spans decades as logarithms, seeds as logits."""
-    logarithms = ("uncertainty", "area_px", "count", "relative_area")
-    logits = ("seed", "seed_peak")
-    plain = ("phi", "core", "rim_seed", "solidity", "contrast", "image_seed")
-    return {
-        **{f"log_{name}": np.log(np.maximum(features[name], 1e-5)) for name in logarithms},
-        **{f"logit_{name}": _logit(features[name]) for name in logits},
-        **{name: np.asarray(features[name], np.float64) for name in plain},
-    }
-
-
-def _logit(p: npt.NDArray[Any]) -> Floats:
-    q = np.clip(np.asarray(p, np.float64), 1e-4, 1.0 - 1e-4)
-    return np.log(q / (1.0 - q))
 
 
 def _phi(maps: Maps, labels: Labels, count: int) -> npt.NDArray[np.float32]:

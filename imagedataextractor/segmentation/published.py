@@ -34,6 +34,8 @@ from imagedataextractor.images import to_rgb
 from imagedataextractor.records import MODES, Mode, Segmentation
 from imagedataextractor.segmentation.embedding import BANDWIDTH_PX, OFFSET_GAIN
 from imagedataextractor.segmentation.erfnet import STRIDE, BPartISNet
+from imagedataextractor.segmentation.inference_settings import InferenceSettings
+from imagedataextractor.segmentation.strategy import is_uncertain
 from imagedataextractor.segmentation.weights import (
     SUFFIX,
     ModelFile,
@@ -51,6 +53,7 @@ __all__ = [
     "NATIVE_MODEL_NAME",
     "PUBLISHED",
     "RULES",
+    "Published",
     "Rules",
     "cluster_published",
     "fetch",
@@ -185,7 +188,7 @@ def import_model(path: str | Path, name: str | None = None) -> ModelFile:
             architecture=BPartISNet.architecture,
             licence="MIT" if known else "unknown",
             origin=_ORIGIN if known else f"imported from {path.name}",
-            defaults={"rules": "published", "samples": SAMPLES, "threshold": THRESHOLD},
+            inference=InferenceSettings(rules="published", samples=SAMPLES, threshold=THRESHOLD),
             training={"data": _TRAINED_ON} if known else {},
             licence_text=licence_text or (_KNOWN_LICENCE if known else ""),
         )
@@ -365,8 +368,8 @@ def segment_published(
     Returns
     -------
     Segmentation
-        ``uncertainty`` is 0 in discriminative mode. ``score`` is the seed value that each group grew
-        from, the software's own score: it is not calibrated.
+        ``uncertainty`` is 0 in discriminative mode. ``seed_value`` is the seed that each group grew from,
+        the software's own score; there is no calibrated one.
 
     Raises
     ------
@@ -397,8 +400,9 @@ def segment_published(
     return Segmentation(
         label_map=renumber[native],
         uncertainty=uncertainty[kept],
-        score=scores[kept],
-        filtered=(uncertainty[kept] >= threshold) if mode == "filtered" else np.zeros(len(kept), np.bool_),
+        score=None,
+        seed_value=scores[kept],
+        filtered=is_uncertain(uncertainty[kept], threshold) if mode == "filtered" else np.zeros(len(kept), np.bool_),
         uncertainty_map=None if mode == "discriminative" else _bicubic(information, image.shape[:2]),
         model=MODEL_NAME if rules == PUBLISHED else NATIVE_MODEL_NAME,
         weights_sha256=weights_sha256,
@@ -407,6 +411,39 @@ def segment_published(
         threshold=threshold if mode == "filtered" else None,
         seed=seed,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class Published:
+    """The rules of 2021 as a `strategy.Strategy`, with the network that they run."""
+
+    network: BPartISNet
+    rules: Rules
+    device: str
+
+    def segment(
+        self,
+        image: npt.NDArray[np.uint8],
+        *,
+        mode: Mode,
+        samples: int,
+        threshold: float,
+        seed: int,
+        exclude: npt.NDArray[np.bool_] | None,
+        supported: bool | None,
+    ) -> Segmentation:
+        """Segment one micrograph; see `segment_published`."""
+        return segment_published(
+            image,
+            mode,
+            samples,
+            threshold,
+            seed,
+            rules=self.rules,
+            network=self.network,
+            device=self.device,
+            exclude=exclude,
+        )
 
 
 def network_input(image: npt.NDArray[np.uint8], rules: Rules = PUBLISHED) -> tuple[Tensor, tuple[int, int]]:

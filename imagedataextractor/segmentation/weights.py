@@ -25,6 +25,8 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.files import replacing
 from imagedataextractor.images import sha256_of
 from imagedataextractor.resources import resource_path
+from imagedataextractor.segmentation.inference_settings import InferenceSettings
+from imagedataextractor.segmentation.judge import Judge
 from imagedataextractor.settings import cache_dir
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "cached_path",
     "find_weights",
     "list_models",
+    "load_judge",
     "load_weights",
     "read_info",
     "save_weights",
@@ -43,11 +46,13 @@ SUFFIX = ".safetensors"
 #: The entry of the safetensors header that holds `WeightsInfo`, as JSON.
 _KEY = "imagedataextractor-weights"
 #: Raised when a reader of the older version would misread the newer file.
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 #: Models that are another's weights with other defaults: name → (whose, what differs).
 _VARIANTS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "bpartis-2021-native": ("bpartis-2021", {"rules": "published-native"}),
 }
+#: Tensors of a file whose name begins so belong to the judge of proposals, not to the network.
+_JUDGE = "judge."
 #: Models that are not bundled but can be had, and how.
 _FETCHABLE = {"bpartis-2021": "run `ide model fetch bpartis-2021` once to download it (98 MB)"}
 
@@ -66,11 +71,10 @@ class WeightsInfo:
         SPDX identifier, "unknown" where it is not known.
     origin : str
         Where the weights come from, in one line.
-    defaults : mapping
-        The model's own inference settings: "samples" (T), "threshold" (t_u, nats), and what else its
-        inference knows.
-    calibration : mapping or None
-        What `reliability.Calibration.as_dict` gives.
+    inference : InferenceSettings
+        The model's own settings; "defaults" in the header.
+    judge : mapping or None
+        What `judge.Judge.header` gives; its arrays lie beside the network's.
     training : mapping
         Data, split, seed, command, hours, hardware, scores: whatever the training wrote down.
     licence_text : str
@@ -81,8 +85,8 @@ class WeightsInfo:
     architecture: str
     licence: str = "unknown"
     origin: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    calibration: Mapping[str, Any] | None = None
+    inference: InferenceSettings = field(default_factory=InferenceSettings)
+    judge: Mapping[str, Any] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence_text: str = ""
     format_version: int = FORMAT_VERSION
@@ -99,8 +103,8 @@ class ModelFile:
     sha256: str
 
 
-def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsInfo) -> str:
-    """Write tensors and header, all or nothing; returns the file's SHA-256.
+def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsInfo, judge: Judge | None = None) -> str:
+    """Write a network's tensors, its header and its judge, all or nothing; returns the file's SHA-256.
 
     Raises
     ------
@@ -110,8 +114,10 @@ def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsI
     path = Path(path)
     # One entry only: safetensors writes several in no fixed order, and the same weights must make
     # the same file, whose SHA-256 every run records.
-    header = {_KEY: json.dumps(dataclasses.asdict(info), sort_keys=True)}
+    header = {_KEY: json.dumps(_header(info, judge), sort_keys=True)}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    if judge is not None:
+        plain |= {f"{_JUDGE}{key}": torch.tensor(value) for key, value in judge.to_tensors().items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as partial:  # a stopped download leaves no half model
@@ -150,12 +156,38 @@ def load_weights(name: str | Path) -> tuple[WeightsInfo, dict[str, Tensor]]:
     try:
         with safe_open(path, framework="pt") as file:
             info = _info(path, file.metadata() or {})
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - it is no mapping
+            names = [key for key in file.keys() if not key.startswith(_JUDGE)]  # noqa: SIM118 - it is no mapping
+            tensors = {key: file.get_tensor(key) for key in names}
     except (OSError, SafetensorError) as error:
         raise InputError(_not_safetensors(path, error)) from error
     if str(name) in _VARIANTS:
-        info = dataclasses.replace(info, name=str(name), defaults={**info.defaults, **_VARIANTS[str(name)][1]})
+        inference = dataclasses.replace(info.inference, **_VARIANTS[str(name)][1])
+        info = dataclasses.replace(info, name=str(name), inference=inference)
     return info, {key: _single(value) for key, value in tensors.items()}
+
+
+def load_judge(name: str | Path) -> Judge | None:
+    """The judge of proposals in a weights file; None where none was fitted to these weights.
+
+    Raises
+    ------
+    InputError
+        As `load_weights`, or the judge is damaged.
+    """
+    path = find_weights(name)
+    try:
+        with safe_open(path, framework="np") as file:
+            header = _info(path, file.metadata() or {}).judge
+            if header is None:
+                return None
+            names = [key for key in file.keys() if key.startswith(_JUDGE)]  # noqa: SIM118 - it is no mapping
+            arrays = {key.removeprefix(_JUDGE): file.get_tensor(key) for key in names}
+    except (OSError, SafetensorError) as error:
+        raise InputError(_not_safetensors(path, error)) from error
+    try:
+        return Judge.from_parts(header, arrays)
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: the judge of proposals in the weights is damaged ({error})") from error
 
 
 def find_weights(name: str | Path) -> Path:
@@ -241,9 +273,19 @@ def _info(path: Path, header: Mapping[str, str]) -> WeightsInfo:
         version = int(values["format_version"])
         if version > FORMAT_VERSION:
             raise InputError(f"{path}: weights format {version} is newer than this version reads; upgrade")
+        values["inference"] = InferenceSettings.from_header(values.pop("defaults", {}))
+        # Before format 2 there was another calibration, of proposals of a single scale.
+        values.pop("calibration", None)
         return WeightsInfo(**values)
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: the header of the weights is damaged ({error})") from error
+
+
+def _header(info: WeightsInfo, judge: Judge | None) -> dict[str, Any]:
+    values = {**dataclasses.asdict(info), "format_version": FORMAT_VERSION}
+    values["defaults"] = values.pop("inference")
+    values["judge"] = None if judge is None else judge.header()
+    return values
 
 
 def _single(value: Tensor) -> Tensor:

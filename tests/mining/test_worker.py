@@ -58,6 +58,7 @@ def test_the_same_picture_is_segmented_once_in_any_process(segmenter, tmp_path):
         a, b = getattr(first, name), getattr(second, name)
         assert np.array_equal(a, b)
         assert a.dtype == b.dtype
+    assert second.support is second.seed_value is None
     for name in ("model", "weights_sha256", "mode", "samples", "threshold", "seed"):
         assert getattr(first, name) == getattr(second, name)
         assert type(getattr(first, name)) is type(getattr(second, name))

@@ -14,10 +14,10 @@ from imagedataextractor.images.labels import read_label_map
 from imagedataextractor.records import MODES
 from imagedataextractor.resources import resource_path
 from imagedataextractor.segmentation import Segmenter
-from imagedataextractor.segmentation.evaluation import accepted_labels
 from imagedataextractor.segmentation.metrics import score_image
 from imagedataextractor.segmentation.weights import list_models, read_info
 from imagedataextractor.training.segmentation.dataset import load_emps
+from imagedataextractor.training.segmentation.evaluation import accepted_labels
 
 #: Largest file of the paper's network, MB.
 LIMIT_MB = 5.0
@@ -55,7 +55,7 @@ def test_a_bundled_model_finds_the_particles_of_a_real_micrograph_in_every_mode(
         found = model.segment(np.ascontiguousarray(example.image[part, part]), mode=mode, samples=2, seed=1)
         scores = score_image(example.labels[part, part], accepted_labels(found)).values
         assert scores["f1_50"] > 0.8, mode
-        assert len(found.uncertainty) == found.label_map.max() == len(found.score)
+        assert len(found.uncertainty) == found.label_map.max()
         assert (found.uncertainty.max() > 0) == (mode != "discriminative")
 
 

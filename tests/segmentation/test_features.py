@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from imagedataextractor.segmentation.features import calibration_features, particle_features
-from imagedataextractor.segmentation.inference import Maps
+from imagedataextractor.segmentation.features import particle_features
+from imagedataextractor.segmentation.maps import Maps
 
 
 def made_by_hand():
@@ -50,5 +50,5 @@ def test_every_feature_has_its_stated_meaning():
 def test_no_particles_have_no_features_and_one_that_fills_the_image_has_all():
     maps, labels = made_by_hand()
     assert all(values.shape == (0,) for values in particle_features(maps, np.zeros_like(labels)).values())
-    whole = calibration_features(particle_features(maps, np.ones_like(labels)))
+    whole = particle_features(maps, np.ones_like(labels))
     assert all(values.shape == (1,) and np.isfinite(values).all() for values in whole.values())

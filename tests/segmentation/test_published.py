@@ -21,8 +21,9 @@ from imagedataextractor.segmentation import published
 from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.embedding import bandwidth, coordinates, embed
 from imagedataextractor.segmentation.erfnet import BPartISNet
-from imagedataextractor.segmentation.inference import segment_with
+from imagedataextractor.segmentation.inference import image_maps
 from imagedataextractor.segmentation.metrics import overlap
+from imagedataextractor.segmentation.proposals import cluster_maps
 from imagedataextractor.segmentation.published import (
     NATIVE,
     PUBLISHED,
@@ -389,7 +390,7 @@ def test_modes_and_what_they_record(net: BPartISNet) -> None:
     assert bayes.uncertainty_map is not None
     assert bayes.uncertainty_map.shape == (50, 80)
     assert 0 < float(bayes.uncertainty_map.max()) <= math.log(2)
-    assert len(bayes.uncertainty) == len(bayes.score) == len(bayes.filtered) == int(bayes.label_map.max())
+    assert len(bayes.uncertainty) == len(bayes.seed_value) == len(bayes.filtered) == int(bayes.label_map.max())
     assert not bayes.filtered.any()
     middle = float(np.median(bayes.uncertainty))
     cut = segment_published(PICTURE, "filtered", samples=4, seed=1, threshold=middle, rules=SMALL, network=net)
@@ -471,7 +472,7 @@ def test_in_pixels_the_published_weights_find_the_same_particles(real: BPartISNe
     pixels = BPartISNet().eval()
     pixels.load_state_dict(to_pixel_frame(real.state_dict()))
     settings = ClusterSettings(foreground=0.5, start=0.5, min_pixels=129)
-    ours = segment_with(pixels, image, mode="discriminative", clustering=settings)[0].label_map
+    ours = cluster_maps(image_maps(pixels, image, samples=0, seed=0, device="cpu"), settings)
     ov = overlap(theirs, ours)
     assert ov.n_true == ov.n_predicted > 20
     # What differs is the clustering: recentred proposals, one connected region a particle.

@@ -10,10 +10,12 @@ import torch
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.erfnet import BPartISNet
-from imagedataextractor.segmentation.features import calibration_features
+from imagedataextractor.segmentation.inference_settings import InferenceSettings
+from imagedataextractor.segmentation.judge import Judge
 from imagedataextractor.segmentation.network import LiteBPartISNet
-from imagedataextractor.segmentation.reliability import fit_calibration
+from imagedataextractor.segmentation.trees import Trees
 from imagedataextractor.segmentation.weights import WeightsInfo, cached_path, save_weights
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
@@ -33,8 +35,8 @@ def eager(network: torch.nn.Module) -> dict[str, torch.Tensor]:
 
 def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
     torch.manual_seed(0)
-    defaults = {"samples": 3, "threshold": 0.5, "clustering": {"min_pixels": 40}}
-    info = WeightsInfo("mine", "lite0", defaults=defaults)
+    inference = InferenceSettings(samples=3, threshold=0.5, clustering=ClusterSettings(min_pixels=40))
+    info = WeightsInfo("mine", "lite0", inference=inference)
     digest = save_weights(cached_path("mine"), eager(LiteBPartISNet()), info)
     found = Segmenter.load("mine", "cpu").segment(PICTURE)
     assert (found.model, found.weights_sha256, found.samples, found.threshold) == ("mine", digest, 3, 0.5)
@@ -45,28 +47,26 @@ def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
     assert (asked.samples, asked.threshold) == (2, 0.1)
 
 
-def test_a_calibration_in_the_header_makes_the_score() -> None:
+def test_a_score_is_a_probability_or_there_is_none() -> None:
     torch.manual_seed(0)
     weights = eager(LiteBPartISNet())
-    confident = {"seed": 0.9, "seed_peak": 0.99, "phi": 0.9, "core": 1.0, "solidity": 0.95, "contrast": 1.0}
-    doubtful = {"seed": 0.6, "seed_peak": 0.8, "phi": 0.6, "core": 0.7, "solidity": 0.6, "contrast": 0.1}
-    others = {"uncertainty": 0.1, "rim_seed": 0.1, "area_px": 90.0, "count": 4.0, "image_seed": 0.9, "relative_area": 1}
-    rows = [confident | others, confident | others, doubtful | others, doubtful | others]
-    features = calibration_features({name: np.array([row[name] for row in rows]) for name in rows[0]})
-    calibration = fit_calibration(features, [True, True, False, False]).as_dict()
+    trees = Trees(("log_scale",), np.array([[0]], np.int16), np.array([[0.5]]), np.array([[1.0, 2.0]]), 0.0)
     save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0"))
-    save_weights(cached_path("calibrated"), weights, WeightsInfo("calibrated", "lite0", calibration=calibration))
-    plain, calibrated = (Segmenter.load(name, "cpu").segment(PICTURE, samples=2) for name in ("plain", "calibrated"))
-    np.testing.assert_array_equal(plain.label_map, calibrated.label_map)
-    assert not np.allclose(plain.score, calibrated.score)
-    assert ((calibrated.score > 0) & (calibrated.score < 1)).all()
+    save_weights(cached_path("judged"), weights, WeightsInfo("judged", "lite0"), Judge(trees, trees, trees))
+    plain, judged = (Segmenter.load(name, "cpu").segment(PICTURE, samples=2) for name in ("plain", "judged"))
+    assert plain.score is None
+    assert judged.score is not None
+    assert len(judged.score) == judged.label_map.max() > 0
+    assert {round(float(s), 4) for s in judged.score} <= {0.7311, 0.8808}
+    for found in (plain, judged):
+        assert found.seed_value is not None
+        assert ((found.seed_value > 0) & (found.seed_value < 1)).all()
 
 
 def test_the_published_weights_run_by_their_own_rules_and_by_the_native_ones() -> None:
     torch.manual_seed(0)
     network = BPartISNet()
-    defaults = {"rules": "published", "samples": 1, "threshold": 0.0125}
-    info = WeightsInfo("bpartis-2021", "erfnet", defaults=defaults)
+    info = WeightsInfo("bpartis-2021", "erfnet", inference=InferenceSettings(rules="published", samples=1))
     save_weights(cached_path("bpartis-2021"), eager(network), info)
     squeezed = Segmenter.load("bpartis-2021", "cpu").segment(PICTURE, mode="bayesian")
     native = Segmenter.load("bpartis-2021-native", "cpu").segment(PICTURE, mode="bayesian")
@@ -78,7 +78,7 @@ def test_the_published_weights_run_by_their_own_rules_and_by_the_native_ones() -
 
 def test_nothing_is_found_where_it_is_excluded() -> None:
     torch.manual_seed(0)
-    info = WeightsInfo("bpartis-2021", "erfnet", defaults={"rules": "published"})
+    info = WeightsInfo("bpartis-2021", "erfnet", inference=InferenceSettings(rules="published"))
     save_weights(cached_path("bpartis-2021"), eager(BPartISNet()), info)
     save_weights(cached_path("mine"), eager(LiteBPartISNet()), WeightsInfo("mine", "lite0"))
     exclude = np.zeros(PICTURE.shape, bool)

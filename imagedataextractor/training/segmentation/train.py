@@ -185,13 +185,17 @@ def validator(examples: Sequence[Example], device: str) -> Callable[[nn.Module],
 
     "score", by which weights are chosen, is the mean of F1@50, PQ and AP50:95 over the images.
     """
-    from imagedataextractor.segmentation.inference import segment_with
+    from imagedataextractor.segmentation.architectures import Network
+    from imagedataextractor.segmentation.inference_settings import InferenceSettings
     from imagedataextractor.segmentation.metrics import score_image
+    from imagedataextractor.segmentation.pyramid import Pyramid
 
     def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, Network)
+        rules = Pyramid(network, InferenceSettings(), None, device)
         rows = []
         for example in examples:
-            found, _ = segment_with(network, example.image, mode="discriminative", device=device)
+            found = rules.segment(example.image, mode="discriminative")
             rows.append(score_image(example.labels, found.label_map).values)
         names = ("f1_50", "pq", "ap5095", "prec50", "rec50")
         mean = {name: float(np.mean([row[name] for row in rows])) for name in names}
@@ -258,8 +262,8 @@ def _initial_weights(name: str | Path) -> dict[str, Tensor]:
     from imagedataextractor.segmentation.published import RULES, to_pixel_frame
 
     info, tensors = load_weights(name)
-    rules = info.defaults.get("rules")
-    return to_pixel_frame(tensors, RULES[rules]) if rules else tensors
+    rules = info.inference.rules
+    return to_pixel_frame(tensors, RULES[rules]) if rules in RULES else tensors
 
 
 def _optimiser(network: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:

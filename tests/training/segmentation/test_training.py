@@ -9,6 +9,7 @@ from safetensors.numpy import load_file
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.architectures import build_network
+from imagedataextractor.segmentation.inference_settings import InferenceSettings
 from imagedataextractor.segmentation.published import to_pixel_frame
 from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 from imagedataextractor.training.segmentation.dataset import Example, Source
@@ -87,9 +88,9 @@ def test_the_validator_scores_between_zero_and_one():
 def test_a_run_starts_from_a_model_and_takes_the_published_one_to_pixels(tmp_path):
     state = {k: v.clone() for k, v in build_network("erfnet").state_dict().items()}
     expected = {"own": state, "published": to_pixel_frame(state)}
-    for name, defaults in (("own", {}), ("published", {"rules": "published"})):
+    for name, inference in (("own", InferenceSettings()), ("published", InferenceSettings(rules="published"))):
         path = tmp_path / f"{name}.safetensors"
-        save_weights(path, state, WeightsInfo(name, "erfnet", defaults=defaults))
+        save_weights(path, state, WeightsInfo(name, "erfnet", inference=inference))
         # A plan of no steps writes what it would have begun with.
         train(sources(), tmp_path / name, settings(steps=0), initial=path, report=lambda _: None)
         begun = load_file(tmp_path / name / "last.safetensors")

@@ -31,22 +31,22 @@ Progress = Callable[[int, int, str], None]
 class Predicted:
     """One image of a data set with its truth and what was found.
 
-    ``labels`` holds every particle, the filtered ones too; ``uncertainty``, ``score`` and ``filtered``
-    belong to labels 1 … N.
+    ``labels`` holds every particle, the rejected ones too; ``uncertainty``, ``score`` and ``rejected``
+    belong to labels 1 … N. ``score`` is None where the model has no calibration.
     """
 
     name: str
     true: npt.NDArray[np.int32]
     labels: npt.NDArray[np.int32]
     uncertainty: npt.NDArray[np.float64]
-    score: npt.NDArray[np.float64]
-    filtered: npt.NDArray[np.bool_]
+    score: npt.NDArray[np.float64] | None
+    rejected: npt.NDArray[np.bool_]
 
 
 def accepted_labels(found: Segmentation | Predicted) -> npt.NDArray[np.int32]:
-    """The label map without the particles that the filter rejects; the others keep their numbers."""
+    """The label map without supports and what the filter rejects; the others keep their numbers."""
     labels = found.label_map if isinstance(found, Segmentation) else found.labels
-    return without(labels, found.filtered).astype(np.int32, copy=False)
+    return without(labels, found.rejected).astype(np.int32, copy=False)
 
 
 def predictions(
@@ -86,7 +86,7 @@ def predictions(
             if path is not None:
                 _write(path, found)
             yield Predicted(
-                example.name, example.labels, found.label_map, found.uncertainty, found.score, found.filtered
+                example.name, example.labels, found.label_map, found.uncertainty, found.score, found.rejected
             )
         if progress is not None:
             progress(done, len(examples), example.name)
@@ -108,16 +108,15 @@ def _write(path: Path, found: Segmentation) -> None:
             file,
             labels=found.label_map,
             uncertainty=found.uncertainty,
-            score=found.score,
-            filtered=found.filtered,
+            rejected=found.rejected,
+            score=found.score if found.score is not None else np.empty(0),
         )
 
 
 def _read(path: Path, example: Example) -> Predicted:
     try:
         with np.load(path, allow_pickle=False) as kept:
-            return Predicted(
-                example.name, example.labels, kept["labels"], kept["uncertainty"], kept["score"], kept["filtered"]
-            )
+            score = kept["score"] if len(kept["score"]) == len(kept["rejected"]) else None
+            return Predicted(example.name, example.labels, kept["labels"], kept["uncertainty"], score, kept["rejected"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a kept prediction ({error}); delete it and run again") from error

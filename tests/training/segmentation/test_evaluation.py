@@ -11,7 +11,7 @@ from PIL import Image
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.records import Segmentation
-from imagedataextractor.segmentation.evaluation import accepted_labels, predictions, score_predictions
+from imagedataextractor.training.segmentation.evaluation import accepted_labels, predictions, score_predictions
 
 LABELS = np.zeros((40, 40), np.int32)
 LABELS[4:14, 4:14], LABELS[20:30, 20:30] = 1, 2
@@ -50,7 +50,7 @@ def test_predictions_are_made_once_and_come_back_as_they_were(data: Path) -> Non
     assert sorted(p.name for p in keep.iterdir()) == ["a.npz", "b.npz"]
     for one, two in zip(first, again, strict=True):
         assert one.name == two.name
-        for field in ("true", "labels", "uncertainty", "score", "filtered"):
+        for field in ("true", "labels", "uncertainty", "score", "rejected"):
             np.testing.assert_array_equal(getattr(one, field), getattr(two, field))
 
 
