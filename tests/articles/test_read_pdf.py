@@ -317,3 +317,58 @@ def test_folder_that_cannot_be_written(tmp_path: Path, shared: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         read_article(shared / "samples/pdf/PMC7067258.pdf", work_dir=tmp_path / "file" / "sub")
+
+
+# ---------------------------------------------------------------- captions on other pages
+
+
+def picture(*area: float, seed: int = 0, label: str = "") -> Callable[[Paper], None]:
+    def draw(paper: Paper) -> None:
+        paper.image(*area, seed=seed)
+        if label:
+            paper.text(60, 800, label)
+
+    return draw
+
+
+def words(*captions: str) -> Callable[[Paper], None]:
+    def draw(paper: Paper) -> None:
+        paper.paragraph(60, 80, 30, columns=110)
+        for place, caption in enumerate(captions):
+            paper.text(60, 560 + 40 * place, caption, 8.0)
+
+    return draw
+
+
+def test_a_caption_on_the_facing_page(tmp_path: Path) -> None:
+    caption = words("Figure 1. SEM image of the particles.")
+    for pages, number in ((picture(80, 90, 500, 700), caption), 1), ((caption, picture(80, 90, 500, 700)), 2):
+        article = made(tmp_path, words(), *pages, words()) if number == 1 else made(tmp_path, *pages, words())
+        (figure,) = article.figures
+        assert figure.caption == "SEM image of the particles."
+        page, box = place(figure)
+        assert page == 2
+        assert box.iou(Box(80, 90, 500, 700)) > 0.9
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_figures_at_the_end_of_a_manuscript(tmp_path: Path, labelled: bool) -> None:
+    captions = [f"Figure {number}. TEM image of sample S{number}." for number in (1, 2, 3)]
+    order = (3, 1, 2) if labelled else (1, 2, 3)
+    sheets = [
+        picture(100, 90, 300 + 60 * number, 600, seed=number, label=f"Figure {number}" if labelled else "")
+        for number in order
+    ]
+    article = made(tmp_path, words(), words(*captions), *sheets)
+    found = {figure.label: place(figure) for figure in article.figures}
+    assert [figure.caption for figure in article.figures] == [f"TEM image of sample S{number}." for number in (1, 2, 3)]
+    for number in (1, 2, 3):
+        page, box = found[f"Figure {number}"]
+        assert page == 3 + order.index(number)
+        assert box.iou(Box(100, 90, 300 + 60 * number, 600)) > 0.9
+
+
+def test_sheets_that_nobody_can_tell_apart_are_given_to_none(tmp_path: Path) -> None:
+    captions = [f"Figure {number}. TEM image of sample S{number}." for number in (1, 2, 3)]
+    article = made(tmp_path, words(), words(*captions), picture(100, 90, 400, 600), picture(100, 90, 450, 600, seed=1))
+    assert [figure.graphics for figure in article.figures] == [(), (), ()]

@@ -64,6 +64,8 @@ _LABEL = re.compile(
 )
 #: What opens a caption of something else.
 _TITLE = re.compile(rf"{_LABEL.pattern}|table\s*\d", re.IGNORECASE)
+#: What a label by itself lacks to be taken for a caption before one with words.
+_LABEL_ALONE = 1.0
 #: What follows a label in a sentence that speaks of the figure.
 _SENTENCE = re.compile(
     r"(?:shows?|presents?|displays?|illustrates?|depicts?|and|is|are|in|reveals?|demonstrates?|gives?|exhibits?|"
@@ -170,6 +172,14 @@ class _Caption:
     emphasised: list[tuple[int, int]] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a figure lies."""
+
+    page: _Page
+    box: _Rect
+
+
 def read_pdf(data: bytes, path: Path, work_dir: Path | None = None) -> Document:
     """Read an article from a PDF.
 
@@ -202,8 +212,13 @@ def read_pdf(data: bytes, path: Path, work_dir: Path | None = None) -> Document:
         _remove_repeated_ink(pages)
         body = _body_style(pages)
         captions = _captions(pages, body)
-        boxes = {id(c): box for page in pages for c, box in _placed_figures(page, captions, body)}
-        figures = [_figure(document, caption, boxes[id(caption)], work_dir) for caption in captions]
+        places = {
+            id(caption): None if box is None else _Place(page, box)
+            for page in pages
+            for caption, box in _placed_figures(page, captions, body)
+        }
+        places |= _found_elsewhere(pages, captions, places)
+        figures = [_figure(document, caption, places[id(caption)], work_dir) for caption in captions]
         text = [" ".join(line.text for line in page.lines) for page in pages]
         return _about(document, text, pages, tuple(figures))
     except pdfium.PdfiumError as error:
@@ -352,10 +367,14 @@ def _captions(pages: Sequence[_Page], body: tuple[str, float]) -> list[_Caption]
             score = _caption_score(page, index, match, body)
             if score <= 0:
                 continue
-            key = re.sub(r"\W+", "", f"{match['kind'].lower()[:3]}{match['number'].lower()}")
+            key = _key(match)
             if key not in best or score > best[key].score:
                 best[key] = _collected(page, index, match, score)
     return sorted(best.values(), key=lambda c: (c.page.number, c.order, c.box.y0))
+
+
+def _key(label: re.Match[str]) -> str:
+    return re.sub(r"\W+", "", f"{label['kind'].lower()[:3]}{label['number'].lower()}")
 
 
 def _caption_score(page: _Page, index: int, match: re.Match[str], body: tuple[str, float]) -> float:
@@ -371,8 +390,10 @@ def _caption_score(page: _Page, index: int, match: re.Match[str], body: tuple[st
     offset = len(line.text) - len(text)
     if any(start <= offset + 1 and end >= offset + len(match["label"]) - 1 for start, end in line.bold):
         score += 1.0
-    if re.match(r"[a-z]\)|\(|[A-Z0-9]|[a-z][,.]?\s", rest) or not rest:
+    if re.match(r"[a-z]\)|\(|[A-Z0-9]|[a-z][,.]?\s", rest):
         score += 0.5
+    if not rest:
+        score -= _LABEL_ALONE
     if _SENTENCE.match(rest):
         score -= 3.0
     if _continues_paragraph(page, index):
@@ -490,7 +511,7 @@ def _remove_running_heads(pages: Sequence[_Page]) -> None:
         id(line): (re.sub(r"\d+", "#", " ".join(line.text.split())), round(line.box.y0 / 4))
         for page in pages
         for line in page.lines
-        if line.box.y1 < _HEAD * page.height or line.box.y0 > (1 - _HEAD) * page.height
+        if (line.box.y1 < _HEAD * page.height or line.box.y0 > (1 - _HEAD) * page.height) and not _is_label(line)
     }
     often = {place for place, count in Counter(places.values()).items() if count > 1}
     for page in pages:
@@ -499,17 +520,18 @@ def _remove_running_heads(pages: Sequence[_Page]) -> None:
         page.lines = [line for line in page.lines if places.get(id(line)) not in often]
 
 
-def _figure(document: Any, caption: _Caption, box: _Rect | None, work_dir: Path | None) -> DocumentFigure:
+def _figure(document: Any, caption: _Caption, place: _Place | None, work_dir: Path | None) -> DocumentFigure:
     graphics: tuple[tuple[str, ...], ...] = ()
     rendered: tuple[Path, ...] = ()
-    if box is not None:
+    if place is not None:
+        page, box = place.page, place.box
         kind = re.sub(r"\W+", "-", caption.label.lower()).strip("-")
         position = "-".join(str(round(value)) for value in (box.x0, box.y0, box.x1, box.y1))
-        name = f"p{caption.page.number + 1}_{position}_{kind}.png"
+        name = f"p{page.number + 1}_{position}_{kind}.png"
         if work_dir is None:
             graphics = ((name,),)
         else:
-            rendered = (_rendered(document, caption.page, box, work_dir / name),)
+            rendered = (_rendered(document, page, box, work_dir / name),)
     return DocumentFigure(
         caption.label, caption.text, graphics, rendered=rendered, emphasised=tuple(caption.emphasised)
     )
@@ -784,6 +806,85 @@ def _beside(ink: npt.NDArray[np.bool_], caption: _Caption, barriers: Sequence[_R
         if big and (best is None or box.width * box.height > best.width * best.height):
             best = box
     return best
+
+
+#: Letters on a page up to which it holds a figure and nothing else.
+_MAX_PAGE_LETTERS = 600
+
+
+def _found_elsewhere(
+    pages: Sequence[_Page], captions: Sequence[_Caption], places: Mapping[int, _Place | None]
+) -> dict[int, _Place]:
+    """Figures whose captions stand on another page: on the facing one, or in a list, as in manuscripts.
+
+    Pages that hold a picture and no caption are given to the captions without a figure: by the label that
+    such a page carries, else to the caption of the next page, else one by one where they are as many. Where they
+    are not, nobody can tell which is whose, and the captions stay without.
+    """
+    homeless = [caption for caption in captions if places[id(caption)] is None or not caption.text]
+    taken = {place.page.number for caption in captions if (place := places[id(caption)]) and caption.text}
+    free = {page.number: box for page in pages if page.number not in taken and (box := _picture_of(page)) is not None}
+    if not homeless or not free:
+        return {}
+    found: dict[int, _Place] = {}
+
+    def give(caption: _Caption, number: int) -> None:
+        found[id(caption)] = _Place(pages[number], free.pop(number))
+
+    labelled = {key: number for number in free for key in _labels_on(pages[number])}
+    for caption in homeless:
+        number = labelled.get(_key_of(caption))
+        if number in free:
+            give(caption, number)
+    left = [caption for caption in homeless if id(caption) not in found]
+    unnamed = [number for number in sorted(free) if number not in labelled.values()]
+    on_page = Counter(caption.page.number for caption in left)
+    for caption in left:
+        number = caption.page.number
+        facing = [near for near in (number - 1, number + 1) if near in free and near in unnamed]
+        if on_page[number] == 1 and len(facing) == 1:
+            give(caption, facing[0])
+    left = sorted((c for c in left if id(c) not in found), key=lambda c: (c.label.split()[0], c.order))
+    unnamed = [number for number in unnamed if number in free]
+    if len(left) == len(unnamed):
+        for caption, number in zip(left, unnamed, strict=True):
+            give(caption, number)
+    return found
+
+
+def _key_of(caption: _Caption) -> str:
+    match = _LABEL.match(caption.label)
+    return _key(match) if match else caption.label.lower()
+
+
+def _labels_on(page: _Page) -> Iterator[str]:
+    """The labels that stand on a page by themselves, without a caption."""
+    for line in page.lines:
+        match = _LABEL.match(line.text.strip())
+        if match is not None and _is_label(line):
+            yield _key(match)
+
+
+def _is_label(line: _Line) -> bool:
+    """Whether a line is a figure's label and nothing else."""
+    match = _LABEL.match(line.text.strip())
+    return match is not None and match.end() == len(line.text.strip())
+
+
+def _picture_of(page: _Page) -> _Rect | None:
+    """Extent of the picture on a page that holds nothing else; None for other pages."""
+    if sum(len(line.text.strip()) for line in page.lines) > _MAX_PAGE_LETTERS:
+        return None
+    apart = [line.box for line in page.lines if _LABEL.match(line.text.strip()) or line.text.strip().isdigit()]
+    ink = _without(page.ink, apart)
+    labels, _ = ndimage.label(ink, structure=np.ones((3, 3)))
+    extents = [
+        _Rect(columns.start, rows.start, columns.stop, rows.stop) for rows, columns in ndimage.find_objects(labels)
+    ]
+    if not any(min(extent.width, extent.height) >= 2 * _MIN_SIDE for extent in extents):
+        return None
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    return _Rect(columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
 
 
 def _rendered(document: Any, page: _Page, box: _Rect, path: Path) -> Path:
