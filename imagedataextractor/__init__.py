@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from imagedataextractor.api import correct as correct
     from imagedataextractor.api import extract as extract
     from imagedataextractor.api import measure as measure
+    from imagedataextractor.api import mine as mine
     from imagedataextractor.api import open_database as open_database
     from imagedataextractor.api import read_article as read_article
     from imagedataextractor.api import read_scale_bar as read_scale_bar
@@ -42,6 +43,7 @@ _PUBLIC = {
     "correct": "api",
     "extract": "api",
     "measure": "api",
+    "mine": "api",
     "open_database": "api",
     "read_article": "api",
     "read_scale_bar": "api",
@@ -60,6 +62,7 @@ __all__ = [
     "correct",
     "extract",
     "measure",
+    "mine",
     "open_database",
     "read_article",
     "read_scale_bar",

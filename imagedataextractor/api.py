@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from imagedataextractor.database import Database
     from imagedataextractor.extractor import Source
+    from imagedataextractor.mining.bulk import MineResult
     from imagedataextractor.records import Article, Failure
     from imagedataextractor.results import Measurement, ReadScaleBar, Result, Rows, Segmented, SplitFigure
     from imagedataextractor.store import Correction, Store
@@ -30,6 +31,7 @@ __all__ = [
     "find_articles",
     "find_images",
     "measure",
+    "mine",
     "open_database",
     "read_article",
     "read_scale_bar",
@@ -507,3 +509,84 @@ def _writable(db: str | Path | None) -> Store:
     from imagedataextractor.store import Store
 
     return Store.open(str(db) if db is not None else load_settings().db, create=False)
+
+
+@takes_options
+def mine(
+    what: str | Path | None = None,
+    *,
+    dois: str | Path | None = None,
+    db: str | Path | None = None,
+    limit: int | None = None,
+    workers: int | None = None,
+    inline: bool = False,
+    dask: str | None = None,
+    again: bool = False,
+    retry_set_aside: bool = False,
+    wait: bool = False,
+    keep_figures: bool | None = None,
+    log: str | Path | None = None,
+    **options: Unpack[Options],
+) -> MineResult:
+    """A bulk run over many articles, resumable and parallel, as `ide mine`.
+
+    Parameters
+    ----------
+    what : str or Path, optional
+        A definition (TOML file, or the name of one that comes with the program) or a folder.
+    dois : str or Path, optional
+        Instead, a file with DOIs.
+    db : str or Path, optional
+        The database; else that of the definition or of the user's settings.
+    limit : int, optional
+        Only the first so many targets.
+    workers : int, optional
+        Worker processes, 0 for one a core. Workers are started anew: a script needs the usual
+        ``if __name__ == "__main__":``.
+    inline : bool
+        No worker processes: for a debugger.
+    dask : str, optional
+        Address of a Dask scheduler, in place of worker processes.
+    again, retry_set_aside : bool
+        Do again what is finished, or what was set aside for killing its workers.
+    wait : bool
+        Wait while another bulk run works on the same database.
+    keep_figures : bool, optional
+        Keep downloads once they are in the database.
+    log : str or Path, optional
+        A file for JSON lines about the run.
+    **options
+        See `Options`.
+
+    Returns
+    -------
+    MineResult
+        How the run ended, and what it counted; the rows are in the database.
+
+    Raises
+    ------
+    UsageError
+        The request contradicts itself.
+    InputError
+        There is no such definition, folder or list.
+    StoreError
+        The database cannot be opened or written, or another bulk run is at work on it.
+    """
+    from imagedataextractor.mining.bulk import Bulk, BulkRequest
+
+    request = BulkRequest.of(
+        what,
+        dois,
+        options,
+        db=None if db is None else str(db),
+        limit=limit,
+        workers=workers,
+        keep_figures=keep_figures,
+        inline=inline,
+        dask=dask,
+        again=again,
+        retry_set_aside=retry_set_aside,
+        wait=wait,
+        log_file=None if log is None else Path(log),
+    )
+    return Bulk(request).run()

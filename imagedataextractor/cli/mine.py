@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import sys
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,15 +21,7 @@ from imagedataextractor.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from imagedataextractor.mining.corpus import Corpus
-    from imagedataextractor.mining.executors import WorkExecutor
-    from imagedataextractor.mining.plan import Plan
-    from imagedataextractor.mining.progress import Counts
-    from imagedataextractor.options import Manual
-    from imagedataextractor.records import Run
-    from imagedataextractor.settings import Settings
-    from imagedataextractor.store import Store
-    from imagedataextractor.targets import Target
+    from imagedataextractor.mining.bulk import BulkRequest, MineResult
 
 __all__ = ["command"]
 
@@ -95,110 +83,50 @@ def command(
     is passed over, so the same command again goes on where the last one stopped, however that was.
     Ctrl-C finishes what is in flight; a second one stops at once.
     """
-    from imagedataextractor.errors import UsageError
-    from imagedataextractor.options import choose
+    from imagedataextractor.mining.bulk import INTERRUPTED, Bulk, BulkRequest
 
-    if (what is None) == (doi_file is None):
-        raise UsageError("mine: give one of DEFINITION, FOLDER and --dois FILE")
-    if inline + (dask is not None) + (workers is not None) > 1:
-        raise UsageError("mine: one of --workers, --inline and --dask says where the work is done")
-    corpus, settings = _corpus_and_settings(what, doi_file, limit)
-    mining = {"workers": workers, "keep_figures": keep_figures}
-    articles = {"licences": licences or None}
-    settings = _over(
-        settings, db=db, articles=articles, mining=mining, scalebar={"ocr": ocr}, segmentation=segmentation
-    )
-    _, manual = choose(
+    request = BulkRequest.of(
+        what,
+        doi_file,
         {
-            "settings": settings,
+            **segmentation,  # type: ignore[typeddict-item]
+            "ocr": ocr,
+            "licences": licences,
             "nm_per_px": nm_per_px,
             "scalebar": scalebar,
             "bar_px": bar_px,
             "field_width": field_width,
             "assume_em": assume_em,
-        }
-    )
-    request = _Request(
-        corpus, settings, manual, again, retry_set_aside, wait, inline, dask, _resources(resources), log_file, as_json
+        },
+        db=db,
+        limit=limit,
+        workers=workers,
+        keep_figures=keep_figures,
+        again=again,
+        retry_set_aside=retry_set_aside,
+        wait=wait,
+        inline=inline,
+        dask=dask,
+        resources=_resources(resources),
+        log_file=log_file,
+        command=command_line(sys.argv),
     )
     if dry_run:
-        _dry_run(request)
+        _dry_run(request, as_json=as_json)
         return
-    code = _mine(request)
-    if code == 130:
+    result = Bulk(request, _tell).run()
+    _summary(result, as_json=as_json)
+    if result.exit_code == INTERRUPTED:
         # Downloads under way would be waited for; everything that counts is committed.
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)
-    if code:
-        raise click.exceptions.Exit(code)
-
-
-@dataclass(frozen=True)
-class _Request:
-    """What was asked for on the command line."""
-
-    corpus: Corpus
-    settings: Settings
-    manual: Manual
-    again: bool
-    retry_set_aside: bool
-    wait: bool
-    inline: bool
-    dask: str | None
-    resources: dict[str, float]
-    log_file: Path | None
-    as_json: bool
+        os._exit(result.exit_code)
+    if result.exit_code:
+        raise click.exceptions.Exit(result.exit_code)
 
 
 def _tell(line: str) -> None:
     click.echo(f"ide: {line}", err=True)
-
-
-# ---------------------------------------------------------------- what was asked for
-
-
-def _corpus_and_settings(what: str | None, doi_file: Path | None, limit: int | None) -> tuple[Corpus, Settings]:
-    """The corpus, and the user's settings with those of the definition over them."""
-    from imagedataextractor.mining.corpus import Corpus, load_definition
-    from imagedataextractor.settings import load_settings
-
-    settings = load_settings()
-    if doi_file is not None:
-        return Corpus(dois_file=doi_file, limit=limit), settings
-    assert what is not None
-    path = Path(what)
-    if path.is_dir():
-        return Corpus(folder=path, limit=limit), settings
-    definition = load_definition(_definition_file(what))
-    given = definition.with_settings(settings)
-    if "IDE_DB" in os.environ:
-        given = dataclasses.replace(given, db=settings.db)
-    corpus = definition.corpus if limit is None else dataclasses.replace(definition.corpus, limit=limit)
-    return corpus, given
-
-
-def _definition_file(what: str) -> Path:
-    """A file, or the name of a definition that comes with the program."""
-    from imagedataextractor.errors import InputError
-    from imagedataextractor.resources import resource_path
-
-    path = Path(what)
-    if path.exists() or path.suffix == ".toml":
-        return path
-    known = {file.stem: file for file in resource_path("pipelines").glob("*.toml")}
-    if what not in known:
-        raise InputError(f"{what}: no such file or folder, nor a definition here ({', '.join(sorted(known))})")
-    return known[what]
-
-
-def _over(settings: Settings, *, db: str | None, **tables: dict[str, Any]) -> Settings:
-    """The settings with what the command line gives over them."""
-    changes: dict[str, Any] = {} if db is None else {"db": db}
-    for name, values in tables.items():
-        given = {key: value for key, value in values.items() if value is not None}
-        changes[name] = dataclasses.replace(getattr(settings, name), **given)
-    return dataclasses.replace(settings, **changes)
 
 
 def _resources(given: tuple[str, ...]) -> dict[str, float]:
@@ -214,182 +142,37 @@ def _resources(given: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _new_run(request: _Request) -> Run:
-    from imagedataextractor.images import sha256_of
-    from imagedataextractor.pipeline import Stages, new_run
-    from imagedataextractor.segmentation.weights import find_weights
-
-    stages = Stages(request.settings, request.manual)
-    weights = sha256_of(find_weights(request.settings.segmentation.model))
-    return new_run(stages, command_line(sys.argv), weights_sha256=weights)
-
-
-# ---------------------------------------------------------------- doing it
-
-
-def _mine(request: _Request) -> int:
-    """The whole run; its exit code."""
-    from imagedataextractor.mining.corpus import corpus_targets
-    from imagedataextractor.mining.progress import Counts, Log
-    from imagedataextractor.settings import cache_dir
-    from imagedataextractor.store import Store
-
-    with contextlib.ExitStack() as stack:
-        store = stack.enter_context(Store.open(request.settings.db))
-        stack.enter_context(_alone(store, wait=request.wait))
-        targets = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
-        run = _new_run(request)
-        plan = _plan(request, targets, store, run)
-        survey = plan.survey()
-        store.start_run(run)
-        log = stack.enter_context(Log(request.log_file, run.id))
-        for line in survey.lines():
-            _tell(line)
-        counts = Counts(total=survey.total, skipped=survey.done + survey.set_aside)
-        store.update_run(run.id, targets_total=counts.total, targets_skipped=counts.skipped)
-        log.write("started", command=run.command, targets=survey.total, to_do=survey.to_do)
-        state, code = "failed", 1
-        try:
-            if survey.to_do:
-                state, code = _go(request, plan, store, run.id, counts, log)
-            else:
-                state, code = _verdict(counts)
-        except KeyboardInterrupt:
-            state, code = "interrupted", 130
-        finally:
-            log.write("ended", state=state, **dataclasses.asdict(counts))
-            # Where the database itself is what failed, that error is the one to be told.
-            with contextlib.suppress(Exception) if sys.exc_info()[0] else contextlib.nullcontext():
-                store.finish_run(run.id, state=state, exit_code=code)
-        _summary(request, store, run.id, counts, state)
-        return code
-
-
-def _plan(request: _Request, targets: Iterable[Target], store: Store | None, run: Run) -> Plan:
-    from imagedataextractor.mining.plan import Plan
-    from imagedataextractor.store import digest_of_run
-
-    digest = digest_of_run(run)
-    return Plan(targets, store, digest, again=request.again, retry_set_aside=request.retry_set_aside)
-
-
-def _go(request: _Request, plan: Plan, store: Store, run_id: str, counts: Counts, log: Any) -> tuple[str, int]:
-    """Do what is to do; how the run ended, and its exit code."""
-    from imagedataextractor.mining.ahead import DiskBudget
-    from imagedataextractor.mining.progress import make_progress
-    from imagedataextractor.mining.run import mine
-    from imagedataextractor.mining.stop import StopRequest
-    from imagedataextractor.mining.worker import PipelineWork, Retrieval, prune_segmentations
-    from imagedataextractor.mining.writer import MineOptions
-    from imagedataextractor.settings import cache_dir
-
-    settings, cache = request.settings, cache_dir()
-    prune_segmentations(cache)
-    stop = StopRequest()
-    with _executor(request) as executor, make_progress(log) as progress:
-        mine(
-            plan,
-            PipelineWork(settings, request.manual, cache, store.em_places()),
-            executor,
-            store,
-            run_id,
-            counts=counts,
-            options=MineOptions(max_attempts=settings.mining.max_attempts),
-            retriever=Retrieval(settings, cache),
-            budget=DiskBudget(settings.mining.disk_budget_bytes, keep=settings.mining.keep_figures),
-            progress=progress,
-            stop=stop,
-        )
-    return ("interrupted", 130) if stop else _verdict(counts)
-
-
-def _verdict(counts: Counts) -> tuple[str, int]:
-    if counts.failed + counts.set_aside:
-        return "failed", 1
-    return ("interrupted", 1) if counts.waiting else ("finished", 0)
-
-
-def _executor(request: _Request) -> WorkExecutor:
-    from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor
-
-    if request.inline:
-        return InlineExecutor()
-    if request.dask is not None:
-        return DaskExecutor(request.dask, request.resources)
-    return ProcessExecutor(request.settings.mining.workers)
-
-
-@contextlib.contextmanager
-def _alone(store: Store, *, wait: bool) -> Any:
-    """Only one bulk run writes to a database; another one waits, or is told so."""
-    from imagedataextractor.errors import StoreError
-
-    lock = store.lock("mine")
-    if not lock.acquire():
-        if not wait:
-            raise StoreError(f"{store.name}: another `ide mine` is at work on it; wait for it, or give --wait")
-        _tell(f"{store.name}: waiting for another `ide mine` to end")
-        lock.acquire(wait=True)
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _dry_run(request: _Request) -> None:
+def _dry_run(request: BulkRequest, *, as_json: bool) -> None:
     """What a run would find to do, without touching anything."""
-    from imagedataextractor.mining.corpus import corpus_targets
-    from imagedataextractor.settings import cache_dir
+    from imagedataextractor.mining.bulk import preview
 
-    targets = corpus_targets(request.corpus, request.settings, cache_dir(), _tell)
-    with contextlib.ExitStack() as stack:
-        store = _existing_store(request.settings.db)
-        if store is not None:
-            stack.enter_context(store)
-        plan = _plan(request, targets, store, _new_run(request))
-        survey = plan.survey()
-        units = [unit.target for unit in islice(plan, _SHOWN)]
-    if request.as_json:
-        content = {**dataclasses.asdict(survey), "to_do": survey.to_do, "first": [target.key for target in units]}
+    survey, targets = preview(request, _SHOWN, _tell)
+    if as_json:
+        content = {**dataclasses.asdict(survey), "to_do": survey.to_do, "first": [target.key for target in targets]}
         click.echo(json.dumps(content, ensure_ascii=False))
         return
     for line in survey.lines():
         click.echo(line)
     click.echo(f"would do {survey.to_do:,}, into {request.settings.db.rsplit('@', 1)[-1]}:")
-    for target in units:
+    for target in targets:
         click.echo(f"  {target.key}")
-    if survey.to_do > len(units):
-        click.echo(f"  … and {survey.to_do - len(units):,} more")
+    if survey.to_do > len(targets):
+        click.echo(f"  … and {survey.to_do - len(targets):,} more")
 
 
-def _existing_store(db: str) -> Store | None:
-    """The database for reading; None where there is none yet."""
-    from imagedataextractor.errors import StoreError
-    from imagedataextractor.store import Store
-
-    try:
-        return Store.open(db, read_only=True)
-    except StoreError as error:
-        if "no such database" in str(error):
-            return None
-        raise
-
-
-def _summary(request: _Request, store: Store, run_id: str, counts: Counts, state: str) -> None:
+def _summary(result: MineResult, *, as_json: bool) -> None:
     from imagedataextractor.mining.progress import duration
 
-    if request.as_json:
-        click.echo(json.dumps({"run": run_id, "state": state, **dataclasses.asdict(counts)}))
+    counts = result.counts
+    if as_json:
+        click.echo(json.dumps({"run": result.run, "state": result.state, **dataclasses.asdict(counts)}))
     else:
-        click.echo(
-            f"{counts.done:,} done, {counts.failed:,} with failures, {counts.set_aside:,} set aside, "
-            f"{counts.skipped:,} passed over; {counts.figures:,} figures, {counts.panels:,} measured panels, "
-            f"{counts.particles:,} particles in {store.name}"
-        )
+        for line in result.lines():
+            click.echo(line)
         _tell(f"workers read for {duration(counts.read_s)} and extracted for {duration(counts.extract_s)}")
     if counts.waiting:
         _tell(f"{counts.waiting:,} articles wait for the quota of a service{_renewed(counts.resume_at)}")
-    if state == "interrupted" and not counts.waiting:
+    if result.state == "interrupted" and not counts.waiting:
         _tell("stopped; the same command again goes on from here")
     elif counts.failed + counts.set_aside:
         _tell("not all could be done: see `ide status`; the same command again retries what failed")

@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
+import imagedataextractor
 from imagedataextractor import cli
+from imagedataextractor.errors import UsageError
 from imagedataextractor.mining.progress import Counts, Log, Shown, describe, duration
 from imagedataextractor.records import Failure
 from imagedataextractor.store import Store
@@ -226,3 +228,17 @@ def test_rate_and_time_left():
         "300/1,000 (30 %), 250 retrieved, 200 extracted, 200 written, 0 particles, 0 failed, 120.0/min, 6 min left"
     )
     assert [duration(s) for s in (5, 200, 7200, 400_000)] == ["5 s", "3 min", "2 h 0 min", "4 d 15 h"]
+
+
+def test_python_mines_with_the_same_words(pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("IDE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("IDE_CONFIG", "")
+    db = f"sqlite:///{tmp_path / 'p.db'}"
+    words = {"db": db, "inline": True, "mode": "discriminative", "nm_per_px": 2.0}
+    result = imagedataextractor.mine(pictures, **words)
+    assert (result.state, result.exit_code) == ("failed", 1)  # one of the pictures is broken
+    assert result.counts.done + result.counts.failed == result.counts.total > 1
+    again = imagedataextractor.mine(pictures, **words)
+    assert again.counts.skipped == result.counts.done
+    with pytest.raises(UsageError, match="one of"):
+        imagedataextractor.mine()

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["IMAGE_SUFFIXES", "GraphicsFolder", "file_name", "pictures_below", "plain_stem", "referenced_stems"]
+__all__ = ["GRAPHIC_SUFFIXES", "GraphicsFolder", "file_name", "pictures_below", "plain_stem", "referenced_stems"]
 
 #: Suffixes of pictures, the least compressed first: where a picture lies there twice, this one is taken.
-IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg", ".webp", ".gif")
+GRAPHIC_SUFFIXES = (".tif", ".tiff", ".png", ".bmp", ".jpg", ".jpeg", ".webp", ".gif")
 
 #: What publishers hang on to a figure's name for its resolution, the largest first.
 _VARIANTS = (
@@ -81,12 +81,12 @@ class GraphicsFolder:
         if exact:
             return exact[0]
         stem, suffix = os.path.splitext(name)
-        stems = [name.lower()] if suffix.lower() not in IMAGE_SUFFIXES else [stem.lower(), name.lower()]
+        stems = [name.lower()] if suffix.lower() not in GRAPHIC_SUFFIXES else [stem.lower(), name.lower()]
         for candidate in stems:
             for variant in _VARIANTS:
                 files = self._by_stem.get(candidate + variant)
                 if files:
-                    return min(files, key=lambda path: IMAGE_SUFFIXES.index(path.suffix.lower()))
+                    return min(files, key=lambda path: GRAPHIC_SUFFIXES.index(path.suffix.lower()))
         return None
 
 
@@ -121,7 +121,7 @@ def referenced_stems(document: Path) -> frozenset[str]:
 def plain_stem(name: str) -> str:
     """A file's name in lower case, without the suffix of a picture and what tells copies of one picture apart."""
     stem, suffix = os.path.splitext(name.lower())
-    stem = stem if suffix in IMAGE_SUFFIXES else name.lower()
+    stem = stem if suffix in GRAPHIC_SUFFIXES else name.lower()
     return next((stem.removesuffix(variant) for variant in _VARIANTS if variant and stem.endswith(variant)), stem)
 
 
@@ -134,7 +134,7 @@ def pictures_below(folder: Path, depth: int = 0) -> Iterator[Path]:
     for entry in entries:
         if entry.is_symlink() and not _stays_inside(Path(entry.path), folder):
             continue
-        if entry.is_file() and os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+        if entry.is_file() and os.path.splitext(entry.name)[1].lower() in GRAPHIC_SUFFIXES:
             yield Path(entry.path)
     for entry in entries:
         if depth < _MAX_DEPTH and entry.is_dir(follow_symlinks=False):

@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.elsevier_xml import read_elsevier
-from imagedataextractor.articles.read.graphics import IMAGE_SUFFIXES, file_name
+from imagedataextractor.articles.read.graphics import GRAPHIC_SUFFIXES, file_name
 from imagedataextractor.articles.read.markup import parse_xml, plain_text
 from imagedataextractor.articles.retrieve.http import AccessError, Client, NotFoundError, Service
 from imagedataextractor.articles.retrieve.source import (
@@ -128,7 +128,7 @@ def _largest(content: Any) -> dict[str, str]:
         name = str(entry.get("filename") or entry.get("eid") or "")
         url = str(entry.get("prism:url") or "")
         reference = str(entry.get("ref") or "") or re.sub(r"_lrg$", "", Path(name).stem.rpartition("-")[2])
-        if not url or not reference or Path(name or "x.jpg").suffix.lower() not in IMAGE_SUFFIXES:
+        if not url or not reference or Path(name or "x.jpg").suffix.lower() not in GRAPHIC_SUFFIXES:
             continue
         area = _number(entry.get("width")) * _number(entry.get("height")) or _number(entry.get("size"))
         if reference not in best or area > best[reference][0]:
@@ -151,7 +151,7 @@ def _addresses(
     if eid:
         stem = elsevier.url(f"content/object/eid/{eid}-{locator}")
         urls += [f"{stem}_lrg.jpg?httpAccept=*/*", f"{stem}.jpg?httpAccept=*/*"]
-    named = next((file_name(url) for url in urls if Path(file_name(url)).suffix.lower() in IMAGE_SUFFIXES), "")
+    named = next((file_name(url) for url in urls if Path(file_name(url)).suffix.lower() in GRAPHIC_SUFFIXES), "")
     return named or f"{locator}.jpg", list(dict.fromkeys(_without_thumbnails(urls)))
 
 

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from imagedataextractor.articles.read import read_article
-from imagedataextractor.articles.read.graphics import IMAGE_SUFFIXES, file_name
+from imagedataextractor.articles.read.graphics import GRAPHIC_SUFFIXES, file_name
 from imagedataextractor.articles.retrieve.http import AccessError, Client, NotFoundError, Service
 from imagedataextractor.errors import IdeError, QuotaError
 from imagedataextractor.settings import Keys, Services
@@ -145,10 +145,10 @@ def best_by_stem(names: Iterable[str]) -> dict[str, str]:
     for name in names:
         path = Path(name)
         suffix = path.suffix.lower()
-        if suffix not in IMAGE_SUFFIXES:
+        if suffix not in GRAPHIC_SUFFIXES:
             continue
         stem = path.stem.lower()
         kept = best.get(stem)
-        if kept is None or IMAGE_SUFFIXES.index(suffix) < IMAGE_SUFFIXES.index(Path(kept).suffix.lower()):
+        if kept is None or GRAPHIC_SUFFIXES.index(suffix) < GRAPHIC_SUFFIXES.index(Path(kept).suffix.lower()):
             best[stem] = name
     return best

@@ -23,7 +23,7 @@ from imagedataextractor.figures.letters.blobs import (
 )
 from imagedataextractor.figures.letters.glyphs import CLASSES, frame_of, read_glyphs
 from imagedataextractor.figures.letters.naming import missing_letters
-from imagedataextractor.figures.letters.sequences import Run, best_run
+from imagedataextractor.figures.letters.sequences import LetterRun, best_run
 from imagedataextractor.figures.letters.styles import Candidate, tables
 from imagedataextractor.figures.panels.layout import Layout, bounding_box, magnified
 from imagedataextractor.records import Box
@@ -99,7 +99,7 @@ def _find(layout: Layout, told: frozenset[str]) -> list[Letter]:
     return _single(candidates, layout) if _is_one_image(layout) else []
 
 
-def _may_go_on(run: Run, layout: Layout) -> bool:
+def _may_go_on(run: LetterRun, layout: Layout) -> bool:
     """Whether there may be letters in corners that were not looked at."""
     return len(run.letters) < LETTERED * len(layout.blocks) or missing_letters([c.name for c in run.letters]) > 0
 
@@ -160,7 +160,7 @@ def _is_speck(blob: Box, height: float, chances: npt.NDArray[np.float32]) -> boo
 # ---------------------------------------------------------------- the figure's letters
 
 
-def _as_letters(run: Run) -> list[Letter]:
+def _as_letters(run: LetterRun) -> list[Letter]:
     return [Letter(c.name, min(1.0, c.chance), c.candidate.box, run.font_px, c.candidate.inside) for c in run.letters]
 
 

@@ -20,7 +20,7 @@ from imagedataextractor.figures.network import forward, load_weights
 from imagedataextractor.figures.panels.layout import Layout
 from imagedataextractor.records import Box
 
-__all__ = ["FEATURES", "WEIGHTS", "Chosen", "Run", "best_run", "describe", "runs"]
+__all__ = ["FEATURES", "WEIGHTS", "Chosen", "LetterRun", "best_run", "describe", "runs"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -59,7 +59,7 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Run:
+class LetterRun:
     """Letters of one style and size that make a sequence.
 
     `rivals` is how many characters of that size could be letters of the sequence.
@@ -71,7 +71,7 @@ class Run:
     rivals: int
 
 
-def runs(candidates: list[Candidate], layout: Layout, told: frozenset[str] = frozenset()) -> list[Run]:
+def runs(candidates: list[Candidate], layout: Layout, told: frozenset[str] = frozenset()) -> list[LetterRun]:
     """Every sequence that the candidates make, of any style and size, and some of each that are shorter.
 
     Parameters
@@ -83,18 +83,18 @@ def runs(candidates: list[Candidate], layout: Layout, told: frozenset[str] = fro
 
     Returns
     -------
-    list of Run
+    list of LetterRun
         Each once, in no particular order.
     """
     low, high = font_range(layout)
-    found: dict[tuple[object, ...], Run] = {}
+    found: dict[tuple[object, ...], LetterRun] = {}
     for table in tables(candidates):
         for font_px in _font_sizes(table, low, high, told):
             letters, rivals = _sequence(table, font_px, layout, told)
             for some in _and_shorter(letters):
                 if _may_be(some, table, told):
                     key = (table.wrapped, table.names, rivals, *((c.name, c.candidate.box) for c in some))
-                    found.setdefault(key, Run(tuple(some), table, font_px, rivals))
+                    found.setdefault(key, LetterRun(tuple(some), table, font_px, rivals))
     return list(found.values())
 
 
@@ -137,7 +137,7 @@ def _meant(names: Sequence[str], table: Table) -> list[set[str]]:
 
 def best_run(
     candidates: list[Candidate], layout: Layout, told: frozenset[str] = frozenset()
-) -> tuple[Run, float] | None:
+) -> tuple[LetterRun, float] | None:
     """The most convincing sequence and its logit; None where none is convincing.
 
     Parameters are those of `runs`.
@@ -174,12 +174,12 @@ FEATURES = (
 )
 
 
-def describe(run: Run, layout: Layout, told: frozenset[str] = frozenset()) -> npt.NDArray[np.float32]:
+def describe(run: LetterRun, layout: Layout, told: frozenset[str] = frozenset()) -> npt.NDArray[np.float32]:
     """The numbers by which a run is judged.
 
     Parameters
     ----------
-    run : Run
+    run : LetterRun
     layout : Layout
         The one its candidates come from.
     told : frozenset of str
@@ -201,14 +201,14 @@ def describe(run: Run, layout: Layout, told: frozenset[str] = frozenset()) -> np
     return np.array(numbers, np.float32)
 
 
-def _of_names(run: Run) -> list[float]:
+def _of_names(run: LetterRun) -> list[float]:
     count, first = len(run.letters), run.letters[0].index
     span = run.letters[-1].index + 1
     begins = run.letters[0].name.lower() == _first(run.table)
     return [count == 1, count == 2, np.log(count), count >= 4, begins, first, span - count - first, count / span]
 
 
-def _of_chances(run: Run) -> list[float]:
+def _of_chances(run: LetterRun) -> list[float]:
     chance = np.array([c.chance for c in run.letters])
     agreement = np.array([c.agreement for c in run.letters])
     return [
@@ -218,26 +218,26 @@ def _of_chances(run: Run) -> list[float]:
     ]
 
 
-def _of_style(run: Run) -> list[float]:
+def _of_style(run: LetterRun) -> list[float]:
     wrapped = float(np.mean([c.candidate.wrapped for c in run.letters]))
     strokes = float(np.mean([c.name.lower() in "ilc" for c in run.letters]))
     table = run.table
     return [wrapped, table.wrapped, table.roman, table.numbered, table.names[0][0].isupper(), strokes]
 
 
-def _of_font(run: Run, layout: Layout) -> list[float]:
+def _of_font(run: LetterRun, layout: Layout) -> list[float]:
     low, high = font_range(layout)
     sizes = np.array([c.font_px for c in run.letters]) / run.font_px
     share = [np.log(run.font_px / high), np.log(run.font_px / low), run.font_px / layout.size]
     return [*share, sizes.std(), np.abs(sizes - 1.0).max()]
 
 
-def _of_rivals(run: Run) -> list[float]:
+def _of_rivals(run: LetterRun) -> list[float]:
     count = len(run.letters)
     return [np.log(count / max(1, run.rivals)), np.log(run.rivals + 1), max(0, run.rivals - count)]
 
 
-def _of_places(run: Run, layout: Layout) -> list[float]:
+def _of_places(run: LetterRun, layout: Layout) -> list[float]:
     height, width = layout.shape
     boxes = np.array([[b.x0, b.y0, b.x1, b.y1] for b in (c.candidate.box for c in run.letters)], np.float64)
     corner = boxes[:, :2] / layout.size
@@ -265,7 +265,7 @@ def _in_order(centre: FloatArray) -> float:
     return max(shares)
 
 
-def _of_images(run: Run, layout: Layout) -> list[float]:
+def _of_images(run: LetterRun, layout: Layout) -> list[float]:
     inside = float(np.mean([c.candidate.inside for c in run.letters]))
     images = [block.box for block in layout.blocks]
     owners = [_holding(c.candidate.box, images) for c in run.letters]
@@ -282,7 +282,7 @@ def _holding(box: Box, images: Sequence[Box]) -> int | None:
     return next((i for i, b in enumerate(images) if b.x0 <= x < b.x1 and b.y0 <= y < b.y1), None)
 
 
-def _of_caption(run: Run, told: frozenset[str]) -> list[float]:
+def _of_caption(run: LetterRun, told: frozenset[str]) -> list[float]:
     if not told:
         return [0.0, 0.0, 0.0, 0.0]
     meant = _meant([c.name.lower() for c in run.letters], run.table)

@@ -27,7 +27,7 @@ from torch import nn
 
 from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.letters.find import candidate_lists, for_search
-from imagedataextractor.figures.letters.sequences import FEATURES, WEIGHTS, Run, describe, runs
+from imagedataextractor.figures.letters.sequences import FEATURES, WEIGHTS, LetterRun, describe, runs
 from imagedataextractor.figures.panels.layout import Layout, analyse
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.training.figures.labelled import (
@@ -104,13 +104,13 @@ def _captions(rng: np.random.Generator, names: Sequence[str]) -> list[frozenset[
     return [c for k, c in enumerate(captions) if k == 0 or c]
 
 
-def _right(found: Sequence[Run], panels: Sequence[LabelledPanel], layout: Layout) -> npt.NDArray[np.bool_]:
+def _right(found: Sequence[LetterRun], panels: Sequence[LabelledPanel], layout: Layout) -> npt.NDArray[np.bool_]:
     """The sequences with the most right letters, less the wrong ones; none, where all have as many wrong ones."""
     gain = np.array([_gain(run, panels, REACH * layout.size) for run in found])
     return np.asarray((gain == gain.max()) & (gain > 0), np.bool_)
 
 
-def _gain(run: Run, panels: Sequence[LabelledPanel], reach: float) -> int:
+def _gain(run: LetterRun, panels: Sequence[LabelledPanel], reach: float) -> int:
     gain = 0
     for letter in run.letters:
         box = letter.candidate.box
