@@ -1,6 +1,7 @@
 -- The largest accepted particles, with where they are.
 -- param limit = 20
-SELECT a.doi, f.label AS figure, n.label AS panel, n.panel_index, p.label AS particle, p.ecd_nm, p.aspect_ratio
+SELECT a.doi, f.label AS figure, n.label AS panel, n.panel_index, p.label AS particle, p.ecd_nm, p.aspect_ratio,
+    s.id AS segmentation_id
 FROM (
     -- The N largest particles lie in the N panels whose largest particle is largest.
     SELECT id, panel_id

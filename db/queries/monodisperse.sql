@@ -10,7 +10,8 @@ SELECT
     s.n_accepted,
     s.ecd_mean_nm,
     s.ecd_sd_nm,
-    s.spread
+    s.spread,
+    s.id AS segmentation_id
 FROM (
     SELECT id, panel_id, n_accepted, ecd_mean_nm, ecd_sd_nm, ecd_sd_nm / ecd_mean_nm AS spread
     FROM segmentations

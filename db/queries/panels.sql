@@ -17,7 +17,8 @@ SELECT
     s.aspect_ratio_mean,
     n.stated_size_nm,
     n.stated_source,
-    n.subcaption
+    n.subcaption,
+    s.id AS segmentation_id
 FROM articles a
 JOIN figures f ON f.article_id = a.id
 JOIN panels n ON n.figure_id = f.id

@@ -2,7 +2,8 @@
 -- param low_nm
 -- param high_nm
 -- param limit = 1000
-SELECT a.doi, f.label AS figure, n.label AS panel, n.panel_index, p.label AS particle, p.ecd_nm, p.aspect_ratio
+SELECT a.doi, f.label AS figure, n.label AS panel, n.panel_index, p.label AS particle, p.ecd_nm, p.aspect_ratio,
+    s.id AS segmentation_id
 FROM segmentations s
 JOIN particles p ON p.segmentation_id = s.id
 JOIN panels n ON n.id = s.panel_id

@@ -20,7 +20,8 @@ SELECT
     END AS verdict,
     t.stated_source,
     t.stated_sample,
-    t.stated_text
+    t.stated_text,
+    t.id AS segmentation_id
 FROM (
     SELECT
         n.figure_id,

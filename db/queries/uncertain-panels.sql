@@ -8,7 +8,8 @@ SELECT
     n.panel_index,
     s.n_particles,
     s.n_uncertain,
-    1.0 * s.n_uncertain / s.n_particles AS share
+    1.0 * s.n_uncertain / s.n_particles AS share,
+    s.id AS segmentation_id
 FROM (
     SELECT * FROM segmentations
     WHERE is_current AND n_particles >= :min_particles

@@ -16,11 +16,10 @@ import numpy as np
 
 from imagedataextractor import __version__
 from imagedataextractor.errors import InputError, UsageError
-from imagedataextractor.images import load_image, sha256_of
 from imagedataextractor.measurement import panel_statistics, radial_distribution_function, size_distribution
 from imagedataextractor.records import Particle, Reason
 from imagedataextractor.report.graphs import curve_svg, histogram_svg, ranges_svg
-from imagedataextractor.report.pictures import COLOURS, state_of
+from imagedataextractor.report.pictures import COLOURS, panel_pixels, state_of
 from imagedataextractor.report.rows import ReportFailure, ReportPanel, ReportRows, ReportRun, read_rows
 from imagedataextractor.store import Store
 from imagedataextractor.written import GENERATOR_META
@@ -202,14 +201,10 @@ def _overlay(panel: ReportPanel) -> str:
 
 def _picture(panel: ReportPanel) -> tuple[str | None, str]:
     """The panel as a data URL, or None and why there is none."""
-    if panel.image_path is None:
-        return None, "picture not kept"
-    path = Path(panel.image_path)
-    if not path.is_file():
-        return None, f"picture not at hand: {path}"
-    if panel.image_sha256 is not None and sha256_of(path) != panel.image_sha256:
-        return None, f"picture has changed since: {path}"
-    image = load_image(path)[panel.box.slices]
+    try:
+        image = panel_pixels(panel)
+    except InputError as error:
+        return None, str(error)
     if image.shape[1] > _PICTURE_WIDTH:
         height = max(1, round(image.shape[0] * _PICTURE_WIDTH / image.shape[1]))
         image = np.asarray(cv2.resize(image, (_PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.errors import InputError
-from imagedataextractor.images import to_rgb
+from imagedataextractor.images import load_image, sha256_of, to_rgb
 from imagedataextractor.measurement import size_distribution
 from imagedataextractor.records import Particle, ParticleTable, Reason, ScaleBar
 from imagedataextractor.written import PLOT_METADATA, save_marked
@@ -21,7 +21,19 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["COLOURS", "draw_overlay", "overlay", "plot_sizes", "size_figure", "state_of"]
+    from imagedataextractor.report.rows import ReportPanel
+
+__all__ = [
+    "COLOURS",
+    "draw_overlay",
+    "overlay",
+    "panel_pixels",
+    "particle_crop",
+    "picture_pixels",
+    "plot_sizes",
+    "size_figure",
+    "state_of",
+]
 
 #: Colour of each state of a particle, and of the scale bar: hues that colour-blind readers tell
 #: apart too (M. Okabe and K. Ito, Color Universal Design, 2008), brightened for grey pictures.
@@ -36,6 +48,11 @@ COLOURS: dict[str, str] = {
 #: Width that small pictures are enlarged towards, px, so that outlines stay thinner than particles.
 _GOOD_WIDTH = 1000
 _MOST_ENLARGED = 4
+
+#: What is shown around a single particle: this share of its size, and at least so much; the width, px, towards which
+#: such a crop is enlarged.
+_MARGIN_SHARE, _LEAST_MARGIN_PX = 0.75, 10.0
+_CROP_WIDTH, _CROP_MOST_ENLARGED = 500, 12
 
 #: Of outlines, px of the enlarged picture.
 _THICKNESS = 2
@@ -113,6 +130,59 @@ def draw_overlay(
         save_marked(Image.fromarray(overlay(image, particles, scalebar)), target)
     except OSError as error:
         raise InputError(f"{target}: the overlay cannot be written ({error.strerror or error})") from error
+
+
+def picture_pixels(image_path: str | None, image_sha256: str | None) -> npt.NDArray[np.uint8]:
+    """The picture that a row of the database tells of, as it was when it was measured.
+
+    Raises
+    ------
+    InputError
+        It was not kept, is not at hand, cannot be read or is another one now.
+    """
+    if image_path is None:
+        raise InputError("picture not kept")
+    path = Path(image_path)
+    if not path.is_file():
+        raise InputError(f"picture not at hand: {path}")
+    if image_sha256 is not None and sha256_of(path) != image_sha256:
+        raise InputError(f"picture has changed since: {path}")
+    return load_image(path)
+
+
+def panel_pixels(panel: ReportPanel) -> npt.NDArray[np.uint8]:
+    """A panel cut out of its picture. See `picture_pixels`."""
+    pixels: npt.NDArray[np.uint8] = picture_pixels(panel.image_path, panel.image_sha256)[panel.box.slices]
+    return pixels
+
+
+def particle_crop(image: npt.NDArray[np.uint8], particle: Particle) -> npt.NDArray[np.uint8]:
+    """One particle with its outline and its surroundings, enlarged where it is small.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W) or (H, W, 3)
+        The panel.
+    particle : Particle
+        Its contour is in pixels of `image`.
+
+    Returns
+    -------
+    uint8 array, shape (h, w, 3)
+    """
+    points = np.array(particle.contour, float).reshape(-1, 2)
+    centre = np.array([[particle.x_px, particle.y_px]])
+    points = points if len(points) else centre
+    margin = max(_LEAST_MARGIN_PX, _MARGIN_SHARE * float(np.ptp(points, axis=0).max()))
+    shape = np.array(image.shape[1::-1])
+    x0, y0 = np.clip(np.floor(points.min(0) - margin), 0, shape - 1).astype(int)
+    x1, y1 = np.clip(np.ceil(points.max(0) + margin), (x0 + 1, y0 + 1), shape).astype(int)
+    factor = int(np.clip(_CROP_WIDTH // max(x1 - x0, y1 - y0), 1, _CROP_MOST_ENLARGED))
+    canvas = to_rgb(np.ascontiguousarray(image[y0:y1, x0:x1]))
+    canvas = np.repeat(np.repeat(canvas, factor, axis=0), factor, axis=1)
+    moved = [(x - x0, y - y0) for x, y in particle.contour]
+    _outline(canvas, moved, factor, _rgb(COLOURS[state_of(particle)]))
+    return canvas
 
 
 def _number(canvas: npt.NDArray[np.uint8], particle: Particle, factor: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.store import Store, read_particles
 
-__all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_rows"]
+__all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_panel", "read_rows"]
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,26 @@ def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None 
         failures=_failures(store),
         runs=_runs(store),
     )
+
+
+def read_panel(store: Store, panel_id: int, segmentation_id: int | None = None) -> ReportPanel | None:
+    """One panel that was segmented, by its row's id; None where there is none.
+
+    Parameters
+    ----------
+    store : Store
+    panel_id : int
+    segmentation_id : int, optional
+        By default the segmentation that holds, or, where the panel was put aside, the last one.
+    """
+    latest = "SELECT id FROM segmentations WHERE panel_id = :panel ORDER BY is_current DESC, is_latest DESC, id DESC"
+    chosen = f"({latest} LIMIT 1)" if segmentation_id is None else ":segmentation"
+    joined = _JOINED.replace("s.is_current", f"s.id = {chosen}")
+    given = {"panel": panel_id} | ({} if segmentation_id is None else {"segmentation": segmentation_id})
+    _, rows = store.query(
+        _PANELS.replace(_JOINED, joined) + " WHERE n.id = :panel AND s.id IS NOT NULL ORDER BY b.id LIMIT 1", given
+    )
+    return _panel(rows[0], read_particles(store, rows[0][0], rows[0][17])) if rows else None
 
 
 def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:

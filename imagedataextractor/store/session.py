@@ -21,6 +21,7 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 
 from imagedataextractor.errors import IdeError, StoreError
 from imagedataextractor.resources import resource_path
+from imagedataextractor.store.functions import add_functions
 from imagedataextractor.store.tables import SCHEMA_REVISION
 
 __all__ = [
@@ -160,6 +161,7 @@ def connect_sqlite_read_only(path: Path, *, timeout_s: float = LOCK_TIMEOUT_S) -
         connection = sqlite3.connect(f"{quoted}?mode=ro&immutable=1", uri=True, check_same_thread=False)
     connection.execute("PRAGMA query_only = ON")
     connection.execute(f"PRAGMA cache_size = -{_SQLITE_CACHE_KIB}")
+    add_functions(connection)
     connection.set_authorizer(_only_reading)
     return connection
 

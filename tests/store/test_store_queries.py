@@ -165,3 +165,12 @@ def test_status_tells_of_the_last_run_and_of_any(filled, run):
     assert status.open_failures == 1
     assert status.failures[0][:3] == ("articles", "bad.xml", "InputError")
     assert status_of(filled, "no such run").run is None
+
+
+def test_median_and_sd_in_sqlite(tmp_path):
+    with Store.open(str(tmp_path / "p.db")) as store:
+        sql = "SELECT median(x), sd(x) FROM (SELECT {} AS x UNION ALL SELECT {} UNION ALL SELECT 9 UNION ALL SELECT 4)"
+        assert store.query(sql.format("1", "2"))[1] == [(3.0, pytest.approx(3.559026))]
+        assert store.query(sql.format("NULL", "NULL"))[1] == [(6.5, pytest.approx(3.535534))]
+        assert store.query("SELECT median(x), sd(x) FROM (SELECT 1 AS x WHERE 0)")[1] == [(None, None)]
+        assert store.query("SELECT median(x), sd(x) FROM (SELECT 7 AS x)")[1] == [(7.0, None)]
