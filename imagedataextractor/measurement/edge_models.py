@@ -39,7 +39,7 @@ HALF_PX = 20.0
 #: Blurs that are tried, standard deviations in px.
 BLURS_PX = (0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 1.8, 2.2, 2.6, 3.0, 3.5)
 #: Absorptions a of the thickness contrast that are tried; larger ones cannot be told from a step.
-ABSORPTIONS = (0.3, 0.7, 1.1, 1.6, 2.3, 3.2, 4.5)
+ABSORPTIONS = (0.3, 0.7, 1.1, 1.6, 2.3)
 #: Displacements of the edge against the steepest place that are tried, px.
 DISPLACEMENTS_PX = np.arange(-10, 31) * FINE_PX
 #: Width of the ring that over- or undershoots beside the edge, px.
@@ -50,9 +50,6 @@ FRINGE_GAIN = 2.0
 WEIGHT_PX = 3.5
 #: Radii for which models are made; a particle takes the nearest by ratio.
 RADII_PX = tuple(float(r) for r in np.round(5 * 1.3 ** np.arange(11), 1))
-#: Ratios of the misfits of step and thickness between which the latter gains weight, from none to all: real
-#: edges are neither, so that a little better is not enough.
-RATIOS = (1.2, 4.0)
 
 _AXIS = np.arange(-round(HALF_PX / FINE_PX), round(HALF_PX / FINE_PX) + 1) * FINE_PX
 
@@ -113,13 +110,47 @@ def fit_edge_model(profiles: Reals, radii: Reals, offsets: Reals, *, transmissio
     Blur and contrast belong to the image, grey levels to the particle: for each blur and absorption every
     profile is fitted linearly at the best displacement, and what is left over, relative to the profile's
     variance, has its median taken over the particles. The least median wins.
+
+    Between step and thickness the ratio of their misfits decides, measured by what it would be if the one or
+    the other were true: the models are fitted to each other, above the misfit that the data leave anyway. Where
+    blur makes them alike neither is ruled out, and the edge is put between.
     """
     absorptions = (0.0, *ABSORPTIONS) if transmission else (0.0,)
-    left = np.full((2, len(BLURS_PX), len(absorptions), len(profiles)), np.inf)
-    weight = np.exp(-0.25 * (offsets / WEIGHT_PX) ** 2)
-    weighted = profiles * weight
-    variance = np.maximum(((profiles - profiles.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), 1e-9)
     nearest = _nearest(radii)
+    left = _misfits(profiles, nearest, offsets, absorptions)
+    plain, fringed = np.median(left, axis=3)
+    fringe = int(plain.min() >= FRINGE_GAIN * fringed.min())
+    misfit = (plain, fringed)[fringe]
+    step_blur = int(misfit[:, 0].argmin())
+    if not transmission:
+        return EdgeModel(BLURS_PX[step_blur], ABSORPTIONS[0], 0.0)
+    best, kind = divmod(int(misfit[:, 1:].argmin()), len(ABSORPTIONS))
+    # what the misfits would be if either contrast were the true one
+    size = np.full(2, int(np.median(nearest)))
+    radius = RADII_PX[size[0]]
+    at = len(_AXIS) // 2 + np.rint(offsets / FINE_PX).astype(int)
+    pure = np.stack(
+        [
+            _blurred(_contrast(radius, 0.0), radius, BLURS_PX[step_blur])[at],
+            _blurred(_contrast(radius, ABSORPTIONS[kind]), radius, BLURS_PX[best])[at],
+        ]
+    )
+    wrong = _misfits(pure, size, offsets, (0.0, ABSORPTIONS[kind]))[fringe]
+    floor = min(misfit[step_blur, 0], misfit[best, kind + 1])
+    if_step = -np.log1p(wrong[:, 1, 0].min() / floor)
+    if_thick = np.log1p(wrong[:, 0, 1].min() / floor)
+    ratio = float(np.log(misfit[step_blur, 0] / misfit[best, kind + 1]))
+    thickness = float(np.clip((ratio - if_step) / max(if_thick - if_step, 1e-6), 0, 1))
+    if thickness < 0.5:
+        best = step_blur
+    return EdgeModel(BLURS_PX[best], ABSORPTIONS[kind], thickness)
+
+
+def _misfits(profiles: Reals, nearest: npt.NDArray[np.int64], offsets: Reals, absorptions: tuple[float, ...]) -> Reals:
+    """What fits leave over of the profiles' variance, without and with a ring: (2, blurs, absorptions, n)."""
+    left = np.full((2, len(BLURS_PX), len(absorptions), len(profiles)), np.inf)
+    weighted = profiles * np.exp(-0.25 * (offsets / WEIGHT_PX) ** 2)
+    variance = np.maximum(((profiles - profiles.mean(axis=1, keepdims=True)) ** 2).sum(axis=1), 1e-9)
     key = tuple(np.rint(offsets / FINE_PX).astype(int).tolist())
     for size in np.unique(nearest).tolist():
         members = np.flatnonzero(nearest == size)
@@ -129,17 +160,7 @@ def fit_edge_model(profiles: Reals, radii: Reals, offsets: Reals, *, transmissio
                 basis = _bases(RADII_PX[size], blur, absorption, key)
                 explained = np.cumsum(np.einsum("dkc,nk->dnc", basis, weighted[members]) ** 2, axis=2)
                 left[:, i, j, members] = (power[:, None] - explained[..., 2:].max(axis=0)).T / variance[members]
-    plain, fringed = np.median(np.maximum(left, 1e-6), axis=3)
-    misfit = plain if plain.min() < FRINGE_GAIN * fringed.min() else fringed
-    step_blur = int(misfit[:, 0].argmin())
-    if not transmission:
-        return EdgeModel(BLURS_PX[step_blur], ABSORPTIONS[0], 0.0)
-    best, kind = divmod(int(misfit[:, 1:].argmin()), len(ABSORPTIONS))
-    low, high = np.log(RATIOS)
-    ratio = float(np.log(misfit[step_blur, 0] / misfit[best, kind + 1]))
-    thickness = float(np.clip((ratio - low) / (high - low), 0, 1))
-    chosen = best if thickness > 0 else step_blur
-    return EdgeModel(BLURS_PX[chosen], ABSORPTIONS[kind], thickness)
+    return np.maximum(left, 1e-6)
 
 
 def _nearest(radii: Reals) -> npt.NDArray[np.int64]:

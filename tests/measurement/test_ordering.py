@@ -77,3 +77,21 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(InputError):
         radial_distribution_function(points, frame, **options)  # type: ignore[arg-type]
+
+
+def test_rdfpy_finds_the_same() -> None:
+    """It leaves out particles near the frame where this weighs pairs: the same curve, from fewer of them."""
+    rdfpy = pytest.importorskip("rdfpy")
+    rng = np.random.default_rng(4)
+    points = np.empty((0, 2))
+    while len(points) < 1500:
+        new = rng.uniform(0, 100, 2)
+        if not len(points) or np.hypot(*(points - new).T).min() > 1.2:
+            points = np.vstack([points, new])
+    points -= points.min(axis=0)  # its frame is the points' own
+    theirs, r = rdfpy.rdf(points, dr=0.5)
+    ours = radial_distribution_function(points, tuple(points.max(axis=0)), r_max=20, bins=40)
+    middles = r[:40] + 0.25 if r[0] < 0.25 else r[:40]
+
+    assert ours.r == pytest.approx(middles, abs=0.26)
+    assert ours.g[1:] == pytest.approx(theirs[1:40], abs=0.06)
