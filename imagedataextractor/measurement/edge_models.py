@@ -160,7 +160,7 @@ def _misfits(profiles: Reals, nearest: npt.NDArray[np.int64], offsets: Reals, ab
                 basis = _bases(RADII_PX[size], blur, absorption, key)
                 explained = np.cumsum(np.einsum("dkc,nk->dnc", basis, weighted[members]) ** 2, axis=2)
                 left[:, i, j, members] = (power[:, None] - explained[..., 2:].max(axis=0)).T / variance[members]
-    return np.maximum(left, 1e-6)
+    return np.asarray(np.maximum(left, 1e-6))
 
 
 def _nearest(radii: Reals) -> npt.NDArray[np.int64]:
