@@ -36,8 +36,8 @@ __all__ = ["Gathered", "fit", "gather", "main"]
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
 RIGHT, WRONG = 0.025, 0.06
 FOLDS = 5
-#: Drawn pictures, and the weight of one beside a hand-read image.
-DRAWN, DRAWN_WEIGHT = 270, 0.3
+#: Weight of a drawn picture beside a hand-read image.
+DRAWN_WEIGHT = 0.3
 #: Share of an image that serves as ground, from the top: below lies its own bar.
 GROUND_SHARE = 0.8
 #: By this share of its height a box that OCR gives is larger than the letters; its score for a clear text.
@@ -137,7 +137,7 @@ def _pairs(some: Sequence[Scene]) -> tuple[Floats, Floats, Floats]:
     return np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
 
 
-def drawn_scenes(rows: list[Row], images: Path, count: int = DRAWN, seed: int = 0) -> list[Scene]:
+def drawn_scenes(rows: list[Row], images: Path, count: int, seed: int = 0) -> list[Scene]:
     """Bars in the situations at which readers have failed, drawn over the images without their feet.
 
     Their texts are taken as read: with a box as OCR gives it, at a usual score.
@@ -285,10 +285,10 @@ class Gathered:
         )
 
 
-def gather(rows: list[Row], texts: dict[str, list[TextBox]], images: Path) -> Gathered:
-    """Look at every labelled image once."""
-    found, lone, drawn = scenes(rows, texts, images), lone_scenes(rows, images), drawn_scenes(rows, images)
-    return Gathered(tuple(found), tuple(lone), tuple(drawn), texts, images)
+def gather(rows: list[Row], texts: dict[str, list[TextBox]], images: Path, drawn: int = 0) -> Gathered:
+    """Look at every labelled image once, and at so many drawn ones."""
+    found, lone = scenes(rows, texts, images), lone_scenes(rows, images)
+    return Gathered(tuple(found), tuple(lone), tuple(drawn_scenes(rows, images, drawn)), texts, images)
 
 
 def fit(gathered: Gathered) -> Models:
@@ -316,12 +316,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared"))
     parser.add_argument("--cache", type=Path, help="keep the OCR results here")
+    parser.add_argument(
+        "--drawn",
+        type=int,
+        default=0,
+        help="fit the ranking on so many drawn pictures, too; 161 of them made it worse on other articles' bars "
+        "(93.2 %% of scales within 5 %% for 94.2 %%)",
+    )
     parser.add_argument("--out", type=Path, default=Path("data/scalebar/model.json"))
     args = parser.parse_args()
 
     rows = [row for row in load_rows(args.data) if row.has_bar != "unreadable"]
     texts = load_texts(rows, args.data, args.cache)
-    models = fit(gather(rows, texts, args.data / "emps-train" / "images"))
+    models = fit(gather(rows, texts, args.data / "emps-train" / "images", args.drawn))
     names = {
         "ranking": match.PAIR_FEATURES,
         "confidence": match.CONFIDENCE_FEATURES,
