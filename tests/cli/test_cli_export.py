@@ -11,7 +11,7 @@ import pytest
 from store_results import make_result, make_run
 
 from imagedataextractor import cli
-from imagedataextractor.cli.serve import datasette_metadata
+from imagedataextractor.review.serving import datasette_metadata
 from imagedataextractor.store import Store, named_queries
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from imagedataextractor.cli.serve import datasette_metadata
 from imagedataextractor.measurement.columns import COLUMNS, Kind
 from imagedataextractor.resources import resource_path
+from imagedataextractor.review.serving import datasette_metadata
 from imagedataextractor.store import Store
 from imagedataextractor.store.schema import column_page, schema_picture
 from imagedataextractor.store.tables import MEASURED_PARTICLES
