@@ -4,9 +4,8 @@ BPartIS (Yildirim & Cole 2021) with another body. The encoder is EfficientNet-Li
 ICML 2019; the "lite" variant has neither squeeze-and-excitation nor swish), run once an image. Two
 decoders follow, one for the instance geometry (offset and sigma), one for the seed map. The dropout
 lies in their coarse half, down to stride 8, and only the seed decoder is sampled: a partially
-stochastic network (Sharma et al., AISTATS 2023). The uncertainty is that of the seeds, and the
-geometry of a pass without dropout is as good as a mean over samples, so a Monte Carlo sample costs
-half of what it would cost with both.
+stochastic network (Sharma et al., AISTATS 2023). The uncertainty is that of the seeds, so the
+geometry is taken once, without dropout, and a Monte Carlo sample costs half of what it would with both.
 
 Outputs are raw, as in the paper's network: the offset before tanh, sigma before the exponential,
 the seed before the sigmoid. `imagedataextractor.segmentation.embedding` gives them their meaning.
