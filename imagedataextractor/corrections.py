@@ -21,7 +21,7 @@ from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.store import Correction, CorrectionKind, StatedScale, Store, read_particles
 from imagedataextractor.store.corrections import user_name
 
-__all__ = ["Said", "correct", "stated_scale", "undo"]
+__all__ = ["Said", "correct", "correct_panel", "stated_scale", "undo"]
 
 Points = npt.NDArray[np.float64]
 Outline = Sequence[Sequence[float]]
@@ -105,7 +105,35 @@ def correct(
     UsageError
         Nothing is said, or what is said makes no sense.
     """
-    place = _place(store, picture, figure, panel, said.needs_particles)
+    return _keep(store, _place(store, picture, figure, panel, said.needs_particles), said, why, by)
+
+
+def correct_panel(store: Store, panel_id: int, said: Said, *, why: str = "", by: str | None = None) -> list[Correction]:
+    """The same for one panel that is named by its row in the database.
+
+    Raises
+    ------
+    InputError, UsageError
+        As `correct`.
+    """
+    _, rows = store.query(
+        "SELECT f.image_sha256, n.x0, n.y0, n.x1, n.y1, s.id, s.nm_per_px, b.length_px "
+        "FROM panels n JOIN figures f ON f.id = n.figure_id "
+        "LEFT JOIN segmentations s ON s.panel_id = n.id AND s.is_latest "
+        "LEFT JOIN scalebars b ON b.panel_id = n.id AND b.is_latest "
+        "WHERE n.id = :id AND f.image_sha256 IS NOT NULL",
+        {"id": panel_id},
+    )
+    if not rows:
+        raise InputError(f"there is no panel {panel_id} with a picture")
+    sha256, *corners, segmentation_id, nm_per_px, bar_px = rows[0]
+    if segmentation_id is None and said.needs_particles:
+        raise InputError(f"no particles were measured in panel {panel_id}")
+    particles = ParticleTable({}) if segmentation_id is None else read_particles(store, segmentation_id, nm_per_px)
+    return _keep(store, _Place(sha256, Box(*corners), particles, bar_px), said, why, by)
+
+
+def _keep(store: Store, place: _Place, said: Said, why: str, by: str | None) -> list[Correction]:
     made = [
         Correction(kind, place.image_sha256, place.box, why=why, made_by=by or user_name(), **content)  # type: ignore[arg-type]
         for kind, content in _contents(said, place)

@@ -141,6 +141,34 @@ class Database:
         write = write_coco if format == "coco" else write_csv
         return write(self._store, sys.stdout, accepted_only=accepted)
 
+    def export_reviewed(self, out: str | Path | None) -> tuple[int, list[str]]:
+        """Write the panels that a person looked at as training data, in the EMPS layout.
+
+        Parameters
+        ----------
+        out : path
+            A folder for ``images/`` and ``segmaps/``.
+
+        Returns
+        -------
+        written : int
+            Panels.
+        left_out : list of str
+            Which were not written, and why.
+
+        Raises
+        ------
+        UsageError
+            No folder is named.
+        InputError
+            No panel was reviewed, or the folder cannot be written.
+        """
+        from imagedataextractor.review.emps import export_emps
+
+        if out is None:
+            raise UsageError("export: emps is written into a folder; give --out FOLDER")
+        return export_emps(self._store, Path(out))
+
     def report(self, out: str | Path, *, dois: Sequence[str] = (), max_panels: int | None = None) -> Any:
         """Write overlays, size distributions, statistics, failures and provenance into one HTML file.
 

@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "compare": "Compare the sizes of two samples.",
     "screen": "One printable page on a sample by the European definition of a nanomaterial.",
     "correct": "Correct what was found; all numbers obey, in every later run too.",
+    "review": "Look at panels in a browser and correct them, by keyboard or mouse.",
     "query": "Ask the database, read-only.",
     "export": "Write the database's rows as CSV, Parquet or COCO.",
     "report": "A self-contained HTML report.",

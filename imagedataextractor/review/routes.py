@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from datasette.utils.asgi import Response
 
 from imagedataextractor.errors import IdeError
-from imagedataextractor.review import pictures
+from imagedataextractor.review import pages, pictures
 from imagedataextractor.review.serving import PLUGIN
 from imagedataextractor.store import Store
 
@@ -27,6 +27,13 @@ def routes(*, review: bool) -> list[tuple[str, Callable[..., Any]]]:
         (r"^/-/picture/segmentation/(?P<id>\d+)\.png$", segmentation_picture),
         (r"^/-/picture/particle/(?P<id>\d+)/(?P<label>\d+)\.png$", particle_picture),
     ]
+    if review:
+        found += [
+            (r"^/-/review$", pages.queue_page),
+            (r"^/-/review/panel/(?P<id>\d+)$", pages.panel_page),
+            (r"^/-/review/panel/(?P<id>\d+)/image\.png$", pages.panel_image),
+            (r"^/-/review/panel/(?P<id>\d+)/correct$", pages.correct_page),
+        ]
     return found
 
 
