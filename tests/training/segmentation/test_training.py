@@ -109,3 +109,22 @@ def test_the_papers_network_is_trained_as_the_paper_says_unless_told_otherwise()
     assert (plan.architecture, plan.learning_rate, plan.seed_loss) == ("erfnet", 3e-4, "regression")
     assert {learning_rate(plan, step) for step in range(plan.warmup, plan.steps)} == {1.0}
     assert default_settings("lite0") == TrainingSettings("lite0")
+
+
+def test_frozen_blocks_stay_as_they_are_and_the_rest_learns(tmp_path):
+    torch.manual_seed(0)
+    state = {k: v.clone() for k, v in build_network("lite0").state_dict().items()}
+    save_weights(tmp_path / "start.safetensors", state, WeightsInfo("start", "lite0"))
+    plan = settings(architecture="lite0", steps=1, frozen_blocks=2)
+    train(sources(), tmp_path / "run", plan, initial=tmp_path / "start.safetensors", report=lambda _: None)
+    after = load_file(tmp_path / "run" / "last.safetensors")
+    frozen = ("encoder.stem", "encoder.blocks.0.", "encoder.blocks.1.")
+    same = {name: np.array_equal(value, state[name].numpy()) for name, value in after.items()}
+    assert all(unchanged for name, unchanged in same.items() if name.startswith(frozen))
+    assert not same["encoder.blocks.2.project_conv.weight"]
+    assert not same["decoders.1.output_conv.weight"]
+
+
+def test_only_the_default_network_can_be_frozen_in_part(tmp_path):
+    with pytest.raises(InputError, match="only the encoder of lite0"):
+        train(sources(), tmp_path, settings(steps=1, frozen_blocks=1), report=lambda _: None)
