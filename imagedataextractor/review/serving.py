@@ -95,6 +95,7 @@ def listen(application: Datasette, host: str, port: int, *, page: str = "/") -> 
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             door.bind((host, port))
+            door.listen()
         except OSError as error:
             raise UsageError(
                 f"{host}:{port} cannot be used ({error.strerror or error}); choose another --port"

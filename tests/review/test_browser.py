@@ -60,6 +60,8 @@ def test_a_review_by_keyboard_alone(page, address, own_database, tmp_path):
     assert counts(own_database)["b"] == (before["b"][0], 5.0)
 
     page.press("n")
+    while not page.ask("document.querySelector('.chosen').classList.contains('accepted')"):
+        page.press("n")
     page.screenshot(shots / "panel.png")
     page.press("x", loads=True)
     label = page.ask("document.querySelector('.chosen').dataset.label")

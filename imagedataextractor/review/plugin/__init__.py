@@ -38,6 +38,12 @@ def prepare_connection(conn: sqlite3.Connection) -> None:
 
 
 @hookimpl  # type: ignore[untyped-decorator]
+def extra_css_urls(datasette: Datasette) -> list[str]:
+    """What the tables look like."""
+    return [datasette.urls.path(f"/-/static-plugins/{__name__}/tables.css")]
+
+
+@hookimpl  # type: ignore[untyped-decorator]
 def register_routes(datasette: Datasette) -> list[tuple[str, Callable[..., Any]]]:
     """The pages of this package."""
     from imagedataextractor.review.routes import routes
