@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from imagedataextractor.api import measure as measure
     from imagedataextractor.api import mine as mine
     from imagedataextractor.api import open_database as open_database
+    from imagedataextractor.api import plot as plot
     from imagedataextractor.api import read_article as read_article
     from imagedataextractor.api import read_scale_bar as read_scale_bar
     from imagedataextractor.api import search as search
     from imagedataextractor.api import segment as segment
     from imagedataextractor.api import split_figure as split_figure
+    from imagedataextractor.api import summary as summary
     from imagedataextractor.api import undo_correction as undo_correction
     from imagedataextractor.database import Database as Database
     from imagedataextractor.errors import IdeError as IdeError
@@ -45,11 +47,13 @@ _PUBLIC = {
     "measure": "api",
     "mine": "api",
     "open_database": "api",
+    "plot": "api",
     "read_article": "api",
     "read_scale_bar": "api",
     "search": "api",
     "segment": "api",
     "split_figure": "api",
+    "summary": "api",
     "undo_correction": "api",
 }
 
@@ -64,11 +68,13 @@ __all__ = [
     "measure",
     "mine",
     "open_database",
+    "plot",
     "read_article",
     "read_scale_bar",
     "search",
     "segment",
     "split_figure",
+    "summary",
     "undo_correction",
 ]
 

@@ -17,12 +17,13 @@ from imagedataextractor.options import Options, takes_options
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from matplotlib.figure import Figure
 
     from imagedataextractor.database import Database
     from imagedataextractor.extractor import Source
     from imagedataextractor.mining.bulk import MineResult
     from imagedataextractor.records import Article, Failure
-    from imagedataextractor.results import Measurement, ReadScaleBar, Result, Rows, Segmented, SplitFigure
+    from imagedataextractor.results import Measurement, PlotWords, ReadScaleBar, Result, Rows, Segmented, SplitFigure
     from imagedataextractor.store import Correction, Store
 
 __all__ = [
@@ -33,11 +34,13 @@ __all__ = [
     "measure",
     "mine",
     "open_database",
+    "plot",
     "read_article",
     "read_scale_bar",
     "search",
     "segment",
     "split_figure",
+    "summary",
     "undo_correction",
 ]
 
@@ -421,6 +424,93 @@ def open_database(url: str | Path | None = None, *, migrate: bool = False) -> Da
     from imagedataextractor.settings import load_settings
 
     return Database(str(url) if url is not None else load_settings().db, migrate=migrate)
+
+
+def summary(
+    *names: str | Path,
+    db: str | Path | None = None,
+    group_by: str | None = None,
+    groups: str | Path | None = None,
+    quantity: str = "ecd_nm",
+) -> Rows:
+    """Statistics of the particles of a database, sample by sample.
+
+    Parameters
+    ----------
+    *names : str or path
+        Only these pictures, folders, DOIs; by default all.
+    db : str or path, optional
+        As in `open_database`.
+    group_by : str, optional
+        What a sample is: "sample" (the folder of pictures by themselves, the figure of an article; the default),
+        "folder", "picture", "panel", "figure", "article", "journal", "year", "material", "technique", "all", or a
+        column of `groups`.
+    groups : path, optional
+        A CSV file with the columns file, panel (if any) and others.
+    quantity : str
+        A column of particles: "ecd_nm", "feret_max_nm", "feret_min_nm", "area_nm2", "perimeter_nm", "aspect_ratio",
+        "circularity", "solidity".
+
+    Returns
+    -------
+    Rows
+        group, pictures, panels, without_scale (panels that give nothing for want of a scale), n, and of the accepted
+        particles mean, sd, median, d10, d50, d90 by number, with 95 % intervals (_low, _high) of mean and median;
+        below five particles only what needs no estimate.
+
+    Raises
+    ------
+    UsageError
+        There is no such grouping or quantity.
+    InputError
+        A name is not in the database, or the CSV file makes no sense.
+    """
+    from imagedataextractor.summaries import groups_of, summary_rows
+
+    with open_database(db) as database:
+        found = groups_of(database.store, names, group_by=group_by, groups=groups, quantity=quantity)
+    return summary_rows(found, quantity)
+
+
+def plot(
+    *names: str | Path,
+    db: str | Path | None = None,
+    group_by: str | None = None,
+    groups: str | Path | None = None,
+    quantity: str = "ecd_nm",
+    title: str | None = None,
+    out: str | Path | None = None,
+    **style: Unpack[PlotWords],
+) -> Figure:
+    """Distributions of sizes in a database, as a paper prints them: one histogram a sample, side by side.
+
+    Parameters
+    ----------
+    *names, db, group_by, groups, quantity
+        As in `summary`; ``group_by="all"`` pools everything in one histogram.
+    title : str, optional
+    out : path, optional
+        Write it there: .pdf, .svg, or .png at 300 dpi.
+    **style
+        fit, bins, bin_width, column; see `results.Result.plot`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    UsageError, InputError
+        As in `summary`; or there are too many groups for one figure, or `out` cannot be written.
+    """
+    from imagedataextractor.results import new_figure, returned
+    from imagedataextractor.summaries import groups_of, plot_groups
+
+    with open_database(db) as database:
+        found = groups_of(database.store, names, group_by=group_by, groups=groups, quantity=quantity)
+    figure = new_figure()
+    plot_groups(found, figure, quantity, style, title=title, out=out)
+    return returned(figure)
 
 
 def correct(

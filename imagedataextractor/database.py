@@ -40,8 +40,8 @@ class Database:
         if migrate:
             Store.open(url, create=False).close()
         self._url = url
-        self._store = Store.open(url, read_only=True)
-        self.name = self._store.name
+        self.store = Store.open(url, read_only=True)
+        self.name = self.store.name
 
     def query(self, sql: str, /, **params: Any) -> Rows:
         """The answer to a statement of SQL.
@@ -65,7 +65,7 @@ class Database:
 
     def iterate(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
         """As `query`, but the rows come one after the other: names of the columns, and an iterator."""
-        names, rows = self._store.iterate(sql, params)
+        names, rows = self.store.iterate(sql, params)
         if not names:
             raise UsageError("query: there is no question in it; write a SELECT")
         return names, rows
@@ -105,7 +105,7 @@ class Database:
         UsageError
             There is no such run.
         """
-        found = status_of(self._store, run, failures=failures)
+        found = status_of(self.store, run, failures=failures)
         if run is not None and found.run is None:
             raise UsageError(f"status: there is no run {run!r} in {self.name}")
         return found
@@ -135,11 +135,11 @@ class Database:
             The file cannot be written.
         """
         if out is not None:
-            return export(self._store, format or _format_of(Path(out)), Path(out), accepted_only=accepted)
+            return export(self.store, format or _format_of(Path(out)), Path(out), accepted_only=accepted)
         if format == "parquet":
             raise UsageError("export: Parquet is written to a file; give --out FILE")
         write = write_coco if format == "coco" else write_csv
-        return write(self._store, sys.stdout, accepted_only=accepted)
+        return write(self.store, sys.stdout, accepted_only=accepted)
 
     def export_reviewed(self, out: str | Path | None) -> tuple[int, list[str]]:
         """Write the panels that a person looked at as training data, in the EMPS layout.
@@ -190,7 +190,7 @@ class Database:
         return write_report(self._url, out, dois=dois, max_panels=MAX_PANELS if max_panels is None else max_panels)
 
     def close(self) -> None:
-        self._store.close()
+        self.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -201,7 +201,7 @@ class Database:
         self.close()
 
     def __repr__(self) -> str:
-        rows = status_of(self._store, failures=0).rows
+        rows = status_of(self.store, failures=0).rows
         held = ", ".join(counted(rows[f"{thing}s"], thing) for thing in ("article", "measured panel", "particle"))
         return f"<Database {self.name}: {held}>"
 

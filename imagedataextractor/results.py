@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from html import escape
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ __all__ = [
     "Drawn",
     "MeasuredPanel",
     "Measurement",
+    "PlotWords",
     "ReadScaleBar",
     "Result",
     "Rows",
@@ -58,6 +59,16 @@ __all__ = [
 ]
 
 Pixels = npt.NDArray[np.uint8]
+
+
+class PlotWords(TypedDict, total=False):
+    """What may be said of a plot; see `Result.plot`."""
+
+    fit: Literal["lognormal", "normal", "none"]
+    bins: int | npt.ArrayLike | None
+    bin_width: float | None
+    column: Literal["single", "double"] | None
+
 
 #: Panels and rows that a notebook shows of a result.
 _SHOWN_PANELS, _SHOWN_ROWS = 12, 20
@@ -157,13 +168,13 @@ class Drawn:
     def show(self) -> Figure:
         """Show the picture, in a notebook or a window; the Matplotlib figure is returned."""
         picture = self.draw()
-        figure = _new_figure()
+        figure = new_figure()
         height, width = picture.shape[:2]
         figure.set_size_inches(8, max(1.0, 8 * height / width))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.imshow(picture)
         axes.set_axis_off()
-        return _returned(figure, show=True)
+        return returned(figure, show=True)
 
     def save(self, path: str | Path) -> Path:
         """Write the picture; the ending says in which format.
@@ -201,13 +212,13 @@ def _writing(target: Path) -> Iterator[None]:
         raise InputError(f"{target}: cannot be written ({reason})") from error
 
 
-def _new_figure() -> Figure:
+def new_figure() -> Figure:
     import matplotlib.pyplot as plt
 
     return plt.figure()
 
 
-def _returned(figure: Figure, *, show: bool = False) -> Figure:
+def returned(figure: Figure, *, show: bool = False) -> Figure:
     """The figure, in a window if that is wanted and there are windows; in a notebook, returning it shows it."""
     import matplotlib
     import matplotlib.pyplot as plt
@@ -271,9 +282,9 @@ class Measurement(ParticleTable, Table):
         """Every column of a particle but its contour."""
         return {name: list(map(_plain, values)) for name, values in ParticleTable.to_dict(self).items()}
 
-    def plot(self, *, bins: int | npt.ArrayLike | None = None) -> Figure:
+    def plot(self, **style: Unpack[PlotWords]) -> Figure:
         """The size distribution of the accepted particles; see `Result.plot`."""
-        return _size_plot({"particles": self}, bins)
+        return _size_plot({"particles": self}, style)
 
     def __repr__(self) -> str:
         return f"<Measurement: {_particles_in_words([self])}>"
@@ -293,18 +304,19 @@ def _unit_of(tables: Sequence[ParticleTable]) -> str:
     return "nm" if _sizes(tables, "nm").size else "px"
 
 
-def _size_plot(groups: Mapping[str, ParticleTable | Sequence[ParticleTable]], bins: Any) -> Figure:
+def _size_plot(groups: Mapping[str, ParticleTable | Sequence[ParticleTable]], style: Mapping[str, Any]) -> Figure:
     """One histogram a group, all in one unit: those without a scale are left out beside those with one."""
-    from imagedataextractor.report.pictures import size_figure
+    from imagedataextractor.report.plots import PlotStyle, size_figure
 
     tables = {name: [group] if isinstance(group, ParticleTable) else list(group) for name, group in groups.items()}
     unit = _unit_of([table for group in tables.values() for table in group])
     sizes = {name: found for name, group in tables.items() if (found := _sizes(group, unit)).size}
     if not sizes:
         raise InputError("there is no accepted particle to plot")
-    figure = _new_figure()
-    size_figure(sizes, figure, unit=unit, bins=bins)
-    return _returned(figure)
+    figure = new_figure()
+    axis = f"equivalent circular diameter / {unit}"
+    size_figure(sizes, figure, axis=axis, unit=unit, style=PlotStyle(**style))
+    return returned(figure)
 
 
 def _particles_in_words(tables: Sequence[ParticleTable]) -> str:
@@ -483,9 +495,9 @@ class MeasuredPanel(Table, Drawn):
 
         return overlay(self.image, self.particles, self.scalebar)
 
-    def plot(self, *, bins: int | npt.ArrayLike | None = None) -> Figure:
+    def plot(self, **style: Unpack[PlotWords]) -> Figure:
         """The size distribution of its accepted particles; see `Result.plot`."""
-        return _size_plot({self.name: self.particles}, bins)
+        return _size_plot({self.name: self.particles}, style)
 
     def __repr__(self) -> str:
         if not self.is_measured:
@@ -612,20 +624,26 @@ class Result(Table):
         """One row a panel, as `ide extract` prints them; ``.to_pandas()`` makes a DataFrame of it."""
         return Rows(_PANEL, [tuple(panel.row().values()) for panel in self.panels])
 
-    def plot(self, *, by: Literal["panel"] | None = None, bins: int | npt.ArrayLike | None = None) -> Figure:
-        """The distribution of equivalent circular diameters of the accepted particles.
+    def plot(self, *, by: Literal["panel"] | None = None, **style: Unpack[PlotWords]) -> Figure:
+        """The distribution of equivalent circular diameters of the accepted particles, as a paper prints it.
 
         Parameters
         ----------
         by : {"panel"}, optional
-            One histogram a panel; by default all particles in one.
+            One histogram a panel, side by side; by default all particles in one.
+        fit : {"lognormal", "normal", "none"}
+            The curve over the bars; none is drawn below five particles.
         bins : int or array, optional
             Number of bins, or their edges; by default the Rice rule's number.
+        bin_width : float, optional
+            Width of a bin in place of `bins`, in the unit of the sizes.
+        column : {"single", "double"}, optional
+            Width of a journal's column: 85 or 170 mm; by default double where there are several histograms.
 
         Returns
         -------
         matplotlib.figure.Figure
-            In nm; in px where no scale is known at all. ``figure.savefig("sizes.svg")`` keeps it.
+            In nm; in px where no scale is known at all. ``figure.savefig("sizes.pdf")`` keeps it.
 
         Raises
         ------
@@ -633,8 +651,8 @@ class Result(Table):
             There is no accepted particle.
         """
         if by == "panel":
-            return _size_plot({panel.name: panel.particles for panel in self.panels}, bins)
-        return _size_plot({"all particles": [panel.particles for panel in self.panels]}, bins)
+            return _size_plot({panel.name: panel.particles for panel in self.panels}, style)
+        return _size_plot({"all particles": [panel.particles for panel in self.panels]}, style)
 
     def save_pictures(self, folder: str | Path) -> list[Path]:
         """Write the overlay of every measured panel into a folder, under the names that `ide extract` gives them."""

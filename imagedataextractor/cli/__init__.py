@@ -31,6 +31,8 @@ COMMANDS: dict[str, str] = {
     "screen": "One printable page on a sample by the European definition of a nanomaterial.",
     "correct": "Correct what was found; all numbers obey, in every later run too.",
     "review": "Look at panels in a browser and correct them, by keyboard or mouse.",
+    "summary": "Statistics of sizes by sample: n, mean, sd, median, D10, D50, D90.",
+    "plot": "Size distributions as a paper prints them.",
     "query": "Ask the database, read-only.",
     "export": "Write the database's rows as CSV, Parquet or COCO.",
     "report": "A self-contained HTML report.",

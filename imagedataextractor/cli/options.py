@@ -18,6 +18,7 @@ __all__ = [
     "FiniteRange",
     "command_line",
     "db_option",
+    "group_options",
     "licence_option",
     "ocr_option",
     "page_option",
@@ -135,3 +136,32 @@ def command_line(argv: Sequence[str]) -> str:
     said = printable(" ".join(["ide", *argv[1:]]))
     said = re.sub(r"(://[^:/@\s]*:)\S*@", r"\1***@", said)
     return re.sub(r"([?&]password=)[^&\s]*", r"\1***", said)
+
+
+def group_options(function: F) -> F:
+    """NAMES, --group-by, --groups, --quantity."""
+    for option in reversed(
+        [
+            click.argument("names", nargs=-1, metavar="[PICTURE|FOLDER|DOI…]"),
+            click.option(
+                "--group-by",
+                "--group",
+                "group_by",
+                metavar="WHAT",
+                help="sample (the default: folder of own pictures, figure of an article), folder, picture, panel, "
+                "figure, article, journal, year, material, technique, all; or a column of --groups.",
+            ),
+            click.option(
+                "--groups", metavar="CSV", help="Table with the columns file, panel (if any), and what groups are."
+            ),
+            click.option(
+                "--quantity",
+                default="ecd_nm",
+                show_default=True,
+                metavar="COLUMN",
+                help="ecd_nm, feret_max_nm, feret_min_nm, area_nm2, perimeter_nm, aspect_ratio, circularity, solidity.",
+            ),
+        ]
+    ):
+        function = option(function)
+    return function

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from imagedataextractor.report.pictures import COLOURS, draw_overlay, plot_sizes
+from imagedataextractor.report.pictures import COLOURS, draw_overlay
+from imagedataextractor.report.plots import plot_sizes
 from imagedataextractor.report.truth import compare_with_truth
 
 if TYPE_CHECKING:

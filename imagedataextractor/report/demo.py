@@ -11,7 +11,7 @@ import click
 
 from imagedataextractor.errors import IdeError, InputError
 from imagedataextractor.records import Box
-from imagedataextractor.report.pictures import plot_sizes
+from imagedataextractor.report.plots import plot_sizes
 from imagedataextractor.report.truth import MeasuredPanel, compare_with_truth, format_comparison
 from imagedataextractor.resources import resource_path
 from imagedataextractor.settings import load_settings

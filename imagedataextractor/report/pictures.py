@@ -1,8 +1,8 @@
-"""Pictures of results: particles drawn over their micrograph, and size distributions."""
+"""Pictures of results: particles drawn over their micrograph."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,27 +13,13 @@ from PIL import Image, ImageDraw, ImageFont
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, sha256_of, to_rgb
-from imagedataextractor.measurement import size_distribution
 from imagedataextractor.records import Particle, ParticleTable, Reason, ScaleBar
-from imagedataextractor.written import PLOT_METADATA, save_marked
+from imagedataextractor.written import save_marked
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
     from imagedataextractor.report.rows import ReportPanel
 
-__all__ = [
-    "COLOURS",
-    "draw_overlay",
-    "overlay",
-    "panel_pixels",
-    "particle_crop",
-    "picture_pixels",
-    "plot_sizes",
-    "size_figure",
-    "state_of",
-]
+__all__ = ["COLOURS", "draw_overlay", "overlay", "panel_pixels", "particle_crop", "picture_pixels", "state_of"]
 
 #: Colour of each state of a particle, and of the scale bar: hues that colour-blind readers tell
 #: apart too (M. Okabe and K. Ito, Color Universal Design, 2008), brightened for grey pictures.
@@ -269,95 +255,3 @@ def _wrapped(
         lines[-1].append(entry)
         used += needed
     return lines
-
-
-# ---------------------------------------------------------------- distributions
-
-
-def plot_sizes(
-    groups: Mapping[str, npt.ArrayLike], path: str | Path, *, unit: str = "nm", title: str | None = None
-) -> None:
-    """Write `size_figure` to a file, of any format Matplotlib writes (.png, .svg, .pdf).
-
-    Raises
-    ------
-    InputError
-        No group has a particle, a size is not positive, or the file cannot be written.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure()
-    FigureCanvasAgg(figure)
-    size_figure(groups, figure, unit=unit, title=title)
-    target = Path(path)
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=150, metadata=PLOT_METADATA.get(target.suffix.lower()))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{target}: the plot cannot be written ({error})") from error
-
-
-def size_figure(
-    groups: Mapping[str, npt.ArrayLike],
-    figure: Figure,
-    *,
-    unit: str = "nm",
-    title: str | None = None,
-    bins: int | npt.ArrayLike | None = None,
-) -> None:
-    """Draw one histogram of sizes a group, with the log-normal curve of the same parameters.
-
-    Parameters
-    ----------
-    groups : mapping
-        Name (a panel, a sample) → sizes of its particles, each greater than 0. Empty groups are left out.
-    figure : matplotlib.figure.Figure
-        An empty one.
-    unit : str
-        Unit of the sizes.
-    title : str, optional
-    bins : int or array, optional
-        As for `measurement.size_distribution`.
-
-    Raises
-    ------
-    InputError
-        No group has a particle, or a size is not positive.
-    """
-    filled = {name: np.asarray(sizes, float) for name, sizes in groups.items() if np.size(sizes)}
-    if not filled:
-        raise InputError("no particle to plot")
-    columns = min(3, len(filled))
-    rows = -(-len(filled) // columns)
-    figure.set_layout_engine("constrained")
-    figure.set_size_inches(3.6 * columns, 2.7 * rows + (0.4 if title else 0))
-    if title:
-        figure.suptitle(title)
-    axes = figure.subplots(rows, columns, squeeze=False).ravel()
-    for ax in axes[len(filled) :]:
-        ax.set_visible(False)
-    for ax, (name, sizes) in zip(axes, filled.items(), strict=False):
-        _histogram(ax, name, sizes, unit, bins)
-
-
-def _histogram(
-    ax: Axes, name: str, sizes: npt.NDArray[np.float64], unit: str, bins: int | npt.ArrayLike | None
-) -> None:
-    found = size_distribution(sizes, bins=bins)
-    ax.stairs(found.counts, found.edges, fill=True, color="#9fc5d8")
-    ax.stairs(found.counts, found.edges, color="#2b5d75", linewidth=0.8)
-    if found.count >= 5 and found.geometric_std > 1.0001:
-        grid = np.linspace(found.edges[0], found.edges[-1], 200)
-        width = float(np.diff(found.edges).mean())
-        spread = np.log(found.geometric_std)
-        curve = np.exp(-0.5 * (np.log(grid / found.geometric_mean) / spread) ** 2)
-        curve *= found.count * width / (grid * spread * np.sqrt(2 * np.pi))
-        ax.plot(grid, curve, color="#c0392b", linewidth=1.2)
-    low, high = found.median_interval
-    interval = f" ({low:.3g} – {high:.3g})" if np.isfinite(low) else ""
-    ax.axvline(found.median, color="black", linewidth=0.8, linestyle="--")
-    ax.set_title(f"{name}\nn = {found.count}, median {found.median:.4g}{interval} {unit}", fontsize=8)
-    ax.set_xlabel(f"ECD / {unit}", fontsize=8)
-    ax.set_ylabel("particles", fontsize=8)
-    ax.tick_params(labelsize=8)

@@ -11,7 +11,7 @@ from PIL import Image
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement import measure_particles
 from imagedataextractor.records import ParticleTable, ScaleBar
-from imagedataextractor.report import COLOURS, draw_overlay, plot_sizes
+from imagedataextractor.report import COLOURS, draw_overlay
 
 
 def rgb(colour: str) -> tuple[int, ...]:
@@ -64,23 +64,3 @@ def test_an_overlay_that_cannot_be_written_says_so(particles: ParticleTable, tmp
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot be written"):
         draw_overlay(np.zeros((600, 1200), np.uint8), particles, None, tmp_path / "file" / "overlay.png")
-
-
-@pytest.mark.parametrize("suffix", ["png", "svg"])
-def test_sizes_are_plotted_one_group_a_field(suffix: str, tmp_path: Path) -> None:
-    groups = {"Figure 1a": np.random.default_rng(0).lognormal(3, 0.2, 80), "Figure 1b": [5.0], "empty": []}
-    plot_sizes(groups, tmp_path / f"sizes.{suffix}", title="All")
-
-    assert (tmp_path / f"sizes.{suffix}").stat().st_size > 2000
-    if suffix == "png":
-        picture = np.asarray(Image.open(tmp_path / "sizes.png").convert("RGB")).astype(int)
-        bars = np.abs(picture - rgb("#9fc5d8")).max(axis=2) < 6
-        assert bars[:, : picture.shape[1] // 2].any()
-        assert bars[:, picture.shape[1] // 2 :].any()
-
-
-def test_a_plot_of_nothing_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no particle"):
-        plot_sizes({"a": []}, tmp_path / "sizes.png")
-    with pytest.raises(InputError, match="cannot be written"):
-        plot_sizes({"a": [1.0, 2.0]}, tmp_path / "sizes.unknown")
