@@ -78,8 +78,24 @@ class Database:
         UsageError
             There is no such query, or a parameter is missing or unknown.
         """
-        sql, bound = bound_query(name, {key: str(value) for key, value in params.items()})
+        sql, bound = bound_query(name, self.with_article_keys({key: str(value) for key, value in params.items()}))
         return self.query(sql, **bound)
+
+    def with_article_keys(self, params: Mapping[str, str]) -> dict[str, str]:
+        """Parameters in which a picture that is named where a DOI is asked for is what the tables know it by.
+
+        Raises
+        ------
+        InputError
+            It is several pictures.
+        """
+        from imagedataextractor.articles.dois import plain_dois
+        from imagedataextractor.pictures import article_key
+
+        found = dict(params)
+        if "doi" in found and not plain_dois(found["doi"]):
+            found["doi"] = article_key(self.store, found["doi"])
+        return found
 
     @property
     def queries(self) -> dict[str, NamedQuery]:
@@ -167,7 +183,7 @@ class Database:
 
         if out is None:
             raise UsageError("export: emps is written into a folder; give --out FOLDER")
-        return export_emps(self._store, Path(out))
+        return export_emps(self.store, Path(out))
 
     def report(self, out: str | Path, *, dois: Sequence[str] = (), max_panels: int | None = None) -> Any:
         """Write overlays, size distributions, statistics, failures and provenance into one HTML file.

@@ -26,6 +26,7 @@ from imagedataextractor.scalebar import read_file_scale, read_scale_bar, with_fi
 from imagedataextractor.targets import PassedOver, Target, find_targets, fingerprint, tell_nobody
 
 if TYPE_CHECKING:
+    from imagedataextractor.scales import PictureScales
     from imagedataextractor.store import Store
 
 __all__ = ["Extractor", "Source", "load_pixels", "made_folder"]
@@ -69,7 +70,7 @@ class Extractor:
     @takes_options
     def __init__(self, **options: Unpack[Options]) -> None:
         self.settings, self.manual = choose(options)
-        self._stages: Stages | None = Stages(self.settings, self.manual)
+        self._stages: Stages | None = Stages(self.settings, self.manual, scales=_scales(options.get("scales")))
 
     @property
     def stages(self) -> Stages:
@@ -131,6 +132,9 @@ class Extractor:
         folder = None if pictures is None else made_folder(Path(pictures))
         paths = [target.path for target in found if isinstance(target, Target) and target.path is not None]
         watch = None if folder is None else _painter(folder, paths)
+        if self.stages.scales is not None and len(paths) == len(found):
+            for file, why in self.stages.scales.check(paths):
+                unused(Path(file), why)
         if db is None:
             yield from (Result(failures=(failure,)) for failure in failures)
             for target in found:
@@ -173,6 +177,12 @@ class Extractor:
     ) -> Iterator[Result]:
         """All targets into the database, as one run."""
         self.stages.em_places = store.em_places()
+        if self.stages.scales is not None:
+            from imagedataextractor.scales import keep_scales
+
+            files = [(t.kind, t.path) for t in found if isinstance(t, Target) and t.path is not None]
+            # An article's figures lie beside it.
+            keep_scales(store, self.stages.scales, [p.parent if kind == "article" else p for kind, p in files])
         run = new_run(self.stages, command)
         store.start_run(run, targets_total=len(found) + len(failures))
         counts = Counter(failed=len(failures))
@@ -249,6 +259,14 @@ class Extractor:
 
 
 # ---------------------------------------------------------------- what was named
+
+
+def _scales(path: str | Path | None) -> PictureScales | None:
+    if path is None:
+        return None
+    from imagedataextractor.scales import read_scales
+
+    return read_scales(path)
 
 
 def load_pixels(image: str | Path | npt.NDArray[Any], page: int | None = None) -> Pixels:

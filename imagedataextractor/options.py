@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
 from imagedataextractor.errors import UsageError
@@ -76,6 +77,8 @@ class Options(TypedDict, total=False):
         With `scalebar`, how long the bar is in pixels: none is sought.
     field_width : str
         What each micrograph shows from side to side, by hand ("1.8 um").
+    scales : path
+        A CSV file with the scales of pictures: file, panel, and one of nm_per_px, bar (with bar_px) and field_width.
     assume_em : bool
         Take every panel for a micrograph of particles.
     extent : {"whole", "figure"}
@@ -100,6 +103,7 @@ class Options(TypedDict, total=False):
     scalebar: str | None
     bar_px: float | None
     field_width: str | None
+    scales: str | Path | None
     assume_em: bool
     extent: Literal["figure", "whole"] | None
     page: int | None

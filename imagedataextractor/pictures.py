@@ -127,7 +127,8 @@ def _by_path(store: Store, name: str) -> list[NamedFigure]:
 
 def _by_article(store: Store, name: str) -> list[NamedFigure]:
     dois = plain_dois(name)
-    return _ask(store, "a.key = :name OR a.doi = :doi", name=name, doi=dois[0] if dois else name.lower())
+    where = "a.key = :name OR a.doi IN (:doi, :given)"
+    return _ask(store, where, name=name, doi=dois[0] if dois else "", given=name.lower())
 
 
 def _by_sha256(store: Store, name: str) -> list[NamedFigure]:

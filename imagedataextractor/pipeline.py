@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,9 @@ from imagedataextractor.segmentation import Segmenter
 from imagedataextractor.settings import Settings
 from imagedataextractor.targets import Target
 
+if TYPE_CHECKING:
+    from imagedataextractor.scales import PictureScales
+
 __all__ = [
     "Stages",
     "Watcher",
@@ -98,6 +101,8 @@ class Stages:
     work_dir: Path | None = None
     #: Pictures by SHA-256, and boxes in them (None: all of it), that people said to be micrographs of particles.
     em_places: frozenset[tuple[str, Box | None]] = frozenset()
+    #: Scales that people keep in a table, by the picture's file.
+    scales: PictureScales | None = None
 
     @cached_property
     def ocr(self) -> OcrEngine:
@@ -353,6 +358,9 @@ def _process_picture(
         bars = reconcile(bars, panels, figure.facts.scale_statements, stages.settings.scalebar)
         if article.source == "image" and picture.path is not None:  # an article's figures are copies
             bars = _with_file(picture.path, image, panels, bars)
+    if stages.scales is not None and picture.path is not None:
+        bars, failed = _with_table(stages.scales, picture.path, panels, bars, at)
+        failures += failed
     results: list[PanelResult] = []
     for panel, bar in zip(panels, bars, strict=True):
         if panel.kind != "em":
@@ -406,6 +414,20 @@ def _scale_by_hand(manual: Manual, panel: Panel) -> ScaleBar:
     assert manual.bar is not None
     assert manual.bar_px is not None
     return user_bar(*manual.bar, manual.bar_px)
+
+
+def _with_table(
+    scales: PictureScales, path: Path, panels: Sequence[Panel], bars: Sequence[ScaleBar], at: _Place
+) -> tuple[list[ScaleBar], list[Failure]]:
+    """The scales after the table of them is heard; a person's word is the last."""
+    said: list[ScaleBar] = []
+    failures: list[Failure] = []
+    for panel, bar in zip(panels, bars, strict=True):
+        work = partial(scales.apply, path, panel, bar)
+        stated, failed = _guarded("scalebar", at.of(panel), work) if panel.kind == "em" else (bar, [])
+        said.append(bar if stated is None else stated)
+        failures += failed
+    return said, failures
 
 
 def _with_file(path: Path, image: Image, panels: Sequence[Panel], bars: Sequence[ScaleBar]) -> list[ScaleBar]:

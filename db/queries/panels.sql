@@ -1,4 +1,4 @@
--- The measured panels of one article: scale, particles, sizes.
+-- The measured panels of one article or picture: scale, particles, sizes.
 -- param doi
 SELECT
     f.label AS figure,
@@ -23,5 +23,5 @@ FROM articles a
 JOIN figures f ON f.article_id = a.id
 JOIN panels n ON n.figure_id = f.id
 JOIN segmentations s ON s.panel_id = n.id AND s.is_current
-WHERE a.doi = lower(:doi)
+WHERE (a.doi = lower(:doi) OR a.key = :doi)
 ORDER BY f.label, n.panel_index

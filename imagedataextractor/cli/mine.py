@@ -74,6 +74,7 @@ def command(
     bar_px: float | None,
     field_width: str | None,
     nm_per_px: float | None,
+    scales: str | None,
     **segmentation: Any,
 ) -> None:
     """Mine a corpus into the database: resumable, parallel.
@@ -96,6 +97,7 @@ def command(
             "scalebar": scalebar,
             "bar_px": bar_px,
             "field_width": field_width,
+            "scales": scales,
             "assume_em": assume_em,
         },
         db=db,

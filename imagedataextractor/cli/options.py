@@ -69,7 +69,7 @@ ocr_option = click.option("--ocr", type=click.Choice(OCR_ENGINES), help="Engine 
 
 
 def scale_options(function: F) -> F:
-    """--ocr, --scalebar, --bar-px, --field-width, --nm-per-px."""
+    """--ocr, --scalebar, --bar-px, --field-width, --nm-per-px, --scales."""
     for option in reversed(
         [
             ocr_option,
@@ -86,6 +86,11 @@ def scale_options(function: F) -> F:
                 "--field-width", metavar="LENGTH", help="What each micrograph shows from side to side, as '1.8 um'."
             ),
             click.option("--nm-per-px", type=FiniteRange(min=0, min_open=True), help="Scale of every panel by hand."),
+            click.option(
+                "--scales",
+                metavar="CSV",
+                help="Scales of single pictures: file, panel, and nm_per_px, bar (with bar_px) or field_width.",
+            ),
         ]
     ):
         function = option(function)

@@ -49,8 +49,10 @@ def command(
     if as_csv and as_json:
         raise UsageError("query: --csv or --json, not both")
     given = _parameters(params)
-    statement, bound = (str(sql), values_of(given)) if named is None else bound_query(named, given)
     with ide.open_database(db) as database:
+        if named is not None:
+            given = database.with_article_keys(given)
+        statement, bound = (str(sql), values_of(given)) if named is None else bound_query(named, given)
         columns, rows = database.iterate(statement, bound)
         if as_csv:
             print_csv(columns, rows)

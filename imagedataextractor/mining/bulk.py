@@ -30,6 +30,7 @@ from imagedataextractor.options import Manual, Options, choose
 from imagedataextractor.pipeline import Stages, new_run
 from imagedataextractor.records import Run
 from imagedataextractor.resources import resource_path
+from imagedataextractor.scales import PictureScales, keep_scales, read_scales
 from imagedataextractor.segmentation.weights import find_weights
 from imagedataextractor.settings import Settings, cache_dir, load_settings
 from imagedataextractor.store import Store, digest_of_run
@@ -89,6 +90,8 @@ class BulkRequest:
     ----------
     corpus, settings, manual
         Which articles, how, and what the user knows of the pictures.
+    scales
+        A table of their scales.
     again, retry_set_aside
         Do again what is finished, or what killed its workers.
     wait
@@ -104,6 +107,7 @@ class BulkRequest:
     corpus: Corpus
     settings: Settings
     manual: Manual
+    scales: PictureScales | None = None
     again: bool = False
     retry_set_aside: bool = False
     wait: bool = False
@@ -145,7 +149,8 @@ class BulkRequest:
         given: dict[str, Any] = {"workers": workers, "keep_figures": keep_figures}
         mining = dataclasses.replace(settings.mining, **{k: v for k, v in given.items() if v is not None})
         settings = dataclasses.replace(settings, mining=mining, db=settings.db if db is None else db)
-        return cls(corpus, settings, manual, **rest)
+        table = options.get("scales")
+        return cls(corpus, settings, manual, None if table is None else read_scales(table), **rest)
 
 
 def _corpus_and_settings(
@@ -203,6 +208,8 @@ class Bulk:
         with contextlib.ExitStack() as stack:
             store = stack.enter_context(Store.open(request.settings.db))
             stack.enter_context(self._alone(store))
+            if request.scales is not None and request.corpus.folder is not None:
+                keep_scales(store, request.scales, [request.corpus.folder])
             targets = corpus_targets(request.corpus, request.settings, cache_dir(), self._tell)
             run = _new_run(request)
             plan = _plan(request, targets, store, run)
@@ -237,7 +244,7 @@ class Bulk:
         with _executor(request) as executor, make_progress(log) as progress:
             run_through(
                 plan,
-                PipelineWork(settings, request.manual, cache, store.em_places()),
+                PipelineWork(settings, request.manual, cache, store.em_places(), request.scales),
                 executor,
                 store,
                 run_id,

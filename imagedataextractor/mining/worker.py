@@ -35,6 +35,7 @@ from imagedataextractor.targets import Target
 if TYPE_CHECKING:
     from imagedataextractor.options import Manual
     from imagedataextractor.pipeline import Stages
+    from imagedataextractor.scales import PictureScales
     from imagedataextractor.segmentation import Segmenter
 
 __all__ = ["PipelineWork", "RememberingSegmenter", "Retrieval", "prune_segmentations", "segmentations_folder"]
@@ -56,12 +57,15 @@ class PipelineWork:
         Downloads and kept segmentations, on a disk that all workers see.
     em_places : frozenset
         See `Stages.em_places`.
+    scales : PictureScales or None
+        See `Stages.scales`.
     """
 
     settings: Settings
     manual: Manual
     cache: Path
     em_places: frozenset[tuple[str, Box | None]] = frozenset()
+    scales: PictureScales | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "settings": dataclasses.replace(self.settings, keys=Keys())}
@@ -111,7 +115,7 @@ def _stages_of(work: PipelineWork) -> Stages:
         _limit_threads()
         _STAGES.clear()
         settings = dataclasses.replace(work.settings, keys=load_settings().keys)
-        stages = Stages(settings, work.manual, work.cache, work.em_places)
+        stages = Stages(settings, work.manual, work.cache, work.em_places, work.scales)
         remembering = RememberingSegmenter(stages.segmenter, segmentations_folder(work.cache))
         stages.segmenter = cast("Segmenter", remembering)
         _STAGES[work] = stages
