@@ -10,6 +10,7 @@ import torch
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.choice import ChoiceSettings
 from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.erfnet import BPartISNet
 from imagedataextractor.segmentation.inference_settings import InferenceSettings
@@ -18,6 +19,8 @@ from imagedataextractor.segmentation.network import LiteBPartISNet
 from imagedataextractor.segmentation.trees import Trees
 from imagedataextractor.segmentation.weights import WeightsInfo, cached_path, save_weights
 
+#: Takes what an untrained network proposes.
+EVERYTHING = InferenceSettings(choice=ChoiceSettings(min_score=0.01, min_rejected_score=0.01))
 PICTURE = np.random.default_rng(0).integers(0, 255, (96, 128), dtype=np.uint8)
 
 
@@ -29,13 +32,18 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def eager(network: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Weights that call everything a particle."""
     with torch.no_grad():
-        network.decoders[1].output_conv.bias.fill_(2.0)  # type: ignore[index, union-attr]
+        network.decoders[1].output_conv.bias.fill_(4.0)  # type: ignore[index, union-attr]
     return network.state_dict()
 
 
 def test_a_network_trained_here_runs_with_the_defaults_of_its_header() -> None:
     torch.manual_seed(0)
-    inference = InferenceSettings(samples=3, threshold=0.5, clustering=ClusterSettings(min_pixels=40))
+    inference = InferenceSettings(
+        samples=3,
+        threshold=0.5,
+        clustering=ClusterSettings(min_pixels=40),
+        choice=ChoiceSettings(min_score=0.01, min_rejected_score=0.01),
+    )
     info = WeightsInfo("mine", "lite0", inference=inference)
     digest = save_weights(cached_path("mine"), eager(LiteBPartISNet()), info)
     found = Segmenter.load("mine", "cpu").segment(PICTURE)
@@ -51,7 +59,7 @@ def test_a_score_is_a_probability_or_there_is_none() -> None:
     torch.manual_seed(0)
     weights = eager(LiteBPartISNet())
     trees = Trees(("log_scale",), np.array([[0]], np.int16), np.array([[0.5]]), np.array([[1.0, 2.0]]), 0.0)
-    save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0"))
+    save_weights(cached_path("plain"), weights, WeightsInfo("plain", "lite0", inference=EVERYTHING))
     save_weights(cached_path("judged"), weights, WeightsInfo("judged", "lite0"), Judge(trees, trees, trees))
     plain, judged = (Segmenter.load(name, "cpu").segment(PICTURE, samples=2) for name in ("plain", "judged"))
     assert plain.score is None
