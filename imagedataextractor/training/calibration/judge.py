@@ -20,7 +20,7 @@ from imagedataextractor.segmentation.reliability import fit_calibration
 from imagedataextractor.segmentation.trees import Trees
 from imagedataextractor.training.calibration.fit_trees import fit_trees
 
-__all__ = ["FOLDS", "Judged", "Proposed", "fit_judge", "judged_by_folds"]
+__all__ = ["FOLDS", "Judged", "Proposed", "fit_judge", "fold_of", "judged_by_folds"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,7 +70,7 @@ class Judged:
 
 def fit_judge(images: Sequence[Proposed], seed: int = 0) -> Judge:
     """The judge that all images together give, uncalibrated."""
-    fold = _folds(images, INNER_FOLDS, seed)
+    fold = fold_of(images, INNER_FOLDS, seed)
     likely: list[Floats] = [np.empty(0)] * len(images)
     for k in np.unique(fold):
         trees = _fit_first([image for image, f in zip(images, fold, strict=True) if f != k], seed)
@@ -100,7 +100,7 @@ def judged_by_folds(images: Sequence[Proposed], seed: int = 0) -> tuple[list[Jud
 
     The second value is the slope and offset of the calibration of all images, for a judge of all of them.
     """
-    fold = _folds(images, FOLDS, seed)
+    fold = fold_of(images, FOLDS, seed)
     raw: list[Judged] = [Judged(np.empty(0), np.empty(0))] * len(images)
     for k in np.unique(fold):
         judge = fit_judge([image for image, f in zip(images, fold, strict=True) if f != k], seed)
@@ -133,7 +133,7 @@ def _logit(p: Floats) -> Floats:
     return np.log(q / (1.0 - q))
 
 
-def _folds(images: Sequence[Proposed], folds: int, seed: int) -> npt.NDArray[np.int64]:
+def fold_of(images: Sequence[Proposed], folds: int = FOLDS, seed: int = 0) -> npt.NDArray[np.int64]:
     """The fold of every image: groups in random order, dealt out."""
     groups = sorted({image.group for image in images})
     order = np.random.default_rng(seed).permutation(len(groups))

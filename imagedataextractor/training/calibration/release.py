@@ -28,17 +28,18 @@ from imagedataextractor.segmentation.clustering import ClusterSettings
 from imagedataextractor.segmentation.inference import choose_device
 from imagedataextractor.segmentation.inference_settings import InferenceSettings
 from imagedataextractor.segmentation.judge import Judge
+from imagedataextractor.segmentation.kinds import format_by_kind, kind_of, summarise_by_kind
 from imagedataextractor.segmentation.metrics import ImageScore, format_table, score_image, summarise
 from imagedataextractor.segmentation.proposals import Level, frame_of, overlaps
 from imagedataextractor.segmentation.pyramid import image_levels
 from imagedataextractor.segmentation.reliability import auroc, calibration_error
 from imagedataextractor.segmentation.strategy import is_uncertain
 from imagedataextractor.segmentation.weights import load_judge, load_weights, save_weights
-from imagedataextractor.training.calibration.judge import Judged, Proposed, fit_judge, judged_by_folds
+from imagedataextractor.training.calibration.judge import Judged, Proposed, fit_judge, fold_of, judged_by_folds
 from imagedataextractor.training.segmentation.dataset import Example, load_emps
 from imagedataextractor.training.segmentation.train import synthetic_examples
 
-__all__ = ["Released", "article_of", "halved", "labelled_part", "make_model", "propose", "release"]
+__all__ = ["Released", "article_of", "halved", "labelled_part", "make_model", "propose", "release", "summary_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,6 +66,8 @@ class Released:
     settings, judge : InferenceSettings, Judge
     scores : list of ImageScore
         Of the accepted particles of every image, each by a judge that has not seen its article.
+    fold : int array (N,)
+        The fold that each of the scored images is in.
     calibration_error, auroc : float
         Of P(real) over all particles that inference keeps, accepted and rejected, by folds.
     """
@@ -72,6 +75,7 @@ class Released:
     settings: InferenceSettings
     judge: Judge
     scores: list[ImageScore]
+    fold: npt.NDArray[np.int64]
     calibration_error: float
     auroc: float
 
@@ -181,6 +185,7 @@ def release(
         dataclasses.replace(settings, choice=choice, threshold=threshold),
         judge,
         trial.scores(choice, threshold),
+        fold_of([*kinds[0], *kinds[1]])[chosen],
         calibration_error(score, real),
         auroc(-score, real),
     )
@@ -236,14 +241,25 @@ def make_model(
         share = [1.0] * (len(examples) - drawn) + [DRAWN_WEIGHT] * drawn
         made = release(examples, sampled, single, groups, settings, weights=share, report=report)
         settings, judge = made.settings, made.judge
-        summary = format_table(summarise(made.scores, f"{out.stem}, by folds over articles"))
-        summary += (
-            f"\nP(real), by folds: AUROC {made.auroc:.3f}, expected calibration error {made.calibration_error:.3f}"
-        )
+        summary = summary_of(made, examples, f"{out.stem}, by folds over articles")
     info = dataclasses.replace(info, inference=settings, **notes)
     if licence_of:
         info = dataclasses.replace(info, licence_text=load_weights(licence_of)[0].licence_text)
     return save_weights(out, halved(tensors), info, judge), summary
+
+
+def summary_of(made: Released, examples: Sequence[Example], title: str) -> str:
+    """Tables of what a release scores: over all images, by fold, by kind; and how good P(real) is."""
+    kinds = {example.name: kind_of(example.labels) for example in examples}
+    lines = [format_table(summarise(made.scores, title)), "", format_by_kind(summarise_by_kind(made.scores, kinds)), ""]
+    for fold in np.unique(made.fold).tolist():
+        values = [s.values for s, f in zip(made.scores, made.fold, strict=True) if f == fold]
+        means = "  ".join(
+            f"{key} {np.mean([v[key] for v in values]):.3f}" for key in ("f1_50", "ap5095", "pq", "rec50")
+        )
+        lines.append(f"fold {fold + 1}: {len(values)} images  {means}")
+    lines.append(f"P(real), by folds: AUROC {made.auroc:.3f}, expected calibration error {made.calibration_error:.3f}")
+    return "\n".join(lines)
 
 
 def labelled_part(text: str) -> list[tuple[Example, str]]:
