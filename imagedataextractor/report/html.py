@@ -243,6 +243,7 @@ def _numbers(panel: ReportPanel) -> str:
     found = panel_statistics(panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px)
     size, unit = (found["ecd_nm"], "nm") if panel.nm_per_px is not None else (found["ecd_px"], "px")
     lines: list[tuple[str, str]] = [("scale", _scale_words(panel))]
+    lines.append(("trust", _trust_words(panel)))
     lines.append(("accepted", f"{found['accepted']} of {found['count']}"))
     if size is not None:
         lines += [
@@ -259,6 +260,11 @@ def _numbers(panel: ReportPanel) -> str:
     lines.append(("segmentation", f"{panel.model}, {panel.mode}, T = {panel.samples}, seed {panel.seed}"))
     cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in lines)
     return f"<table>{cells}</table>"
+
+
+def _trust_words(panel: ReportPanel) -> str:
+    """The grade and why; docs/review.md says what it means."""
+    return ": ".join(filter(None, (panel.trust.grade, "; ".join(panel.trust.reasons))))
 
 
 def _scale_words(panel: ReportPanel) -> str:

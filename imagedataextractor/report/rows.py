@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from imagedataextractor.records import Box, ParticleTable
+from imagedataextractor.report.trust import PanelFacts, Trust, trust_of
 from imagedataextractor.store import Store, read_particles
 
 __all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_panel", "read_rows"]
@@ -47,6 +48,7 @@ class ReportPanel:
     run_id: str
     measured: Box
     excluded_px: int
+    trust: Trust
     particles: ParticleTable
 
     @property
@@ -128,7 +130,8 @@ _PANELS = (
 SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.caption, n.label, n.panel_index,
        n.subcaption, n.technique, f.image_path, f.image_sha256, n.x0, n.y0, n.x1, n.y1, s.nm_per_px, b.text, b.source,
        b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id,
-       n.insets, n.info_bar_box
+       n.insets, n.info_bar_box,
+       s.n_particles, s.n_accepted, s.n_border, s.n_uncertain, n.stated_size_nm, s.ecd_mean_nm
 """
     + _JOINED
 )
@@ -218,6 +221,7 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
         run_id=row[29],
         measured=measured,
         excluded_px=_inset_pixels(row[30], measured),
+        trust=trust_of(PanelFacts(row[32], row[33], row[34], row[35], row[17], row[20], row[21], row[36], row[37])),
         particles=particles,
     )
 

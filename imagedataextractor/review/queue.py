@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imagedataextractor.records import Box
-from imagedataextractor.review.trust import PanelFacts, Trust, trust_of
+from imagedataextractor.report.trust import PanelFacts, Trust, trust_of
 from imagedataextractor.store import Correction, Store
 from imagedataextractor.store.corrections import SAME_PANEL_IOU
 

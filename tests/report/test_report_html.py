@@ -131,6 +131,8 @@ def test_the_page_holds_everything_and_loads_nothing(url: str, tmp_path: Path) -
     assert [panel.name for panel in rows.panels] == ["Figure 1a", "Figure 1b"]
     for words in (DOI, "Spheres & <more>", "<script>alert(1)</script>", "no such <file>", "run-1", "CC BY 4.0"):
         assert words in text
+    assert [panel.trust.grade for panel in rows.panels] == ["A", "C"]
+    assert "C: no scale" in text
     assert not [tag for tag, _ in page.seen if tag == "script"]
     loaded = [a.get("href") or a.get("src") or "" for tag, a in page.seen if tag in ("image", "img", "link", "iframe")]
     assert len(loaded) == 2

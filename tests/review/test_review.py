@@ -9,9 +9,9 @@ import pytest
 from served import SHAPE
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.report.trust import PanelFacts, trust_of
 from imagedataextractor.review.emps import export_emps
 from imagedataextractor.review.queue import read_queue
-from imagedataextractor.review.trust import PanelFacts, trust_of
 from imagedataextractor.store import Store
 from imagedataextractor.training.segmentation.dataset import load_emps
 
