@@ -11,6 +11,7 @@ import pytest
 from store_results import make_result, make_run
 
 from imagedataextractor import cli
+from imagedataextractor.review.named import served_name
 from imagedataextractor.review.serving import datasette_metadata
 from imagedataextractor.store import Store, named_queries
 
@@ -80,5 +81,6 @@ def test_without_datasette_serve_says_what_to_install(ide, db, monkeypatch):
 
 def test_datasette_is_told_of_every_table_and_query():
     about = datasette_metadata("gold")["databases"]["gold"]
-    assert set(about["queries"]) == set(named_queries())
+    assert set(about["queries"]) == {served_name(name) for name in named_queries()}
+    assert not set(about["queries"]) & set(about["tables"])
     assert {"measured_particles", "articles", "failures"} <= set(about["tables"])
