@@ -12,13 +12,17 @@ from typing import Any, Self
 from imagedataextractor.errors import UsageError
 from imagedataextractor.results import Rows, counted
 from imagedataextractor.store import NamedQuery, Status, Store, load_named_queries, parameter_value, status_of
-from imagedataextractor.store.export import export, write_coco, write_csv
+from imagedataextractor.store.export import CsvStyle, Selection, export, write_coco, write_csv, write_imagej
 from imagedataextractor.store.view import VIEW
 
 __all__ = ["Database", "bound_query", "values_of"]
 
 #: Ending of a file → the format it stands for.
-_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "coco"}
+_ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "coco", ".zip": "rois"}
+
+
+#: Formats that are files, in words.
+_IN_FILES = {"parquet": "Parquet", "rois": "a set of ROIs"}
 
 
 class Database:
@@ -126,17 +130,35 @@ class Database:
             raise UsageError(f"status: there is no run {run!r} in {self.name}")
         return found
 
-    def export(self, out: str | Path | None, *, format: str | None = None, accepted: bool = False) -> int:
+    def export(
+        self,
+        out: str | Path | None,
+        *names: str | Path,
+        format: str | None = None,
+        accepted: bool = False,
+        columns: Sequence[str] = (),
+        digits: int | None = None,
+        bom: bool = False,
+    ) -> int:
         """Write the measured particles to a file for other programs.
 
         Parameters
         ----------
         out : path or None
             None writes to the standard output.
-        format : {"csv", "parquet", "coco"}, optional
-            By default what the ending of `out` says; CSV on the standard output.
+        *names : str or path
+            Only these pictures, folders, DOIs; by default all.
+        format : {"csv", "parquet", "coco", "imagej", "rois"}, optional
+            By default what the ending of `out` says; CSV on the standard output. "imagej" is a table of ImageJ's
+            results, "rois" a .zip for its ROI Manager, of one picture.
         accepted : bool
             Only the accepted particles.
+        columns : sequence of str
+            Of the view measured_particles, for CSV, in this order; by default all.
+        digits : int, optional
+            Significant digits, for CSV; by default all.
+        bom : bool
+            Begin a CSV file with a byte order mark, by which Excel knows UTF-8.
 
         Returns
         -------
@@ -146,16 +168,39 @@ class Database:
         Raises
         ------
         UsageError
-            No such format, or its library is not installed.
+            No such format or column, its library is not installed, or ROIs of several pictures are asked for.
         InputError
-            The file cannot be written.
+            The file cannot be written, or the database has nothing of a name.
         """
+        from imagedataextractor.pictures import figures_named
+
+        format = format or ("csv" if out is None else _format_of(Path(out)))
+        style = CsvStyle(tuple(columns), digits, bom)
+        if format != "csv" and style != CsvStyle():
+            raise UsageError("export: columns, digits and the byte order mark are for CSV")
+        figures = [figure.figure_id for name in names for figure in figures_named(self.store, name)] if names else None
+        if format == "rois":
+            self._check_one_picture(figures)
         if out is not None:
-            return export(self.store, format or _format_of(Path(out)), Path(out), accepted_only=accepted)
-        if format == "parquet":
-            raise UsageError("export: Parquet is written to a file; give --out FILE")
-        write = write_coco if format == "coco" else write_csv
-        return write(self.store, sys.stdout, accepted_only=accepted)
+            return export(self.store, format, Path(out), accepted_only=accepted, figures=figures, style=style)
+        chosen = Selection(accepted, figures)
+        match format:
+            case "csv":
+                return write_csv(self.store, sys.stdout, chosen, style)
+            case "coco":
+                return write_coco(self.store, sys.stdout, chosen)
+            case "imagej":
+                return write_imagej(self.store, sys.stdout, chosen)
+        raise UsageError(f"export: {_IN_FILES.get(format, format)} is written to a file; give --out FILE")
+
+    def _check_one_picture(self, figures: Sequence[int] | None) -> None:
+        """ROIs lie on one picture, and the ROI Manager lays a set over the one that is open."""
+        ((count,),) = self.store.query(
+            "SELECT count(DISTINCT n.figure_id) FROM panels n JOIN segmentations s ON s.panel_id = n.id "
+            f"WHERE s.is_current{Selection(figures=figures).of_tables()}"
+        )[1]
+        if count > 1:
+            raise UsageError(f"export: ROIs belong to one picture, and there are {count:,}; name one")
 
     def export_reviewed(self, out: str | Path | None) -> tuple[int, list[str]]:
         """Write the panels that a person looked at as training data, in the EMPS layout.

@@ -34,7 +34,7 @@ COMMANDS: dict[str, str] = {
     "summary": "Statistics of sizes by sample: n, mean, sd, median, D10, D50, D90.",
     "plot": "Size distributions as a paper prints them.",
     "query": "Ask the database, read-only.",
-    "export": "Write the database's rows as CSV, Parquet or COCO.",
+    "export": "Write the database's rows as CSV, Parquet, COCO, or for ImageJ.",
     "report": "A self-contained HTML report.",
     "serve": "Datasette on the database, with the overlays.",
     "train": "Train a segmentation network on data in the EMPS layout.",
