@@ -230,16 +230,16 @@ class Database:
             raise UsageError("export: emps is written into a folder; give --out FOLDER")
         return export_emps(self.store, Path(out))
 
-    def report(self, out: str | Path, *, dois: Sequence[str] = (), max_panels: int | None = None) -> Any:
+    def report(self, out: str | Path, *names: str | Path, max_panels: int | None = None) -> Any:
         """Write overlays, size distributions, statistics, failures and provenance into one HTML file.
 
         Parameters
         ----------
         out : path
-        dois : sequence of str
-            Only these articles.
+        *names : str or path
+            Only these pictures, folders, DOIs; by default all.
         max_panels : int, optional
-            Panels that are shown, about 100 kB each; the totals are of all.
+            Panels that are shown, some 100 kB each; the totals are of all.
 
         Returns
         -------
@@ -248,7 +248,7 @@ class Database:
         """
         from imagedataextractor.report.html import MAX_PANELS, write_report
 
-        return write_report(self._url, out, dois=dois, max_panels=MAX_PANELS if max_panels is None else max_panels)
+        return write_report(self._url, out, names=names, max_panels=MAX_PANELS if max_panels is None else max_panels)
 
     def close(self) -> None:
         self.store.close()

@@ -5,14 +5,15 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+from markupsafe import Markup
 
 from imagedataextractor import __version__
 from imagedataextractor.errors import InputError, UsageError
@@ -20,9 +21,13 @@ from imagedataextractor.measurement import panel_statistics, radial_distribution
 from imagedataextractor.records import Particle, Reason
 from imagedataextractor.report.graphs import curve_svg, histogram_svg, ranges_svg
 from imagedataextractor.report.pictures import COLOURS, panel_pixels, state_of
-from imagedataextractor.report.rows import ReportFailure, ReportPanel, ReportRows, ReportRun, read_rows
+from imagedataextractor.report.plots import mean_and_sd
+from imagedataextractor.report.rows import ReportPanel, ReportRows, ReportRun, read_rows
 from imagedataextractor.store import Store
 from imagedataextractor.written import GENERATOR_META
+
+if TYPE_CHECKING:
+    from imagedataextractor.summaries import Group
 
 __all__ = ["MAX_PANELS", "render_report", "write_report"]
 
@@ -31,6 +36,11 @@ MAX_PANELS = 100
 
 #: Embedded pictures are scaled down to this width, px, and compressed at this JPEG quality.
 _PICTURE_WIDTH = 1000
+#: In a report of more panels than this, pictures are this wide, outlines of a kind are one shape, and there is no
+#: overview: a browser opens a thousand panels at once.
+DETAILED_PANELS, _SMALL_WIDTH = 100, 480
+#: Groups that the tables of pooled sizes show.
+_SHOWN_GROUPS = 30
 _PICTURE_QUALITY = 80
 
 #: Particles from which a radial distribution function is more than noise.
@@ -41,7 +51,7 @@ def write_report(
     source: str | ReportRows,
     out_path: str | Path,
     *,
-    dois: Sequence[str] = (),
+    names: Sequence[str | Path] = (),
     max_panels: int = MAX_PANELS,
 ) -> ReportRows:
     """Write a self-contained HTML report.
@@ -52,8 +62,8 @@ def write_report(
         URL of a database (opened read-only), or rows already read.
     out_path : path
         The HTML file; an existing one is replaced.
-    dois : sequence of str
-        Only these articles; with rows already read, leave it empty.
+    names : sequence of str or path
+        Only these pictures, folders and DOIs; with rows already read, leave it empty.
     max_panels : int
         Panels that are shown; the totals are of all.
 
@@ -67,17 +77,15 @@ def write_report(
     StoreError
         The database cannot be opened or read.
     InputError
-        The file cannot be written, or none of the articles asked for is in the database.
+        The file cannot be written, or the database has nothing of a name.
     """
     if isinstance(source, str):
         with Store.open(source, create=False, read_only=True) as store:
-            rows = read_rows(store, dois=dois, max_panels=max_panels)
-    elif dois:
-        raise UsageError("articles are chosen when rows are read, not when they are shown")
+            rows = read_rows(store, names=names, pooled=True, max_panels=max_panels)
+    elif names:
+        raise UsageError("pictures are chosen when rows are read, not when they are shown")
     else:
         rows = source
-    if dois and rows.articles == 0:
-        raise InputError(f"{rows.database}: holds none of {', '.join(dois)}")
     target = Path(out_path)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -88,39 +96,67 @@ def write_report(
 
 
 def render_report(rows: ReportRows) -> str:
-    """The page as text."""
+    """The page as text. What comes from articles and file names is escaped by the template, drawings when drawn."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    templates = Environment(
+        loader=PackageLoader("imagedataextractor.report", ""), autoescape=True, undefined=StrictUndefined
+    )
     style = files("imagedataextractor.report").joinpath("report.css").read_text(encoding="utf-8")
-    body = "\n".join(
-        [
-            "<h1>Measured particles</h1>",
-            f'<p class="soft">{escape(rows.database)} · ImageDataExtractor {escape(__version__)}</p>',
-            _tiles(rows),
-            _overview(rows.panels),
-            *_articles(rows.panels),
-            _left_out(rows),
-            _failures(rows.failures),
-            _runs(rows.runs),
-        ]
-    )
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f"{GENERATOR_META}\n"
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>Measured particles</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n"
+    detailed = len(rows.panels) <= DETAILED_PANELS
+    own = [panel for panel in rows.panels if panel.source == "image"]
+    published = [panel for panel in rows.panels if panel.source != "image"]
+    return templates.get_template("report.html").render(
+        rows=rows,
+        version=__version__,
+        generator=Markup(GENERATOR_META),
+        style=Markup(style),
+        tiles=_tiles(rows),
+        pooled=[_pooled(name, groups) for name, groups in rows.pooled.items() if groups],
+        overview=Markup(_overview(rows.panels)),
+        parts=[
+            {"name": name, "own": panels is own, "articles": _articles(panels, detailed=detailed)}
+            for name, panels in (("Articles", published), ("Own pictures", own))
+            if panels
+        ],
+        missing=rows.measured_panels - len(rows.panels),
+        runs=[_run(run) for run in rows.runs],
     )
 
 
-def _tiles(rows: ReportRows) -> str:
-    numbers = [
+def _tiles(rows: ReportRows) -> list[tuple[int, str]]:
+    found = [
         (rows.articles, "articles"),
+        (rows.pictures, "own pictures"),
         (rows.figures, "figures"),
         (rows.em_panels, "EM panels"),
         (rows.scaled_panels, "with a scale"),
         (rows.particles, "particles found"),
         (rows.accepted, "accepted"),
     ]
-    tiles = "".join(f'<div class="tile"><b>{number:,}</b>{name}</div>' for number, name in numbers)
-    return f'<div class="tiles">{tiles}</div>'
+    return [(number, name) for number, name in found if number or name not in ("articles", "own pictures")]
+
+
+def _pooled(name: str, groups: Sequence[Group]) -> tuple[str, list[dict[str, Any]], int]:
+    """The largest groups in words and as small graphs, and how many more there are."""
+    largest = sorted(groups, key=lambda group: -len(group.values))[:_SHOWN_GROUPS]
+    return name, [_group(group) for group in groups if group in largest], len(groups) - len(largest)
+
+
+def _group(group: Group) -> dict[str, Any]:
+    found = group.describe()
+    words: dict[str, Any] = {"name": group.name, "pictures": group.pictures, "n": found.n}
+    words |= dict.fromkeys(("mean", "median", "range"), "–")
+    words["graph"] = ""
+    if found.estimates:
+        mean, median = found.estimates["mean"], found.estimates["median"]
+        words["mean"] = f"{mean_and_sd(mean.value, found.estimates['sd'].value)} ({mean.low:.4g} – {mean.high:.4g})"
+        words["median"] = f"{median.value:.4g} ({median.low:.4g} – {median.high:.4g})"
+        words["range"] = f"{found.estimates['d10'].value:.4g} – {found.estimates['d90'].value:.4g}"
+        words["graph"] = Markup(
+            histogram_svg(found.edges.tolist(), np.rint(found.counts).astype(int).tolist(), "ECD / nm", median.value)
+        )
+    return words
 
 
 def _anchor(panel: ReportPanel) -> str:
@@ -129,60 +165,75 @@ def _anchor(panel: ReportPanel) -> str:
 
 
 def _overview(panels: Sequence[ReportPanel]) -> str:
-    """Sizes of all panels with a scale, on one axis."""
+    """Sizes of all panels with a scale, on one axis; empty where there are none, or more than can be read."""
     lines = []
     for panel in panels:
         sizes = panel.particles.accepted["ecd_nm"]
         if len(sizes) and panel.nm_per_px is not None:
             found = size_distribution(sizes)
             lines.append((panel.name, _anchor(panel), found.d10, found.median, found.d90))
-    if not lines:
-        return ""
-    return (
-        "<h2>Sizes</h2><p class=soft>Equivalent circular diameter of the accepted particles of each panel: "
-        f"median, and from the 10th to the 90th percentile.</p>{ranges_svg(lines, 'ECD / nm')}"
-    )
+    return ranges_svg(lines, "ECD / nm") if lines and len(lines) <= DETAILED_PANELS else ""
 
 
-def _articles(panels: Sequence[ReportPanel]) -> Iterable[str]:
+def _articles(panels: Sequence[ReportPanel], *, detailed: bool) -> list[dict[str, Any]]:
+    found = []
     for _, of_article in itertools.groupby(panels, key=lambda panel: panel.article):
         members = list(of_article)
         first = members[0]
-        link = f'<a href="https://doi.org/{escape(first.doi)}">{escape(first.doi)}</a>' if first.doi else ""
-        licence = f" · {escape(first.licence)}" if first.licence else ""
-        yield f"<h2>{escape(first.title or first.article)}</h2><p class=soft>{link}{licence}</p>"
-        for _, of_figure in itertools.groupby(members, key=lambda panel: panel.figure):
+        figures = []
+        for name, of_figure in itertools.groupby(members, key=lambda panel: panel.figure):
             shown = list(of_figure)
-            yield f'<h3>{escape(shown[0].figure)}</h3><p class="caption">{escape(shown[0].caption)}</p>'
-            yield from (_panel(panel) for panel in shown)
+            figures.append(
+                {"name": name, "caption": shown[0].caption, "panels": [_panel(p, detailed=detailed) for p in shown]}
+            )
+        title = first.title or first.article
+        found.append({"title": title, "doi": first.doi, "licence": first.licence, "figures": figures})
+    return found
 
 
-def _panel(panel: ReportPanel) -> str:
-    notes = " · ".join(escape(word) for word in (panel.technique, panel.subcaption) if word)
+def _panel(panel: ReportPanel, *, detailed: bool) -> dict[str, Any]:
+    return {
+        "anchor": _anchor(panel),
+        "name": panel.name,
+        "notes": " · ".join(word for word in (panel.technique, panel.material, panel.subcaption) if word),
+        "overlay": Markup(_overlay(panel, detailed=detailed)),
+        "numbers": _numbers(panel),
+        "graphs": Markup(_graphs(panel)),
+        "whence": _whence(panel),
+    }
+
+
+def _whence(panel: ReportPanel) -> str:
+    """Where the numbers come from, in one line."""
+    digest = f" (SHA-256 {panel.image_sha256[:12]}…)" if panel.image_sha256 else ""
     return (
-        f'<section class="panel" id="{_anchor(panel)}"><h4>{escape(panel.name)} <small>{notes}</small></h4>'
-        f'<div>{_overlay(panel)}</div><div>{_numbers(panel)}</div><div class="graphs">{_graphs(panel)}</div></section>'
+        f"{panel.image_path or 'picture not kept'}{digest} · model {panel.model}, {panel.mode}, T = {panel.samples}, "
+        f"seed {panel.seed} · run {panel.run_id[:12]}"
     )
 
 
 # ---------------------------------------------------------------- overlay
 
 
-def _overlay(panel: ReportPanel) -> str:
-    """The panel with its particles' outlines as shapes that tell their numbers when pointed at."""
-    picture, note = _picture(panel)
+def _overlay(panel: ReportPanel, *, detailed: bool) -> str:
+    """The panel with its particles' outlines; in detail, as shapes that tell their numbers when pointed at."""
+    picture, note = _picture(panel, _PICTURE_WIDTH if detailed else _SMALL_WIDTH)
     width, height = panel.box.width, panel.box.height
     parts = [f'<svg class="overlay" viewBox="0 0 {width} {height}" role="img" aria-label="{escape(panel.name)}">']
     if picture:
         parts.append(f'<image href="{picture}" width="{width}" height="{height}" preserveAspectRatio="none"/>')
     counts: dict[str, int] = {}
+    together: dict[str, str] = {}
     for particle in panel.particles:
         state = state_of(particle)
         counts[state] = counts.get(state, 0) + 1
-        if particle.contour:
+        if particle.contour and not detailed:
+            together[state] = together.get(state, "") + _path(particle)
+        elif particle.contour:
             parts.append(
                 f'<path stroke="{COLOURS[state]}" d="{_path(particle)}"><title>{escape(_tip(particle))}</title></path>'
             )
+    parts += [f'<path stroke="{COLOURS[state]}" d="{path}"/>' for state, path in together.items()]
     if panel.bar_ends is not None:
         x0, x1, y = panel.bar_ends
         tick = 0.012 * height
@@ -199,15 +250,15 @@ def _overlay(panel: ReportPanel) -> str:
     return "".join(parts) + f'<p class="legend">{legend}{escape(note)}</p>'
 
 
-def _picture(panel: ReportPanel) -> tuple[str | None, str]:
+def _picture(panel: ReportPanel, most_px: int) -> tuple[str | None, str]:
     """The panel as a data URL, or None and why there is none."""
     try:
         image = panel_pixels(panel)
     except InputError as error:
         return None, str(error)
-    if image.shape[1] > _PICTURE_WIDTH:
-        height = max(1, round(image.shape[0] * _PICTURE_WIDTH / image.shape[1]))
-        image = np.asarray(cv2.resize(image, (_PICTURE_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
+    if image.shape[1] > most_px:
+        height = max(1, round(image.shape[0] * most_px / image.shape[1]))
+        image = np.asarray(cv2.resize(image, (most_px, height), interpolation=cv2.INTER_AREA), np.uint8)
     ordered = image if image.ndim == 2 else image[..., ::-1]
     done, packed = cv2.imencode(".jpg", np.ascontiguousarray(ordered), [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     if not done:
@@ -238,7 +289,7 @@ def _tip(particle: Particle) -> str:
 # ---------------------------------------------------------------- numbers
 
 
-def _numbers(panel: ReportPanel) -> str:
+def _numbers(panel: ReportPanel) -> list[tuple[str, str]]:
     shape = (panel.measured.height, panel.measured.width)
     found = panel_statistics(panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px)
     size, unit = (found["ecd_nm"], "nm") if panel.nm_per_px is not None else (found["ecd_px"], "px")
@@ -257,9 +308,7 @@ def _numbers(panel: ReportPanel) -> str:
     lines.append(("coverage", f"{100 * found['coverage']:.1f} %"))
     if found["density_um2"] is not None:
         lines.append(("density", f"{found['density_um2']:.4g} µm⁻²"))
-    lines.append(("segmentation", f"{panel.model}, {panel.mode}, T = {panel.samples}, seed {panel.seed}"))
-    cells = "".join(f"<tr><th>{name}</th><td>{escape(value)}</td></tr>" for name, value in lines)
-    return f"<table>{cells}</table>"
+    return lines
 
 
 def _trust_words(panel: ReportPanel) -> str:
@@ -310,36 +359,15 @@ def _graphs(panel: ReportPanel) -> str:
 # ---------------------------------------------------------------- the rest
 
 
-def _left_out(rows: ReportRows) -> str:
-    missing = rows.measured_panels - len(rows.panels)
-    return f"<p>{missing:,} more measured panels are not shown.</p>" if missing > 0 else ""
-
-
-def _failures(failures: Sequence[ReportFailure]) -> str:
-    if not failures:
-        return "<h2>Failures</h2><p>None.</p>"
-    lines = "".join(
-        f"<tr><td>{escape(f.target)}</td><td>{escape(f.stage)}</td>"
-        f'<td class="message">{escape(f.error_class)}: {escape(f.message)}</td>'
-        f'<td class="number">{f.attempt}</td><td>{"resolved" if f.resolved_at else "open"}</td></tr>'
-        for f in failures
-    )
-    head = "<tr><th>target</th><th>stage</th><th>what</th><th class=number>attempts</th><th>state</th></tr>"
-    return f"<h2>Failures</h2><table>{head}{lines}</table>"
-
-
-def _runs(runs: Sequence[ReportRun]) -> str:
-    parts = ["<h2>Provenance</h2>"]
-    for run in runs:
-        facts = {
-            "versions": run.versions,
-            "settings": run.settings,
-            "weights_sha256": run.weights_sha256,
-            "models": run.models,
-        }
-        detail = escape(json.dumps(facts, indent=1, ensure_ascii=False))
-        parts.append(
-            f"<details><summary>{escape(run.started_at)} · {escape(run.command)} · {escape(run.state)} · "
-            f"seed {run.seed}</summary><pre>run {escape(run.id)}\n{detail}</pre></details>"
-        )
-    return "".join(parts)
+def _run(run: ReportRun) -> dict[str, str]:
+    facts = {
+        "versions": run.versions,
+        "settings": run.settings,
+        "weights_sha256": run.weights_sha256,
+        "models": run.models,
+    }
+    return {
+        "id": run.id,
+        "line": f"{run.started_at} · {run.command} · {run.state} · seed {run.seed}",
+        "facts": json.dumps(facts, indent=1, ensure_ascii=False),
+    }

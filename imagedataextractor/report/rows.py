@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.report.trust import PanelFacts, Trust, trust_of
 from imagedataextractor.store import Store, read_particles
+
+if TYPE_CHECKING:
+    from imagedataextractor.summaries import Group
 
 __all__ = ["ReportFailure", "ReportPanel", "ReportRows", "ReportRun", "read_panel", "read_rows"]
 
@@ -32,6 +36,8 @@ class ReportPanel:
     panel_index: int
     subcaption: str
     technique: str | None
+    material: str | None
+    source: str
     image_path: str | None
     image_sha256: str | None
     box: Box
@@ -55,7 +61,7 @@ class ReportPanel:
     def name(self) -> str:
         """As an author would call it: "Figure 2b"; panels without a letter by their number."""
         if self.panel:
-            return f"{self.figure}{self.panel}"
+            return f"{self.figure}{' ' if self.source == 'image' else ''}{self.panel}"
         return self.figure if self.panel_index == 0 else f"{self.figure} [{self.panel_index + 1}]"
 
 
@@ -90,12 +96,13 @@ class ReportRun:
 
 @dataclass(frozen=True)
 class ReportRows:
-    """Everything a report shows. The counts are of the whole database (or of the articles asked for),
-    the panels as many as were asked for.
+    """Everything a report shows. The counts are of the whole database (or of what was named), the panels as many
+    as were asked for. ``pooled`` has the sizes by "sample" and by "material".
     """
 
     database: str
     articles: int
+    pictures: int
     figures: int
     em_panels: int
     scaled_panels: int
@@ -105,6 +112,7 @@ class ReportRows:
     panels: tuple[ReportPanel, ...]
     failures: tuple[ReportFailure, ...]
     runs: tuple[ReportRun, ...]
+    pooled: Mapping[str, Sequence[Group]] = field(default_factory=dict)
 
 
 _JOINED = """
@@ -117,7 +125,8 @@ LEFT JOIN segmentations s ON s.panel_id = n.id AND s.is_current
 
 _COUNTS = (
     """
-SELECT count(DISTINCT a.id), count(DISTINCT f.id),
+SELECT count(DISTINCT CASE WHEN a.source <> 'image' THEN a.id END),
+       count(DISTINCT CASE WHEN a.source = 'image' THEN a.id END), count(DISTINCT f.id),
        count(DISTINCT CASE WHEN n.kind = 'em' THEN n.id END),
        count(DISTINCT CASE WHEN b.nm_per_px IS NOT NULL THEN n.id END),
        count(DISTINCT s.id), coalesce(sum(s.n_particles), 0), coalesce(sum(s.n_accepted), 0)
@@ -131,33 +140,46 @@ SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.c
        n.subcaption, n.technique, f.image_path, f.image_sha256, n.x0, n.y0, n.x1, n.y1, s.nm_per_px, b.text, b.source,
        b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id,
        n.insets, n.info_bar_box,
-       s.n_particles, s.n_accepted, s.n_border, s.n_uncertain, n.stated_size_nm, s.ecd_mean_nm
+       s.n_particles, s.n_accepted, s.n_border, s.n_uncertain, n.stated_size_nm, s.ecd_mean_nm,
+       n.material, a.source
 """
     + _JOINED
 )
 
 
-def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None = None) -> ReportRows:
+def read_rows(
+    store: Store, *, names: Sequence[str | Path] = (), pooled: bool = False, max_panels: int | None = None
+) -> ReportRows:
     """Read what a report shows.
 
     Parameters
     ----------
     store : Store
         Opened read-only.
-    dois : sequence of str
-        Only these articles; by default all.
+    names : sequence of str or path
+        Only these pictures, folders and DOIs; by default all.
+    pooled : bool
+        The sizes by sample and by material, too.
     max_panels : int, optional
         At most so many panels with their particles, in the order of articles and figures.
+
+    Raises
+    ------
+    InputError
+        The database has nothing of a name.
     """
-    chosen = {f"doi{i}": doi.lower() for i, doi in enumerate(dois)}
-    only = f"WHERE a.doi IN ({', '.join(':' + name for name in chosen)})" if chosen else ""
-    _, ((articles, figures, em, scaled, measured, particles, accepted),) = store.query(f"{_COUNTS} {only}", chosen)
+    from imagedataextractor.pictures import figures_named
+
+    chosen = sorted({figure.figure_id for name in names for figure in figures_named(store, name)})
+    only = f"WHERE f.id IN ({', '.join(map(str, chosen))})" if chosen else ""
+    ((articles, pictures, figures, em, scaled, measured, particles, accepted),) = store.query(f"{_COUNTS} {only}")[1]
     measured_only = f"{only} {'AND' if only else 'WHERE'} s.id IS NOT NULL"
     limit = "" if max_panels is None else f"LIMIT {int(max_panels)}"
-    _, rows = store.query(f"{_PANELS} {measured_only} ORDER BY a.id, f.id, n.panel_index {limit}", chosen)
+    _, rows = store.query(f"{_PANELS} {measured_only} ORDER BY a.id, f.id, n.panel_index {limit}")
     return ReportRows(
         database=store.name,
         articles=articles,
+        pictures=pictures,
         figures=figures,
         em_panels=em,
         scaled_panels=scaled,
@@ -167,6 +189,7 @@ def read_rows(store: Store, *, dois: Sequence[str] = (), max_panels: int | None 
         panels=tuple(_panel(row, read_particles(store, row[0], row[17])) for row in rows),
         failures=_failures(store),
         runs=_runs(store),
+        pooled=_pooled(store, names) if pooled and measured else {},
     )
 
 
@@ -190,6 +213,16 @@ def read_panel(store: Store, panel_id: int, segmentation_id: int | None = None) 
     return _panel(rows[0], read_particles(store, rows[0][0], rows[0][17])) if rows else None
 
 
+def _pooled(store: Store, names: Sequence[str | Path]) -> dict[str, list[Group]]:
+    from imagedataextractor.summaries import groups_of
+
+    found = {name: groups_of(store, names, group_by=name) for name in ("sample", "material")}
+    kept = {name: [group for group in groups if len(group.values)] for name, groups in found.items()}
+    if not any(group.name != "(none)" for group in kept["material"]):
+        del kept["material"]  # nobody says what anything is made of
+    return kept
+
+
 def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
     bar_x0, bar_x1, bar_y = row[22:25]
     box = Box(*row[13:17])
@@ -205,6 +238,8 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
         panel_index=row[8],
         subcaption=row[9],
         technique=row[10],
+        material=row[38],
+        source=row[39],
         image_path=row[11],
         image_sha256=row[12],
         box=box,
@@ -244,7 +279,7 @@ def _runs(store: Store) -> tuple[ReportRun, ...]:
         "FROM runs ORDER BY started_at"
     )
     as_json = {"settings", "versions", "models"}
-    names = [field.name for field in fields(ReportRun)]
+    names = [column.name for column in fields(ReportRun)]
     return tuple(
         ReportRun(**{name: json.loads(v) if name in as_json else v for name, v in zip(names, row, strict=True)})
         for row in rows

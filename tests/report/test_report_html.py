@@ -136,6 +136,12 @@ def test_the_page_holds_everything_and_loads_nothing(url: str, tmp_path: Path) -
     assert not [tag for tag, _ in page.seen if tag == "script"]
     loaded = [a.get("href") or a.get("src") or "" for tag, a in page.seen if tag in ("image", "img", "link", "iframe")]
     assert len(loaded) == 2
+    assert page.seen.count(("h2", {"class": "part"})) == 1
+    assert "Articles" in text
+    assert "Own pictures" not in text
+    assert f"{rows.panels[0].image_path} (SHA-256" in text
+    assert "Sizes by sample" in text
+    assert "Sizes by material" not in text  # nobody says what it is made of
     assert all(reference.startswith("data:image/jpeg;base64,") for reference in loaded)
     assert "url(" not in (tmp_path / "new" / "report.html").read_text(encoding="utf-8")
 
@@ -229,8 +235,8 @@ def test_what_is_not_there_is_said(url: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         write_report(f"sqlite:///{tmp_path / 'absent.db'}", tmp_path / "report.html")
     assert not (tmp_path / "absent.db").exists()
-    with pytest.raises(InputError, match="holds none"):
-        write_report(url, tmp_path / "report.html", dois=["10.1/none"])
+    with pytest.raises(InputError, match="no such picture"):
+        write_report(url, tmp_path / "report.html", names=["10.1/none"])
     with pytest.raises(InputError, match="cannot be written"):
         write_report(url, tmp_path / "particles.db" / "report.html")
 
@@ -245,3 +251,47 @@ def test_the_command(url: str, tmp_path: Path) -> None:
         "panels": 2,
         "particles": len(re.findall(r'<path stroke="#\w{6}" d="M', out.read_text(encoding="utf-8"))),
     }
+
+
+def test_nothing_that_others_wrote_runs(tmp_path: Path) -> None:
+    evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7 * 7 }}</style>'
+    result = result_of(tmp_path)
+    (figure,) = result.figures
+    first, second = figure.panels
+    assert first.scalebar is not None
+    shown = (
+        dataclasses.replace(
+            first,
+            panel=dataclasses.replace(first.panel, label=None, subcaption=evil, technique=evil),
+            scalebar=dataclasses.replace(first.scalebar, text=evil, reason=evil),
+        ),
+        second,
+    )
+    path = tmp_path / "<img src=x onerror=alert(3)>.png"
+    (tmp_path / "figure.png").rename(path)
+    figure = dataclasses.replace(
+        figure, label=evil, image_path=str(path), panels=shown, figure=dataclasses.replace(figure.figure, caption=evil)
+    )
+    article = dataclasses.replace(
+        result.article, key=evil, doi=None, title=evil, licence=evil, source="image", figures=(figure.figure,)
+    )
+    failure = Failure(evil, evil, evil, evil)
+    url = f"sqlite:///{tmp_path / 'evil.db'}"
+    with Store.open(url) as store:
+        store.start_run(Run("run-1", "2026-01-02T03:04:05Z", f"ide extract {evil}", {"a": evil}, {}, "0" * 64, 7))
+        store.write_article(ArticleResult(article, (figure,), (failure,)), "run-1")
+    write_report(url, tmp_path / "report.html")
+    page = read(tmp_path / "report.html")
+    assert not [tag for tag, _ in page.seen if tag in ("script", "img", "iframe", "object")]
+    assert not [name for _, attributes in page.seen for name in attributes if name.startswith("on")]
+    assert "49" not in re.findall(r"onerror=alert\(2\)>(.{2})", " ".join(page.text))
+    assert "Own pictures" in " ".join(page.text)
+
+
+def test_many_panels_are_drawn_with_few_shapes(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("imagedataextractor.report.html.DETAILED_PANELS", 1)
+    rows = write_report(url, tmp_path / "report.html")
+    content = (tmp_path / "report.html").read_text(encoding="utf-8")
+    states = sum(len({(p.accepted, p.reason) for p in panel.particles}) for panel in rows.panels)
+    assert len(re.findall(r'<path stroke="#\w{6}" d="M', content)) == states
+    assert len(rows.panels) == 2
