@@ -36,6 +36,8 @@ FEWEST = 5
 CONFIDENCE = 0.95
 #: Resamples of the bootstrap, and the most numbers that they may have together: 2 or 3 s of one core.
 RESAMPLES, MOST_NUMBERS = 2000, 6_000_000
+#: Anderson and Darling's A² from which p is below 1e-15; the formula for p rises again far beyond it.
+_NO_CHANCE = 8.0
 #: Points of a kernel density.
 GRID = 256
 #: A mode is a maximum of the kernel density that stands out by this share of the largest.
@@ -270,7 +272,9 @@ def _anderson_darling(numbers: Reals) -> tuple[float, float]:
     z = np.clip(stats.norm.cdf(np.sort((numbers - numbers.mean()) / spread)), 1e-15, 1 - 1e-15)
     i = np.arange(1, n + 1)
     a = float(-n - ((2 * i - 1) * (np.log(z) + np.log1p(-z[::-1]))).mean()) * (1 + 0.75 / n + 2.25 / n**2)
-    if a >= 0.6:
+    if a >= _NO_CHANCE:
+        p = 0.0
+    elif a >= 0.6:
         p = np.exp(1.2937 - 5.709 * a + 0.0186 * a * a)
     elif a > 0.34:
         p = np.exp(0.9177 - 4.279 * a - 1.38 * a * a)

@@ -163,3 +163,8 @@ def test_hexatic_order_of_a_lattice_and_of_none() -> None:
     assert np.nanmin(lattice) == pytest.approx(1)
     assert np.nanmean(random) < 0.5
     assert np.isnan(hexatic_order([[0, 0], [1, 1], [2, 2], [3, 3]])).all()
+
+
+def test_many_values_of_two_kinds_come_from_no_one_distribution() -> None:
+    fits = describe(np.concatenate([lognormal(4000), 10 * lognormal(4000)])).fits
+    assert [fit.p for fit in fits] == [0.0, 0.0]
