@@ -147,7 +147,8 @@ def painted(levels: Sequence[Level], found: Overlaps, kept: Bools, shape: tuple[
             numbers = np.concatenate([[0], np.where(here, np.cumsum(here), 0)]).astype(np.int32)
             seen = label_resized(numbers[level.labels], (shape[1], shape[0]))
             layer = np.concatenate([[0], first + 1 + np.flatnonzero(here)]).astype(np.int32)[seen]
-            over = (layer > 0) & (area[layer] < area[result])
+            over = layer > 0
+            over[over] = area[layer[over]] < area[result[over]]
             result[over] = layer[over]
         first += level.count
     return one_region_each(result)

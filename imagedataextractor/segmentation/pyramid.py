@@ -187,7 +187,8 @@ def _information(levels: Sequence[Level], level_of: npt.NDArray[np.int64], label
     """Mutual information of every pixel (H, W): of a particle at the level that proposed it, else at the finest."""
     size = (labels.shape[1], labels.shape[0])
     result = _enlarged(levels[-1].information, size)
-    owner = np.concatenate([[len(levels) - 1], level_of])[labels]
+    # One byte a pixel: at 4096 × 4096, whole numbers of the usual size would take 134 MB.
+    owner = np.concatenate([[len(levels) - 1], level_of]).astype(np.int8)[labels]
     for index, level in enumerate(levels[:-1]):
         own = owner == index
         if own.any():
