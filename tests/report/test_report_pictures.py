@@ -44,7 +44,7 @@ def test_each_state_has_its_colour_and_lies_on_the_edge(particles: ParticleTable
     assert near(picture, 350, 100, COLOURS["border"])
     assert near(picture, 400, 550, COLOURS["uncertain"])
     assert near(picture, 550, 1000, COLOURS["scale bar"])
-    assert tuple(picture[150, 150]) == tuple(picture[20, 600]) == (90, 90, 90)
+    assert tuple(picture[150, 115]) == tuple(picture[20, 600]) == (90, 90, 90)  # beside the particle's number
 
 
 def test_small_pictures_are_enlarged_with_their_outlines(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_small_pictures_are_enlarged_with_their_outlines(tmp_path: Path) -> None
     assert picture.shape[1] == 400
     assert near(picture, 4 * 20, 4 * 40, COLOURS["accepted"])
     assert near(picture, 4 * 40, 4 * 40, COLOURS["accepted"])
-    assert tuple(picture[4 * 30, 4 * 40]) == (10, 20, 30)
+    assert tuple(picture[4 * 24, 4 * 33]) == (10, 20, 30)
 
 
 def test_an_overlay_that_cannot_be_written_says_so(particles: ParticleTable, tmp_path: Path) -> None:
