@@ -36,8 +36,8 @@ MAX_PANELS = 100
 
 #: Embedded pictures are scaled down to this width, px, and compressed at this JPEG quality.
 _PICTURE_WIDTH = 1000
-#: In a report of more panels than this, pictures are this wide, outlines of a kind are one shape, and there is no
-#: overview: a browser opens a thousand panels at once.
+#: In a report of more panels than this, pictures are this wide, outlines of a kind are one shape, sizes the
+#: only graph, and there is no overview: a browser opens a thousand panels in seconds.
 DETAILED_PANELS, _SMALL_WIDTH = 100, 480
 #: Groups that the tables of pooled sizes show.
 _SHOWN_GROUPS = 30
@@ -198,7 +198,7 @@ def _panel(panel: ReportPanel, *, detailed: bool) -> dict[str, Any]:
         "notes": " · ".join(word for word in (panel.technique, panel.material, panel.subcaption) if word),
         "overlay": Markup(_overlay(panel, detailed=detailed)),
         "numbers": _numbers(panel),
-        "graphs": Markup(_graphs(panel)),
+        "graphs": Markup(_graphs(panel, detailed=detailed)),
         "whence": _whence(panel),
     }
 
@@ -335,13 +335,15 @@ def _or_dash(value: float | None, unit: str) -> str:
     return "–" if value is None else f"{value:.4g}{unit}"
 
 
-def _graphs(panel: ReportPanel) -> str:
+def _graphs(panel: ReportPanel, *, detailed: bool) -> str:
     accepted = panel.particles.accepted
     if not len(accepted):
         return ""
     scale, unit = (panel.nm_per_px, "nm") if panel.nm_per_px is not None else (1.0, "px")
     sizes = size_distribution(accepted["ecd_px"] * scale)
     graphs = [histogram_svg(sizes.edges.tolist(), sizes.counts.tolist(), f"ECD / {unit}", sizes.median)]
+    if not detailed:
+        return graphs[0]
     if len(accepted) >= 5:
         ratios = size_distribution(accepted["aspect_ratio"])
         graphs.append(histogram_svg(ratios.edges.tolist(), ratios.counts.tolist(), "aspect ratio", ratios.median))
