@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Installed before the rest: a bare "torch" may bring gigabytes of GPU libraries.
 TORCH ?= torch==2.13.0
-EXTRAS := tesseract,postgresql,dask,parquet,serve,training,test,docs
+EXTRAS := tesseract,postgresql,dask,parquet,microscopes,serve,training,test,docs
 DEMO := demo-output
 
 .PHONY: venv demo test lint docs generated clean

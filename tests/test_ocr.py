@@ -132,7 +132,7 @@ def test_engines_are_loaded_once():
 
 
 def test_an_unknown_engine_is_a_usage_error():
-    with pytest.raises(UsageError, match="rapidocr and tesseract"):
+    with pytest.raises(UsageError, match="rapidocr, tesseract"):
         load_engine("easyocr")  # type: ignore[arg-type]
 
 

