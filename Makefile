@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 # Installed before the rest: a bare "torch" may bring gigabytes of GPU libraries.
 TORCH ?= torch==2.13.0
 EXTRAS := tesseract,postgresql,dask,parquet,microscopes,serve,training,test,docs
+# Test files run side by side, one process a core.
+WORKERS ?= logical
 DEMO := demo-output
 
 .PHONY: venv demo test lint docs generated clean
@@ -30,7 +32,7 @@ demo: $(READY)
 	@echo "overlays: $(DEMO)/overlays/   plot: $(DEMO)/sizes.png   report: $(DEMO)/report.html   database: $(DEMO)/particles.db"
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
