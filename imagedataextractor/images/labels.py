@@ -104,7 +104,8 @@ def as_label_map(array: npt.NDArray[Any], tell: Callable[[str], None] = _tell_no
     """Numbers as a label map.
 
     Colours become one label each, black being the background. A mask, in which all particles have one and the same
-    value, is split into its separate regions: particles that touch in it stay together. Grey levels and classes are
+    value, is split into its separate regions: particles that touch in it stay together (a 16-bit array of zeros and
+    ones is one particle). Grey levels and classes are
     refused.
 
     Parameters
@@ -139,6 +140,9 @@ def as_label_map(array: npt.NDArray[Any], tell: Callable[[str], None] = _tell_no
     )
     count = int(regions.max())
     if values.size == 1:
+        # A 16-bit map whose only value is 1 is how label maps of a single particle are written; it may lie in pieces.
+        if array.dtype == np.uint16 and values[0] == 1:
+            return labels
         if count > 1:
             tell(f"a mask with one value ({values[0]}) for all: its {count:,} separate regions are taken as particles")
         return np.asarray(regions, np.int32) if count > 1 else labels

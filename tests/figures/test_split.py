@@ -113,7 +113,7 @@ def test_plots_keep_their_axis_labels_and_get_their_letters():
 @pytest.mark.parametrize(("upper", "place"), [(False, "inside"), (True, "boxed"), (False, "left")])
 def test_letters_of_every_style_are_read(pattern, upper, place):
     style = LetterStyle(pattern, upper, "sans-bold", 24, place)
-    rng = np.random.default_rng(5)
+    rng = np.random.default_rng(7)
     pool = [texture(400, 500, mean, seed=mean) for mean in (80, 150)]
     figure = draw_figure(
         rng, pool=pool, mix={"micrograph": 1.0}, width=1000, letters=style, gutter_px=12, black=False, insets=0
