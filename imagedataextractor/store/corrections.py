@@ -128,8 +128,9 @@ class Correction:
     kind: Kind
     image_sha256: str
     box: Box | None = None
-    outlines: tuple[Points, ...] = ()
-    drawn: tuple[Points, ...] = ()
+    # Hundreds of vertices: nobody reads them at a prompt.
+    outlines: tuple[Points, ...] = field(default=(), repr=False)
+    drawn: tuple[Points, ...] = field(default=(), repr=False)
     scale: StatedScale | None = None
     why: str = ""
     made_by: str = ""
