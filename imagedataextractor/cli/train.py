@@ -41,6 +41,14 @@ if TYPE_CHECKING:
     "Images without particles, with empty maps, teach what is none.",
 )
 @click.option(
+    "--add-boxed",
+    "boxed",
+    type=(click.Path(path_type=Path), FiniteRange(0, 1)),
+    multiple=True,
+    metavar="FOLDER SHARE",
+    help="As --add, for label maps made from boxes: a band about their outlines, which are nominal, is ignored.",
+)
+@click.option(
     "--leave-out",
     multiple=True,
     metavar="PATTERN",
@@ -89,6 +97,7 @@ def command(
     learning_rate: float | None,
     seed: int,
     added: tuple[tuple[Path, float], ...],
+    boxed: tuple[tuple[Path, float], ...],
     leave_out: tuple[str, ...],
     synthetic: int,
     synthetic_share: float,
@@ -112,7 +121,7 @@ def command(
     import torch
 
     from imagedataextractor.segmentation.inference import choose_device
-    from imagedataextractor.training.segmentation.dataset import Source, load_emps
+    from imagedataextractor.training.segmentation.dataset import Source, load_emps, with_nominal_outlines
     from imagedataextractor.training.segmentation.train import default_settings, synthetic_examples, train, validator
 
     if threads:
@@ -132,13 +141,18 @@ def command(
     }
     settings = dataclasses.replace(default_settings(architecture), **{k: v for k, v in given.items() if v is not None})
     device = choose_device(device)
-    rest = 1.0 - sum(share for _, share in added) - (synthetic_share if synthetic else 0.0)
+    rest = 1.0 - sum(share for _, share in (*added, *boxed)) - (synthetic_share if synthetic else 0.0)
     if rest <= 0:
-        raise UsageError(f"the shares of --add and --synthetic-share leave none for {data}; let their sum be below 1")
+        raise UsageError(
+            f"the shares of --add, --add-boxed and --synthetic-share leave none for {data}; let their sum be below 1"
+        )
     if scales and scales[0] > scales[1]:
         raise UsageError(f"--scales {scales[0]:g} {scales[1]:g}: give the least first")
     sources = [Source(kept(load_emps(data, split), leave_out), rest)]
     sources += [Source(kept(load_emps(folder), leave_out), share) for folder, share in added]
+    sources += [
+        Source([with_nominal_outlines(e) for e in kept(load_emps(folder), leave_out)], share) for folder, share in boxed
+    ]
     sources.append(Source(synthetic_examples(synthetic, seed), synthetic_share))
     check = load_emps(data, validation)[: validate_images or None] if validation else []
     count = sum(len(source.examples) for source in sources)

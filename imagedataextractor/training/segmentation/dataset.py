@@ -22,13 +22,16 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.images.labels import read_label_map
 
-__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "split_names"]
+__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "split_names", "with_nominal_outlines"]
 
 GreyImage = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.int32]
 
 #: Pixels of a crop that say nothing: beyond the image's border, or slivers of cut-off particles.
 IGNORE = -1
+#: Band about a nominal outline that is ignored, as a share of the particle's equivalent radius: how far a box drawn
+#: by hand and the ellipse within it are off the particle's edge (boxes of one particle differ by about as much).
+NOMINAL_BAND = 0.12
 #: A piece of a particle, cut off by the crop, that is smaller than this is ignored, px.
 MIN_PIECE_PX = 12
 #: A crop is not shrunk further than to this ECD of the image's median particle, px: there is nothing left to tell.
@@ -119,6 +122,22 @@ def split_names(folder: Path, split: str) -> list[str]:
 def load_emps(folder: Path, split: str = "all") -> list[Example]:
     """All examples of a split, in memory (about 0.5 MB an image)."""
     return [_load_example(folder, name) for name in split_names(folder, split)]
+
+
+def with_nominal_outlines(example: Example) -> Example:
+    """The example with a band about every outline ignored: labels that give centre and size, such as boxes."""
+    labels = example.labels
+    inside = labels > 0
+    radii = np.sqrt(np.bincount(labels.clip(0).ravel()) / np.pi)
+    radii[0] = 0.0
+    # A particle's outermost pixels also end where another one begins.
+    edge = inside & (ndimage.grey_erosion(labels, size=3) != ndimage.grey_dilation(labels, size=3))
+    if not edge.any():
+        return example
+    distance, (rows, columns) = ndimage.distance_transform_edt(~edge, return_indices=True)
+    band = NOMINAL_BAND * radii[labels[rows, columns]]
+    ignored = np.where(inside, distance < band - 0.5, distance <= np.maximum(band, 1.0))
+    return Example(example.name, example.image, np.where(ignored, IGNORE, labels).astype(np.int32))
 
 
 def _load_example(folder: Path, name: str) -> Example:

@@ -15,6 +15,7 @@ from imagedataextractor.training.segmentation.dataset import (
     augment,
     load_emps,
     split_names,
+    with_nominal_outlines,
 )
 
 
@@ -161,3 +162,27 @@ def test_a_whole_long_body_comes_into_view():
     lengths = [np.ptp(np.argwhere(crop > 0), axis=0).max() for step in range(8) for crop in crops.batch(step)[1]]
     # Shrunk until 580 px fit into 128, which is 0.22: most crops show about all of it.
     assert np.median(lengths) > 100
+
+
+def test_nominal_outlines_have_no_say_but_centres_and_sizes_do():
+    y, x = np.mgrid[:120, :160]
+    labels = np.zeros((120, 160), np.int32)
+    labels[(y - 60) ** 2 + (x - 40) ** 2 <= 30**2] = 1
+    labels[(y - 60) ** 2 + (x - 95) ** 2 <= 25**2] = 2  # touches the other one
+    labels[(y - 20) ** 2 + (x - 140) ** 2 <= 3**2] = 3
+    seen = with_nominal_outlines(Example("boxed", np.zeros(labels.shape, np.uint8), labels))
+    assert set(np.unique(seen.labels)) == {-1, 0, 1, 2, 3}
+    assert (seen.labels[labels == 0] <= 0).all()
+    assert np.isin(seen.labels[labels == 1], (-1, 1)).all()
+    radius = np.sqrt((y - 60) ** 2 + (x - 40) ** 2)
+    away = x < 60  # from the second particle
+    assert (seen.labels[away & (abs(radius - 30) < 2)] == -1).all()
+    assert (seen.labels[away & (radius < 25)] == 1).all()
+    assert (seen.labels[away & (radius > 36)] == 0).all()
+    # Of a particle of a few pixels all are left.
+    assert (seen.labels[labels == 3] == 3).all()
+
+
+def test_without_particles_nothing_is_nominal():
+    empty = Example("none", np.zeros((9, 9), np.uint8), np.zeros((9, 9), np.int32))
+    assert with_nominal_outlines(empty) is empty
