@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from imagedataextractor.records import Box
 from imagedataextractor.resources import resource_path
-from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.bar import Bar
 from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior
 from imagedataextractor.scalebar.text import Reading
 

@@ -12,12 +12,14 @@ from imagedataextractor.images import to_grey
 from imagedataextractor.ocr import OcrEngine, TextBox
 from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import Box, Conflict, ScaleBar, ScaleStatement
-from imagedataextractor.scalebar import bars as bar_search
 from imagedataextractor.scalebar import evidence, match, text
 from imagedataextractor.scalebar.agreement import SAME, fill_from_caption, not_used, with_length
-from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.bar import Bar
+from imagedataextractor.scalebar.bars import find_bars
 from imagedataextractor.scalebar.frames import in_inset
 from imagedataextractor.scalebar.match import Pair
+from imagedataextractor.scalebar.parts import join_across
+from imagedataextractor.scalebar.rulers import WHOLE_RULER, find_rulers
 from imagedataextractor.scalebar.text import Reading
 from imagedataextractor.scalebar.turned import Place, turned_views
 from imagedataextractor.settings import ScaleBarSettings
@@ -421,7 +423,7 @@ def _judged(
     logit = float(models.confidence.logit(np.array([features]))[0]) - doubt
     nm_per_px = reading.nm / best.length
     logit += models.field.log_odds(nm_per_px * printed.width_px)
-    if best.form == "ruler" and best.strokes != bar_search.WHOLE_RULER:
+    if best.form == "ruler" and best.strokes != WHOLE_RULER:
         logit = min(logit, INCOMPLETE_RULER_LOGIT)
     if reading.score * reading.clean < SPLIT_VOTE:
         logit = min(logit, SPLIT_VOTE_LOGIT)
@@ -445,7 +447,7 @@ def _planes(image: Image) -> list[Grey]:
 def lone_bars(image: Image, exclude: Sequence[Box] = ()) -> list[tuple[Bar, float]]:
     """Bars of the whole picture, whatever is written near them, the likeliest first, with log-odds."""
     height, width = image.shape[:2]
-    found = [bar for plane in _planes(image) for bar in bar_search.find_bars(plane)]
+    found = [bar for plane in _planes(image) for bar in find_bars(plane)]
     return match.rank_bars(
         [bar for bar in found if not _inside(bar.box, exclude)], height, width, match.load_models().bar
     )
@@ -478,9 +480,9 @@ def bars_near(grey: Grey, reading: Reading) -> list[Bar]:
     reach = int(REACH * max(reading.box.height, 12))
     y0, y1 = max(0, reading.box.y0 - reach), min(height, reading.box.y1 + reach)
     band = np.ascontiguousarray(grey[y0:y1])
-    solid = [bar.shifted(0, y0) for bar in bar_search.find_bars(band)]
-    rulers = [bar.shifted(0, y0) for bar in bar_search.find_rulers(band)]
-    return [*solid, *bar_search.join_across(solid, reading.box), *rulers]
+    solid = [bar.shifted(0, y0) for bar in find_bars(band)]
+    rulers = [bar.shifted(0, y0) for bar in find_rulers(band)]
+    return [*solid, *join_across(solid, reading.box), *rulers]
 
 
 def _grown(box: Box, margin: int) -> Box:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.records import Box
-from imagedataextractor.scalebar.bars import Bar
+from imagedataextractor.scalebar.bar import Bar
 from imagedataextractor.scalebar.text import Reading
 
 __all__ = ["TILTS_DEG", "Place", "View", "turned_views"]

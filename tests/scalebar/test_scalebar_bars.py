@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from imagedataextractor.records import Box
-from imagedataextractor.scalebar.bars import MAX_CANDIDATES, find_bars, find_rulers, join_across
+from imagedataextractor.scalebar.bars import MAX_CANDIDATES, find_bars
 from imagedataextractor.scalebar.match import text_ink
+from imagedataextractor.scalebar.parts import join_across
+from imagedataextractor.scalebar.rulers import find_rulers
 from imagedataextractor.scalebar.text import Reading
 
 SCALE = 8  # pictures are drawn this many times larger and averaged, so that ends fall between pixels

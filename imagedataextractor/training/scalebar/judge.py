@@ -26,7 +26,8 @@ from imagedataextractor.ocr import TextBox
 from imagedataextractor.quantities import parse_length
 from imagedataextractor.records import Box
 from imagedataextractor.scalebar import match, reading, text
-from imagedataextractor.scalebar.bars import Bar, find_bars
+from imagedataextractor.scalebar.bar import Bar
+from imagedataextractor.scalebar.bars import find_bars
 from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior, photo_width_mm
 from imagedataextractor.scalebar.match import Logistic, Models, Pair
 from imagedataextractor.training.scalebar.labelled import Row, fold_of, load_rows, load_texts
