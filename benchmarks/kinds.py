@@ -21,20 +21,9 @@ from imagedataextractor.figures.kinds.classify import classify
 from imagedataextractor.figures.kinds.fringes import fringe_strength
 from imagedataextractor.figures.letters.naming import CLEAR_FRINGES
 from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.segmentation.reliability import calibration_error
 
 HERE = Path(__file__).resolve().parent
-
-
-def calibration_error(scores: Sequence[float], right: Sequence[bool], bins: int = 10) -> float:
-    """Expected calibration error of scores of 0 … 1."""
-    score, hit = np.array(scores), np.array(right, float)
-    place = np.minimum((score * bins).astype(int), bins - 1)
-    errors = [
-        (place == b).mean() * abs(score[place == b].mean() - hit[place == b].mean())
-        for b in range(bins)
-        if (place == b).any()
-    ]
-    return float(sum(errors))
 
 
 def judged(path: Path, data: Path, half: str | None) -> list[tuple[str, str, str, float]]:

@@ -24,14 +24,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
-from imagedataextractor.cli.train import crop_sizes
 from imagedataextractor.segmentation.architectures import Network, build_network
 from imagedataextractor.segmentation.inference import choose_device
 from imagedataextractor.segmentation.inference_settings import InferenceSettings
 from imagedataextractor.segmentation.metrics import score_image, summarise
 from imagedataextractor.segmentation.pyramid import Pyramid
 from imagedataextractor.training.segmentation.dataset import load_emps
-from imagedataextractor.training.segmentation.train import default_settings, train
+from imagedataextractor.training.segmentation.settings import crop_sizes, default_settings
+from imagedataextractor.training.segmentation.train import train
 
 KEYS = ("f1_50", "ap50", "ap5095", "pq", "prec50", "rec50", "paper_ap50", "paper_ap75", "paper_miou")
 
@@ -55,7 +55,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/emps-train"), help="folder in the EMPS layout")
     parser.add_argument("--sizes", type=int, nargs="*", default=[25, 50, 100, 200, 289])
     parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--crops", type=crop_sizes, help="SIDExNUMBER,… of a batch (default: as `ide train`)")
+    parser.add_argument(
+        "--crops", type=crop_sizes, help="SIDExNUMBER,… of a batch (default: as `ide train segmentation`)"
+    )
     parser.add_argument("--images", type=int, default=0, help="score on so many validation images; 0 for all")
     parser.add_argument("--architecture", choices=["lite0", "erfnet"], default="lite0")
     parser.add_argument("--seed", type=int, default=0, help="of the subsets and of the training")

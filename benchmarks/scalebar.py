@@ -24,6 +24,7 @@ from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import ScaleBar
 from imagedataextractor.scalebar import match
 from imagedataextractor.scalebar.reading import gather_texts, scale_bars_of
+from imagedataextractor.segmentation.reliability import calibration_error
 from imagedataextractor.settings import ScaleBarSettings
 from imagedataextractor.training.scalebar import judge
 from imagedataextractor.training.scalebar.labelled import (
@@ -32,18 +33,6 @@ from imagedataextractor.training.scalebar.labelled import (
     load_rows,
     load_texts,
 )
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Expected calibration error: mean over bins of |share right - mean confidence|, weighted by count."""
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(
-        sum(
-            abs(right[which == b].mean() - confidence[which == b].mean()) * (which == b).mean()
-            for b in range(bins)
-            if (which == b).any()
-        )
-    )
 
 
 def report(
@@ -104,13 +93,13 @@ def report(
 
 def read(
     row: Row,
-    data: Path,
+    images: Path,
     texts: list[TextBox] | None,
     engine: OcrEngine,
     settings: ScaleBarSettings,
 ) -> tuple[ScaleBar, float]:
     """An image's scale, and the CPU seconds that it took."""
-    image = load_image(data / "emps-train" / "images" / row.filename)
+    image = load_image(images / row.filename)
     start = time.process_time()
     found = scale_bars_of(
         image,
@@ -141,20 +130,25 @@ def main() -> None:
 
     if args.folds and not args.cache:
         parser.error("--folds needs --cache: the texts are read once")
-    rows = [r for r in load_rows(args.data) if r.has_bar != "unreadable"]
-    texts = load_texts(rows, args.data, args.cache, args.ocr) if args.cache else {}
+    rows = [
+        r
+        for r in load_rows(args.data / "scalebars" / "emps-train.csv", args.data / "emps-train")
+        if r.has_bar != "unreadable"
+    ]
+    images = args.data / "emps-train" / "images"
+    texts = load_texts(rows, images, args.cache, args.ocr) if args.cache else {}
     engine = load_engine(args.ocr)
     settings = ScaleBarSettings(threshold=args.threshold)
     bars: dict[str, ScaleBar] = {}
     seconds = []
     folds = max(1, args.folds)
-    gathered = judge.gather(rows, texts, args.data / "emps-train" / "images") if args.folds else None
+    gathered = judge.gather(rows, texts, images) if args.folds else None
     for fold in range(folds):
         held_out = [row for row in rows if fold_of(row, folds) == fold]
         models = match.load_models() if gathered is None else judge.fit(gathered.without(held_out))
         with patch.object(match, "load_models", return_value=models):
             for row in held_out:
-                bars[row.filename], took = read(row, args.data, texts.get(row.filename), engine, settings)
+                bars[row.filename], took = read(row, images, texts.get(row.filename), engine, settings)
                 seconds.append(took)
     report(
         rows,

@@ -24,10 +24,14 @@ if TYPE_CHECKING:
     from imagedataextractor.api import plot as plot
     from imagedataextractor.api import read_article as read_article
     from imagedataextractor.api import read_scale_bar as read_scale_bar
+    from imagedataextractor.api import release_model as release_model
     from imagedataextractor.api import search as search
     from imagedataextractor.api import segment as segment
     from imagedataextractor.api import split_figure as split_figure
     from imagedataextractor.api import summary as summary
+    from imagedataextractor.api import train_figures as train_figures
+    from imagedataextractor.api import train_scalebar as train_scalebar
+    from imagedataextractor.api import train_segmentation as train_segmentation
     from imagedataextractor.api import undo_correction as undo_correction
     from imagedataextractor.database import Database as Database
     from imagedataextractor.errors import IdeError as IdeError
@@ -54,6 +58,10 @@ _PUBLIC = {
     "segment": "api",
     "split_figure": "api",
     "summary": "api",
+    "release_model": "api",
+    "train_figures": "api",
+    "train_scalebar": "api",
+    "train_segmentation": "api",
     "undo_correction": "api",
 }
 
@@ -71,10 +79,14 @@ __all__ = [
     "plot",
     "read_article",
     "read_scale_bar",
+    "release_model",
     "search",
     "segment",
     "split_figure",
     "summary",
+    "train_figures",
+    "train_scalebar",
+    "train_segmentation",
     "undo_correction",
 ]
 

@@ -8,11 +8,12 @@ needs inside (importing this module costs little, calling it costs what the call
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 from imagedataextractor.options import Options, takes_options
+from imagedataextractor.telling import Tell, tell_nobody
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from imagedataextractor.records import Article, Failure
     from imagedataextractor.results import Measurement, PlotWords, ReadScaleBar, Result, Rows, Segmented, SplitFigure
     from imagedataextractor.store import Correction, Store
+    from imagedataextractor.training.calibration.release import ReleasedModel
+    from imagedataextractor.training.figures.amounts import Amounts, NetworkName
+    from imagedataextractor.training.segmentation.settings import TrainingWords
 
 __all__ = [
     "correct",
@@ -37,10 +41,14 @@ __all__ = [
     "plot",
     "read_article",
     "read_scale_bar",
+    "release_model",
     "search",
     "segment",
     "split_figure",
     "summary",
+    "train_figures",
+    "train_scalebar",
+    "train_segmentation",
     "undo_correction",
 ]
 
@@ -281,7 +289,6 @@ def find_images(
     `unused` is called with each picture that this program wrote, and with why it is passed over.
     """
     from imagedataextractor.targets import find_images as find
-    from imagedataextractor.targets import tell_nobody
 
     return _found(paths, lambda path: find(path, unused or tell_nobody))
 
@@ -680,3 +687,255 @@ def mine(
         log_file=None if log is None else Path(log),
     )
     return Bulk(request).run()
+
+
+def train_segmentation(
+    data: str | Path,
+    out: str | Path,
+    *,
+    architecture: Literal["lite0", "erfnet"] = "lite0",
+    split: str = "train",
+    validate: str = "val",
+    validate_images: int = 40,
+    add: Sequence[tuple[str | Path, float]] = (),
+    add_boxed: Sequence[tuple[str | Path, float]] = (),
+    leave_out: Sequence[str] = (),
+    synthetic: int = 0,
+    synthetic_share: float = 0.15,
+    initial: str | Path | None = None,
+    device: str = "auto",
+    threads: int = 0,
+    release: str | Path | None = None,
+    report: Tell = tell_nobody,
+    **words: Unpack[TrainingWords],
+) -> Path:
+    """Train a segmentation network; a run that was stopped goes on from its folder.
+
+    Parameters
+    ----------
+    data : path
+        Folder in the EMPS layout: images/, segmaps/, split.csv.
+    out : path
+        The run folder: checkpoint, weights, learning curve.
+    architecture : {"lite0", "erfnet"}
+        The default network, or that of the paper.
+    split, validate : str
+        Parts of split.csv to learn from ("all" for all of it) and to choose the best weights by ("" for none).
+    validate_images : int
+        Images of the latter; 0 for all.
+    add, add_boxed : sequence of (folder, share)
+        Other data sets and their shares of the crops; the outlines of the latter were made from boxes.
+    leave_out : sequence of str
+        Patterns of names of images to keep apart.
+    synthetic, synthetic_share : int, float
+        Synthetic micrographs to mix in, and their share of the crops.
+    initial : str or path, optional
+        A model to start from.
+    device : str
+        "auto", "cpu", "cuda", "cuda:1", "mps".
+    threads : int
+        CPU threads; 0 leaves it to PyTorch.
+    release : path, optional
+        Then make a model of the weights, as `release_model`, fitted on the images of `validate`.
+    report : function of str, optional
+        Is told how it goes.
+    **words
+        steps, learning_rate, cooldown, frozen_blocks, seed, sizes, scales, long_weight, seed_loss, validate_every,
+        workers; see `training.segmentation.settings.TrainingSettings`.
+
+    Returns
+    -------
+    Path
+        The weights, or the model.
+
+    Raises
+    ------
+    UsageError, InputError
+        What is asked for makes no sense, or the data cannot be used.
+    """
+    from imagedataextractor.errors import UsageError
+    from imagedataextractor.training.segmentation.run import Material, train_on_folders
+
+    if release is not None and not validate:
+        raise UsageError("--release fits on the images of --validate, which names none; use `ide model release`")
+    material = Material(
+        Path(data), split, validate, validate_images, add, add_boxed, leave_out, synthetic, synthetic_share
+    )
+    weights = train_on_folders(
+        material,
+        Path(out),
+        architecture=architecture,
+        initial=initial,
+        device=device,
+        threads=threads,
+        report=report,
+        **words,
+    )
+    if release is None:
+        return weights
+    parts = [f"{data}={validate}"]
+    return release_model(weights, release, data=parts, keep=Path(out) / "proposals", device=device, report=report).path
+
+
+def train_figures(
+    micrographs: str | Path,
+    out: str | Path,
+    *,
+    networks: Sequence[NetworkName] = ("glyphs", "letters", "kinds", "cuts"),
+    panels: Sequence[str | Path] = (),
+    data: Sequence[str | Path] = (),
+    amounts: Amounts | None = None,
+    seed: int = 0,
+    workers: int = 1,
+    report: Tell = tell_nobody,
+) -> Path:
+    """Train the networks of the figures stage.
+
+    Parameters
+    ----------
+    micrographs : path
+        Folder of pictures to draw with.
+    out : path
+        Folder for the weights. Figures are read with those that are there already, else with the installed ones.
+    networks : sequence of {"glyphs", "letters", "kinds", "cuts"}
+    panels, data : sequence of path
+        Files of labelled figures (JSON), and folders in which those may lie.
+    amounts : Amounts, optional
+        How much is drawn.
+    seed : int
+    workers : int
+        Processes; the weights are the same with any number. A script needs the usual ``if __name__ == "__main__":``.
+    report : function of str, optional
+        Is told how it goes.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    InputError
+        There are no micrographs, a label file is none, or there are no labelled panels for "kinds".
+    """
+    from imagedataextractor.training.figures.amounts import Amounts
+    from imagedataextractor.training.figures.stage import train_networks
+
+    return train_networks(
+        Path(micrographs),
+        Path(out),
+        networks=networks,
+        panels=[Path(file) for file in panels],
+        data=[Path(folder) for folder in data],
+        amounts=amounts or Amounts(),
+        seed=seed,
+        workers=workers,
+        report=report,
+    )
+
+
+def train_scalebar(
+    data: str | Path,
+    out: str | Path,
+    *,
+    labels: str | Path,
+    cache: str | Path | None = None,
+    drawn: int = 0,
+    report: Tell = tell_nobody,
+) -> Path:
+    """Fit the models that judge scale bars on hand-read ones.
+
+    Parameters
+    ----------
+    data : path
+        Folder in the EMPS layout: images/, and metadata.csv with the article of each, if known.
+    out : path
+        The models, as JSON.
+    labels : path
+        CSV: filename, has_bar, value, unit, x0, x1, y, bar_px.
+    cache : path, optional
+        Keep what OCR reads here.
+    drawn : int
+        Drawn pictures for the ranking to learn from, too.
+    report : function of str, optional
+        Is told the weights.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    InputError
+        The labels or the images cannot be read.
+    """
+    from imagedataextractor.training.scalebar.judge import fit_model
+    from imagedataextractor.training.scalebar.labelled import load_rows
+
+    rows = load_rows(Path(labels), Path(data))
+    cached = None if cache is None else Path(cache)
+    return fit_model(rows, Path(data) / "images", Path(out), cache=cached, drawn=drawn, report=report)
+
+
+def release_model(
+    weights: str | Path,
+    out: str | Path,
+    *,
+    data: Sequence[str] = (),
+    drawn: int = 0,
+    like: str | None = None,
+    samples: int = 8,
+    notes: Mapping[str, Any] | None = None,
+    licence_of: str | None = None,
+    keep: str | Path = "runs/proposals",
+    device: str = "auto",
+    report: Tell = tell_nobody,
+) -> ReleasedModel:
+    """Make a model of a training run's weights: fit the judge of proposals and the settings, and write it.
+
+    Parameters
+    ----------
+    weights, out : path
+    data : sequence of str
+        Labelled images that the weights have not seen: "FOLDER", "FOLDER=SPLIT" or "FOLDER=FILE" of names.
+    drawn : int
+        Drawn micrographs to add.
+    like : str, optional
+        Take settings and judge from this model, and fit nothing.
+    samples : int
+        T.
+    notes : mapping, optional
+        name, origin, licence and training of the header, where they are to be others than the weights'.
+    licence_of : str, optional
+        Carry the licence notice of this model.
+    keep : path
+        Folder of the network's outputs: a stopped run goes on.
+    device : str
+    report : function of str, optional
+
+    Returns
+    -------
+    ReleasedModel
+        path, sha256, and the summary of the scores by folds.
+
+    Raises
+    ------
+    UsageError, InputError
+        No images are named, or something cannot be read.
+    """
+    from imagedataextractor.training.calibration.release import make_model
+
+    return make_model(
+        Path(weights),
+        Path(out),
+        parts=data,
+        drawn=drawn,
+        like=like,
+        samples=samples,
+        notes=notes or {"name": Path(out).stem},
+        licence_of=licence_of,
+        keep=Path(keep),
+        device=device,
+        report=report,
+    )

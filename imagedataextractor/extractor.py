@@ -23,7 +23,8 @@ from imagedataextractor.pipeline import Stages, Watcher, new_run, process_articl
 from imagedataextractor.records import Article, Failure, FigureResult, PanelResult
 from imagedataextractor.results import ReadScaleBar, Result, Segmented, SplitFigure, picture_name, stems_of
 from imagedataextractor.scalebar import read_file_scale, read_scale_bar, with_file_scale
-from imagedataextractor.targets import PassedOver, Target, find_targets, fingerprint, tell_nobody
+from imagedataextractor.targets import Target, find_targets, fingerprint
+from imagedataextractor.telling import PassedOver, tell_nobody
 
 if TYPE_CHECKING:
     from imagedataextractor.scales import PictureScales

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,17 +21,16 @@ from imagedataextractor.articles.read.graphics import pictures_below, plain_stem
 from imagedataextractor.errors import IdeError, InputError, printable
 from imagedataextractor.images import IMAGE_SUFFIXES
 from imagedataextractor.records import Failure
+from imagedataextractor.telling import PassedOver, tell_nobody
 from imagedataextractor.written import is_written_here
 
 __all__ = [
-    "PassedOver",
     "Target",
     "find_images",
     "find_targets",
     "fingerprint",
     "folder_targets",
     "is_image_file",
-    "tell_nobody",
 ]
 
 
@@ -43,14 +42,6 @@ class Target:
     key: str
     path: Path | None = None
     doi: str | None = None
-
-
-#: Told of each file that is passed over, and why.
-PassedOver = Callable[[Path, str], None]
-
-
-def tell_nobody(path: Path, why: str) -> None:
-    """Where nobody asks what is passed over."""
 
 
 def find_targets(

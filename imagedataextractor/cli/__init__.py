@@ -6,12 +6,12 @@ PyTorch or SciPy takes seconds, so `ide --help` must not.
 
 from __future__ import annotations
 
-import importlib
 import sys
 from io import TextIOWrapper
 
 import click
 
+from imagedataextractor.cli._lazy import LazyGroup
 from imagedataextractor.errors import IdeError, UsageError
 
 __all__ = ["COMMANDS", "main"]
@@ -37,43 +37,14 @@ COMMANDS: dict[str, str] = {
     "export": "Write the database's rows as CSV, Parquet, COCO, or for ImageJ.",
     "report": "A self-contained HTML report.",
     "serve": "Datasette on the database, with the overlays.",
-    "train": "Train a segmentation network on data in the EMPS layout.",
+    "train": "Train the networks and models of a stage on labelled images.",
     "evaluate": "Score predicted label maps, or a model, against the truth.",
     "model": "List, fetch or import segmentation models.",
     "doctor": "What is installed, what is missing, and what to do about it.",
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported on first use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"imagedataextractor.cli.{cmd_name}").command
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with a suggestion where a name is no command."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
-
-            near = get_close_matches(args[0].lower(), COMMANDS, 1)
-            meant = f"Did you mean {near[0]!r}?" if near else "`ide --help` lists them."
-            ctx.fail(f"No such command {args[0]!r}. {meant}")
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, package=__name__, lines=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="imagedataextractor", prog_name="ide")
 def ide() -> None:
     """From scientific literature to a database of measured particles."""

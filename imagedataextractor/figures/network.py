@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ from safetensors.numpy import load_file
 
 from imagedataextractor.resources import resource_path
 
-__all__ = ["chances", "forward", "load_weights", "softmax"]
+__all__ = ["chances", "forward", "load_weights", "softmax", "use_weights"]
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -23,10 +24,22 @@ FloatArray = npt.NDArray[np.float32]
 BATCH = 64
 
 
+#: Folder whose networks come before those of data/figures; None for these alone.
+_folder: list[Path | None] = [None]
+
+
+def use_weights(folder: Path | None) -> None:
+    """Take the networks that lie in this folder from it: training learns from what those before it make of a figure."""
+    _folder[0] = folder
+    load_weights.cache_clear()
+
+
 @functools.cache
 def load_weights(name: str) -> Mapping[str, FloatArray]:
     """Weights of a network of this stage, by the name of its file in data/figures."""
-    return {k: np.asarray(v, np.float32) for k, v in load_file(resource_path("data", "figures", name)).items()}
+    own = _folder[0] / name if _folder[0] is not None else None
+    path = own if own is not None and own.is_file() else resource_path("data", "figures", name)
+    return {k: np.asarray(v, np.float32) for k, v in load_file(path).items()}
 
 
 def forward(weights: Mapping[str, FloatArray], inputs: FloatArray) -> FloatArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
 from imagedataextractor.images.raster import opened
 from imagedataextractor.images.tiff import is_tiff, page_at
+from imagedataextractor.telling import Tell, tell_nobody
 
 __all__ = ["as_label_map", "read_label_map"]
 
@@ -28,11 +28,7 @@ PIECES = 4.0
 _MOST_COLOURS = 65_535
 
 
-def _tell_nobody(note: str) -> None:
-    """Where nobody asks how a mask was understood."""
-
-
-def read_label_map(path: Path, tell: Callable[[str], None] = _tell_nobody) -> LabelMap:
+def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
     """An instance map from a picture (PNG, TIFF, BMP, GIF) or a .npy array.
 
     Parameters
@@ -100,7 +96,7 @@ def _pixels(path: Path) -> npt.NDArray[Any]:
     return np.asarray(values)
 
 
-def as_label_map(array: npt.NDArray[Any], tell: Callable[[str], None] = _tell_nobody) -> LabelMap:
+def as_label_map(array: npt.NDArray[Any], tell: Tell = tell_nobody) -> LabelMap:
     """Numbers as a label map.
 
     Colours become one label each, black being the background. A mask, in which all particles have one and the same
@@ -154,7 +150,7 @@ def as_label_map(array: npt.NDArray[Any], tell: Callable[[str], None] = _tell_no
     return labels
 
 
-def _of_colours(array: npt.NDArray[Any], tell: Callable[[str], None]) -> npt.NDArray[Any]:
+def _of_colours(array: npt.NDArray[Any], tell: Tell) -> npt.NDArray[Any]:
     """One number a colour; what is transparent is background."""
     if not np.issubdtype(array.dtype, np.integer):
         raise InputError(f"colours of the kind {array.dtype} are no labels")

@@ -9,7 +9,7 @@ import contextlib
 import dataclasses
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -35,16 +35,12 @@ from imagedataextractor.segmentation.weights import find_weights
 from imagedataextractor.settings import Settings, cache_dir, load_settings
 from imagedataextractor.store import Store, digest_of_run
 from imagedataextractor.targets import Target
+from imagedataextractor.telling import Tell, tell_nobody
 
 __all__ = ["INTERRUPTED", "Bulk", "BulkRequest", "MineResult", "preview"]
 
 #: Exit code of a run that was stopped, as shells give it to a command ended by Ctrl-C.
 INTERRUPTED = 130
-
-Tell = Callable[[str], None]
-
-
-def _tell_nobody(_line: str) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -192,7 +188,7 @@ class Bulk:
         Is told in a line what is going on.
     """
 
-    def __init__(self, request: BulkRequest, tell: Tell = _tell_nobody) -> None:
+    def __init__(self, request: BulkRequest, tell: Tell = tell_nobody) -> None:
         self._request = request
         self._tell = tell
 
@@ -272,7 +268,7 @@ class Bulk:
             lock.release()
 
 
-def preview(request: BulkRequest, shown: int, tell: Tell = _tell_nobody) -> tuple[Survey, list[Target]]:
+def preview(request: BulkRequest, shown: int, tell: Tell = tell_nobody) -> tuple[Survey, list[Target]]:
     """What a run would find to do, without touching anything: the survey, and the first targets."""
     targets = corpus_targets(request.corpus, request.settings, cache_dir(), tell)
     with contextlib.ExitStack() as stack:

@@ -38,6 +38,7 @@ from imagedataextractor.articles.search import SEARCHES, Query, search_to_file
 from imagedataextractor.errors import IdeError, InputError, UsageError, printable
 from imagedataextractor.settings import ArticleSettings, Settings, apply
 from imagedataextractor.targets import Target, folder_targets
+from imagedataextractor.telling import Tell, tell_nobody
 
 __all__ = ["Corpus", "Definition", "Targets", "corpus_targets", "load_definition", "search_file"]
 
@@ -277,9 +278,7 @@ def _doi_target(doi: str) -> Target:
     return Target("doi", f"doi:{doi.lower()}", doi=doi.lower())
 
 
-def corpus_targets(
-    corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[str], None] = lambda line: None
-) -> Targets:
+def corpus_targets(corpus: Corpus, settings: Settings, cache: Path, tell: Tell = tell_nobody) -> Targets:
     """The targets of a corpus.
 
     A query is searched for once; its result is kept in the cache, and what an interrupted search
@@ -311,7 +310,7 @@ def corpus_targets(
 class _Folder:
     """The targets of a folder; what is passed over is told of when it has been gone through for the first time."""
 
-    def __init__(self, folder: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, tell: Tell) -> None:
         self._folder = folder
         self._tell = tell
         self._told: set[Path] = set()
@@ -331,9 +330,9 @@ class _Listed:
     #: Lines told one by one; of more the number is told.
     _SHOWN, _SHOWN_CHARS = 20, 40
 
-    def __init__(self, file: Path, tell: Callable[[str], None]) -> None:
+    def __init__(self, file: Path, tell: Tell) -> None:
         self._file = file
-        self._tell: Callable[[str], None] | None = tell
+        self._tell: Tell | None = tell
 
     def __iter__(self) -> Iterator[str]:
         shown: list[str] = []
@@ -358,7 +357,7 @@ def search_file(corpus: Corpus, cache: Path) -> Path:
     return cache / "searches" / f"{hashlib.sha256(repr(words).encode()).hexdigest()[:16]}.tsv"
 
 
-def _searched(corpus: Corpus, settings: Settings, cache: Path, tell: Callable[[str], None]) -> Path:
+def _searched(corpus: Corpus, settings: Settings, cache: Path, tell: Tell) -> Path:
     """The file with what was found."""
     assert corpus.query is not None
     first, last = corpus.years or (None, None)

@@ -24,7 +24,7 @@ _MOST_LABELS = np.iinfo(np.uint16).max
 
 
 def export_emps(store: Store, out: Path) -> tuple[int, list[str]]:
-    """Write the panels that a person looked at, without their data bars, for `ide train`.
+    """Write the panels that a person looked at, without their data bars, for `ide train segmentation`.
 
     Parameters
     ----------

@@ -38,9 +38,10 @@ def test_every_command_explains_itself():
     from click.testing import CliRunner
 
     from imagedataextractor.cli import ide
+    from imagedataextractor.cli.train import LINES
 
-    for name in COMMANDS:
-        result = CliRunner().invoke(ide, [name, "--help"])
+    for name in [*COMMANDS, *(f"train {stage}" for stage in LINES)]:
+        result = CliRunner().invoke(ide, [*name.split(), "--help"])
         assert result.exit_code == 0, (name, result.output)
         assert result.output.startswith("Usage:")
 
@@ -49,15 +50,27 @@ def test_every_command_explains_itself():
     ("arguments", "code", "message"),
     [
         (["nonsense"], 2, "No such command"),
+        (["train", "segmentatoin"], 2, "Did you mean 'segmentation'?"),
+        (["train", "figures", "none", "--out", "x"], 1, "none: no such folder"),
+        (["train", "scalebar", ".", "--labels", "none.csv", "--out", "x"], 1, "none.csv: cannot be read"),
         (["extract"], 2, "nothing to extract"),
         (["extract", "x.png", "--scalebar", "long"], 2, "is no length"),
         (["extract", "x.png", "--nm-per-px", "1", "--scalebar", "1 nm"], 2, "use one of them"),
         (["extract", "x.png", "--nm-per-px", "inf"], 2, "no number to reckon with"),
         (["extract", "x.png", "--threshold", "nan"], 2, "no number to reckon with"),
         (["measure", "x.png", "--nm-per-px", "nan"], 2, "no number to reckon with"),
-        (["train", ".", "--out", "x", "--steps", "0"], 2, "'--steps'"),
-        (["train", ".", "--out", "x", "--scales", "2", "0.5"], 2, "give the least first"),
-        (["train", ".", "--out", "x", "--add", ".", "0.9", "--synthetic", "5"], 2, "let their sum be below 1"),
+        (["train", "segmentation", ".", "--out", "x", "--steps", "0"], 2, "'--steps'"),
+        (["train", "segmentation", ".", "--out", "x", "--scales", "2", "0.5"], 2, "give the least first"),
+        (
+            ["train", "segmentation", ".", "--out", "x", "--add", ".", "0.9", "--synthetic", "5"],
+            2,
+            "let their sum be below 1",
+        ),
+        (
+            ["train", "segmentation", ".", "--out", "x", "--validate", "", "--release", "y"],
+            2,
+            "use `ide model release`",
+        ),
         (["measure", "."], 1, ".: is a folder"),
         (["segment", "none.png", "--out", "/proc/nowhere"], 1, "cannot be made a folder"),
     ],

@@ -9,13 +9,14 @@ from click.testing import CliRunner
 
 from imagedataextractor.artificial.contents import draw_content
 from imagedataextractor.artificial.figures import draw_figure
+from imagedataextractor.cli import ide
 from imagedataextractor.figures.network import chances
 from imagedataextractor.figures.panels.cuts import FEATURES, KEEP, PART, describe, gutters, judge, tight
 from imagedataextractor.figures.panels.layout import analyse, least_side
 from imagedataextractor.figures.panels.page import cut_page, page_of
 from imagedataextractor.figures.panels.seams import divide
 from imagedataextractor.records import Box
-from imagedataextractor.training.figures.cuts import command, examples, seam_examples, train, variants
+from imagedataextractor.training.figures.cuts import examples, seam_examples, train, variants
 
 
 def texture(height, width, mean=120, seed=0, coarse=5):
@@ -170,7 +171,7 @@ def test_the_network_learns_from_examples():
         figure = draw_figure(rng, mix={"photo": 1.0}, width=600, gutter_px=20, insets=0, extras=False)
         sets.append(examples(rng, figure.image, [p.box for p in figure.panels if p.parent is None]))
     features, labels = np.concatenate([f for f, _ in sets]), np.concatenate([x for _, x in sets])
-    weights = train(features, labels, np.ones(len(labels), np.float32), epochs=60)
+    weights = train(features, labels, np.ones(len(labels), np.float32), classes=4, epochs=60)
     assert (chances(weights, features).argmax(axis=1) == labels).mean() > 0.9
 
 
@@ -183,8 +184,9 @@ def test_the_command_trains_the_same_networks_with_one_process_as_with_two(tmp_p
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps([{"file": "figure.png", "panels": panels}, kept]))
     for workers in ("1", "2"):
-        paths = ["--textures", str(tmp_path / "textures"), "--panels", str(labels), "--out", str(tmp_path / workers)]
-        result = CliRunner().invoke(command, [*paths, "--count", "1", "--workers", workers])
+        paths = [str(tmp_path / "textures"), "--panels", str(labels), "--out", str(tmp_path / workers)]
+        asked = ["train", "figures", *paths, "--network", "cuts", "--cuts", "1", "--workers", workers]
+        result = CliRunner().invoke(ide, asked)
         assert result.exit_code == 0, result.output
     for name in ("cuts.safetensors", "seams.safetensors"):
         assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "2" / name).read_bytes()

@@ -8,6 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from imagedataextractor.artificial.lettering import font
+from imagedataextractor.cli import ide
+from imagedataextractor.errors import InputError
 from imagedataextractor.figures.letters.find import candidate_lists, find_letters, for_search
 from imagedataextractor.figures.letters.sequences import FEATURES, best_run, describe, runs
 from imagedataextractor.figures.network import forward
@@ -15,7 +17,7 @@ from imagedataextractor.figures.panels.layout import analyse
 from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 from imagedataextractor.training.figures.labelled import LabelledFigure, LabelledPanel, labelled_figures
-from imagedataextractor.training.figures.letters import choices, command, train
+from imagedataextractor.training.figures.letters import choices, train
 
 #: Three images with the letter of each above its left corner.
 IMAGES = [Box(20 + 260 * i, 50, 240 + 260 * i, 270) for i in range(3)]
@@ -138,11 +140,22 @@ def test_the_command_trains_the_same_network_with_one_process_as_with_two(tmp_pa
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps([{"file": "figure.png", "panels": panels}]))
     for workers in ("1", "2"):
-        paths = ["--textures", str(tmp_path / "textures"), "--panels", str(labels), "--out", str(tmp_path / workers)]
-        result = CliRunner().invoke(command, [*paths, "--count", "1", "--workers", workers])
+        paths = [str(tmp_path / "textures"), "--panels", str(labels), "--out", str(tmp_path / workers)]
+        asked = ["train", "figures", *paths, "--network", "letters", "--letters", "1", "--workers", workers]
+        result = CliRunner().invoke(ide, asked)
         assert result.exit_code == 0, result.output
     one, two = ((tmp_path / n / "letters.safetensors").read_bytes() for n in ("1", "2"))
     assert one == two
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [("nothing", "malformed"), ('[{"file": "a.png"}]', "panels"), ('[{"file": "a.png", "panels": [{"x0": 1}]}]', "y0")],
+)
+def test_a_file_that_holds_no_labels_is_one_clear_line(tmp_path, content, says):
+    (tmp_path / "labels.json").write_text(content)
+    with pytest.raises(InputError, match=f"labels.json: no file of labelled panels.*{says}"):
+        list(labelled_figures([tmp_path / "labels.json"], []))
 
 
 def test_figures_that_are_kept_to_test_with_or_not_free_are_not_learned_from(tmp_path):
@@ -155,6 +168,7 @@ def test_figures_that_are_kept_to_test_with_or_not_free_are_not_learned_from(tmp
         {"file": "not-there.png", "panels": [panel]},
     ]
     (tmp_path / "labels.json").write_text(json.dumps(entries))
-    (read,) = labelled_figures([tmp_path / "labels.json"], [])
+    ((file, read),) = labelled_figures([tmp_path / "labels.json"], [])
+    assert file == tmp_path / "figure.png"
     assert read.image.shape == (800, 1400)
     assert read.panels == (LabelledPanel(Box(0, 0, 1400, 800), None),)

@@ -7,13 +7,12 @@ P(real), t_u) are chosen on the same images.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +34,12 @@ from imagedataextractor.segmentation.pyramid import image_levels
 from imagedataextractor.segmentation.reliability import auroc, calibration_error
 from imagedataextractor.segmentation.strategy import is_uncertain
 from imagedataextractor.segmentation.weights import load_judge, load_weights, save_weights
+from imagedataextractor.telling import Tell, tell_nobody
 from imagedataextractor.training.calibration.judge import Judged, Proposed, fit_judge, fold_of, judged_by_folds
-from imagedataextractor.training.segmentation.dataset import Example, load_emps
+from imagedataextractor.training.segmentation.dataset import Example, article_of, load_emps
 from imagedataextractor.training.segmentation.train import synthetic_examples
 
-__all__ = ["Released", "article_of", "halved", "labelled_part", "make_model", "propose", "release", "summary_of"]
+__all__ = ["Released", "ReleasedModel", "halved", "labelled_part", "make_model", "propose", "release", "summary_of"]
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,13 +80,12 @@ class Released:
     auroc: float
 
 
-def article_of(folder: Path) -> Mapping[str, str]:
-    """The article (DOI) of each image of a data set, from its metadata.csv; empty where there is none."""
-    table = folder / "metadata.csv"
-    if not table.is_file():
-        return {}
-    with table.open(newline="", encoding="utf-8") as file:
-        return {Path(row["filename"]).stem: row["doi"] for row in csv.DictReader(file)}
+class ReleasedModel(NamedTuple):
+    """A model's file, its SHA-256, and the table of scores by folds ("" where nothing was fitted)."""
+
+    path: Path
+    sha256: str
+    summary: str
 
 
 def halved(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -102,7 +101,7 @@ def propose(
     samples: int,
     keep: Path,
     device: str = "cpu",
-    report: Callable[[str], None] = print,
+    report: Tell = tell_nobody,
 ) -> list[list[Level]]:
     """The proposals of every level of every image, read from the folder `keep` where they were made before.
 
@@ -144,7 +143,7 @@ def release(
     settings: InferenceSettings,
     *,
     weights: Sequence[float] | None = None,
-    report: Callable[[str], None] = print,
+    report: Tell = tell_nobody,
 ) -> Released:
     """Fit and choose everything.
 
@@ -201,10 +200,10 @@ def make_model(
     samples: int = 8,
     notes: Mapping[str, Any],
     licence_of: str | None = None,
-    keep: Path = Path("runs/proposals"),
+    keep: Path,
     device: str = "cpu",
-    report: Callable[[str], None] = print,
-) -> tuple[str, str]:
+    report: Tell = tell_nobody,
+) -> ReleasedModel:
     """What `ide model release` does.
 
     Parameters
@@ -220,8 +219,7 @@ def make_model(
 
     Returns
     -------
-    (str, str)
-        The file's SHA-256, and the table of scores by folds ("" with `like`).
+    ReleasedModel
     """
     info, tensors = load_weights(weights)
     summary = ""
@@ -245,7 +243,7 @@ def make_model(
     info = dataclasses.replace(info, inference=settings, **notes)
     if licence_of:
         info = dataclasses.replace(info, licence_text=load_weights(licence_of)[0].licence_text)
-    return save_weights(out, halved(tensors), info, judge), summary
+    return ReleasedModel(out, save_weights(out, halved(tensors), info, judge), summary)
 
 
 def summary_of(made: Released, examples: Sequence[Example], title: str) -> str:
@@ -365,9 +363,7 @@ class _Trial:
         return np.concatenate(score), np.concatenate(real)
 
 
-def _best(
-    name: str, values: Sequence[float], means: Callable[[float], dict[str, float]], report: Callable[[str], None]
-) -> float:
+def _best(name: str, values: Sequence[float], means: Callable[[float], dict[str, float]], report: Tell) -> float:
     """The value with the best mean of F1@50 and PQ; of equal ones the first."""
     best, best_score = values[0], -1.0
     for value in values:

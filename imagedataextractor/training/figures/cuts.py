@@ -1,7 +1,5 @@
 """Train the networks that tell where a figure is cut: at the gutters of the page, and where images touch.
 
-    python -m imagedataextractor.training.figures.cuts --textures MICROGRAPHS --panels LABELS.json … --out data/figures
-
 Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and labelled, are cut as their
 truth says, and every gutter of every piece is an example: kept, where it lies inside a panel; cut, where
 it parts panels; or with one side to be dropped. So is every seam of every block of touching images.
@@ -17,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +25,7 @@ from torch import nn
 from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.letters.find import find_letters
 from imagedataextractor.figures.letters.naming import missing_letters
-from imagedataextractor.figures.network import load_weights
+from imagedataextractor.figures.network import use_weights
 from imagedataextractor.figures.panels.cuts import (
     DROP_AFTER,
     DROP_BEFORE,
@@ -49,11 +46,11 @@ from imagedataextractor.figures.panels.seams import FEATURES as SEAM_FEATURES
 from imagedataextractor.figures.panels.seams import WEIGHTS as SEAM_WEIGHTS
 from imagedataextractor.figures.panels.seams import describe as describe_seams
 from imagedataextractor.figures.panels.seams import parts_of, seams
-from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.records import Box
-from imagedataextractor.training.figures.labelled import ensemble_weights, labelled_figures
+from imagedataextractor.training.figures.labelled import ensemble_weights
+from imagedataextractor.training.figures.material import FigureMaterial
 
-__all__ = ["command", "examples", "seam_examples", "train", "variants"]
+__all__ = ["examples", "fit_cuts", "seam_examples", "train", "variants"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -191,6 +188,7 @@ def train(
     labels: Labels,
     weight: Floats,
     *,
+    classes: int,
     seed: int = 0,
     hidden: int = 64,
     epochs: int = 40,
@@ -204,6 +202,8 @@ def train(
     labels : int64 array, shape (N,)
     weight : float32 array, shape (N,)
         Of every example.
+    classes : int
+        Answers of the network, whether or not all of them are among the labels.
 
     Returns
     -------
@@ -213,16 +213,18 @@ def train(
     mean, scale = features.mean(axis=0), features.std(axis=0) + 1e-3
     x = torch.from_numpy(np.clip((features - mean) / scale, -4, 4).astype(np.float32))
     y, w = torch.from_numpy(labels), torch.from_numpy(weight)
-    trained = [_member(x, y, w, seed + k, hidden, epochs) for k in range(members)]
+    trained = [_member(x, y, w, classes, seed + k, hidden, epochs) for k in range(members)]
     return ensemble_weights(trained, mean, scale)
 
 
-def _member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int, hidden: int, epochs: int) -> list[nn.Linear]:
+def _member(
+    x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, classes: int, seed: int, hidden: int, epochs: int
+) -> list[nn.Linear]:
     """The dense layers of one trained network."""
     torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Linear(x.shape[1], hidden), nn.ReLU(), nn.Dropout(0.1), nn.Linear(hidden, hidden), nn.ReLU(),
-        nn.Linear(hidden, int(y.max()) + 1),
+        nn.Linear(hidden, classes),
     )  # fmt: skip
     steps = epochs * (len(x) // 512 + 1)
     optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-3)
@@ -240,7 +242,7 @@ def _member(x: torch.Tensor, y: torch.Tensor, w: torch.Tensor, seed: int, hidden
     return [layer for layer in network if isinstance(layer, nn.Linear)]
 
 
-# ---------------------------------------------------------------- the command
+# ---------------------------------------------------------------- drawn figures
 
 #: Contents of figures whose images touch.
 _TOUCHING: tuple[dict[str, float], ...] = (
@@ -277,6 +279,8 @@ class _Sources:
     pool: list[Picture]
     real: list[tuple[Picture, list[Box]]]
     seed: int
+    #: Folder whose networks read the figures, as far as it has them: at first those before, then the seams' own.
+    weights: Path
 
     def figures(self, source: int, index: int) -> Iterator[tuple[Picture, list[Box]]]:
         """The figures of one job."""
@@ -304,13 +308,13 @@ class _Made:
     seams: tuple[Floats, Labels]
 
 
-#: What a process of the command makes its figures of.
+#: What a process makes its figures of.
 _held: list[_Sources] = []
 
 
 def _begin(sources: _Sources) -> None:
     # Torch has run threads in the parent by now and must not be touched here.
-    load_weights.cache_clear()
+    use_weights(sources.weights)
     _held[:] = [sources]
 
 
@@ -331,49 +335,42 @@ def _gutters_of(made: _Made) -> tuple[Floats, Labels]:
     return examples(np.random.default_rng([sources.seed, made.source, *made.place, 2]), image, made.boxes)
 
 
-@click.command()
-@click.option("--textures", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of micrographs.")
-@click.option("--panels", multiple=True, type=click.Path(exists=True, path_type=Path), help="Labelled figures.")
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folders the labels' files may lie in.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
-@click.option("--count", default=1000, show_default=True, help="Figures to draw; as many again whose images touch.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="Processes; the weights are the same with any number.")
-def command(
-    textures: Path,
-    panels: tuple[Path, ...],
-    data: tuple[Path, ...],
-    out: Path,
-    count: int,
-    seed: int,
-    workers: int,
-) -> None:
-    """Train the networks of the seams, then, with images cut as they say, those of the gutters."""
-    torch.set_num_threads(1)  # sums in another order would give other weights
-    cv2.setNumThreads(1)
-    out.mkdir(parents=True, exist_ok=True)
-    pool = [to_grey(load_image(p)) for p in sorted(textures.glob("*.png"))]
-    real = [(figure.image, [panel.box for panel in figure.panels]) for figure in labelled_figures(panels, data)]
-    sources = _Sources(pool, real, seed)
+def fit_cuts(material: FigureMaterial, out: Path, *, count: int) -> str:
+    """Train the networks of the seams, then, with images cut as they say, those of the gutters; write both into `out`.
+
+    Parameters
+    ----------
+    material : FigureMaterial
+    out : Path
+    count : int
+        Figures to draw, and as many again whose images touch.
+
+    Returns
+    -------
+    str
+        What was learned from, a line a file.
+    """
+    real = [(figure.image, [panel.box for panel in figure.panels]) for _, figure in material.labelled()]
+    sources = _Sources(material.micrographs, real, material.seed, out)
     jobs = [(DRAWN, i) for i in range(count)] + [(TOUCHING, i) for i in range(count)]
     jobs += [(REAL, i) for i in range(len(sources.real))]
-    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:
+    with ProcessPoolExecutor(material.workers, initializer=_begin, initargs=(sources,)) as processes:
         made = [figure for figures in processes.map(_make, jobs, chunksize=4) for figure in figures]
-    _train_and_save([(*m.seams, _WEIGHTS[m.source]) for m in made], out / SEAM_WEIGHTS, seed, hidden=48, epochs=30)
+    seam_sets = [(*m.seams, _WEIGHTS[m.source]) for m in made]
+    seam_line = _train_and_save(seam_sets, out / SEAM_WEIGHTS, material.seed, classes=2, hidden=48, epochs=30)
     made = [m for m in made if m.source != TOUCHING]
-    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:
+    with ProcessPoolExecutor(material.workers, initializer=_begin, initargs=(sources,)) as processes:
         gutter_sets = list(processes.map(_gutters_of, made, chunksize=4))
     sets = [(*x, _WEIGHTS[m.source]) for x, m in zip(gutter_sets, made, strict=True)]
-    _train_and_save(sets, out / GUTTER_WEIGHTS, seed, hidden=64, epochs=40)
+    gutter_line = _train_and_save(
+        sets, out / GUTTER_WEIGHTS, material.seed, classes=DROP_AFTER + 1, hidden=64, epochs=40
+    )
+    return f"{seam_line}\n{gutter_line}"
 
 
-def _train_and_save(sets: Sequence[_Examples], path: Path, seed: int, *, hidden: int, epochs: int) -> None:
+def _train_and_save(sets: Sequence[_Examples], path: Path, seed: int, *, classes: int, hidden: int, epochs: int) -> str:
     features = np.concatenate([f for f, _, _ in sets])
     labels = np.concatenate([x for _, x, _ in sets])
     weight = np.concatenate([np.full(len(x), w, np.float32) for _, x, w in sets])
-    save_file(train(features, labels, weight, seed=seed, hidden=hidden, epochs=epochs), path)
-    click.echo(f"{path.name}: {len(labels)} examples, {np.bincount(labels).tolist()} of each sort")
-
-
-if __name__ == "__main__":
-    command()
+    save_file(train(features, labels, weight, classes=classes, seed=seed, hidden=hidden, epochs=epochs), path)
+    return f"{path.name}: {len(labels)} examples, {np.bincount(labels).tolist()} of each sort"

@@ -1,7 +1,5 @@
 """Train the network that reads panel letters, on rendered characters.
 
-    python -m imagedataextractor.training.figures.glyphs --textures IMAGES --out data/figures/glyphs.safetensors
-
 Characters are drawn with the TrueType fonts of the machine (the published weights: DejaVu,
 Liberation, FreeFont, TeX Gyre, Lato, Open Sans, Roboto and Matplotlib's own), on paper, on
 micrographs and on the black or white boxes that journals put behind letters; then they are blurred,
@@ -15,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +23,12 @@ from torch import nn
 
 from imagedataextractor.figures.letters.blobs import find_blobs, print_masks
 from imagedataextractor.figures.letters.find import MAGNIFY
-from imagedataextractor.figures.letters.glyphs import CLASSES, FRAME, frame_of
+from imagedataextractor.figures.letters.glyphs import CLASSES, FRAME, WEIGHTS, frame_of
 from imagedataextractor.records import Box
+from imagedataextractor.telling import Tell
+from imagedataextractor.training.figures.material import FigureMaterial
 
-__all__ = ["command", "draw_sample", "find_fonts", "train"]
+__all__ = ["draw_sample", "find_fonts", "fit_glyphs", "train"]
 
 Grey = npt.NDArray[np.uint8]
 
@@ -48,6 +47,8 @@ SIGNS = "αβγδεθλμπσφωΔΩ°%+=−-/|,:;*#&@$<>[]{}~^→←↑↓×±
 SIZES = (5.5, 60.0)
 #: Size below which print is drawn larger and scaled down, and magnified as small figures are, px.
 SMALL = 28.0
+#: Rounds through the characters.
+EPOCHS = 14
 #: Share of characters that stand at the edge of their figure.
 AT_EDGE = 0.12
 
@@ -333,7 +334,12 @@ class _Network(nn.Sequential):
 
 
 def train(
-    frames: npt.NDArray[np.float32], labels: npt.NDArray[np.int64], *, epochs: int, seed: int
+    frames: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.int64],
+    *,
+    epochs: int,
+    seed: int,
+    report: Tell,
 ) -> tuple[dict[str, npt.NDArray[np.float32]], float]:
     """Weights, and the share of a held-out tenth of the samples that they read right."""
     torch.manual_seed(seed)
@@ -357,38 +363,39 @@ def train(
         network.eval()
         with torch.no_grad():
             right = float((network(x[:held]).argmax(1) == y[:held]).float().mean())
-        click.echo(f"epoch {epoch + 1}: {100 * right:.2f} % of the held-out samples", err=True)
+        report(f"epoch {epoch + 1}: {100 * right:.2f} % of the held-out samples")
     weights = {k: v.detach().numpy().astype(np.float32) for k, v in network.state_dict().items()}
     return weights, right
 
 
-@click.command()
-@click.option("--textures", type=click.Path(exists=True, path_type=Path), help="Folder of micrographs to draw on.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--count", default=120_000, show_default=True, help="Characters to draw.")
-@click.option("--epochs", default=14, show_default=True)
-@click.option("--seed", default=0, show_default=True)
-def command(textures: Path | None, out: Path, count: int, epochs: int, seed: int) -> None:
-    """Train the letter reader on rendered characters."""
-    rng = np.random.default_rng(seed)
+def fit_glyphs(material: FigureMaterial, out: Path, *, count: int, epochs: int = EPOCHS) -> str:
+    """Train the letter reader on rendered characters, and write it into the folder `out`.
+
+    Parameters
+    ----------
+    material : FigureMaterial
+        Of it the micrographs are drawn on.
+    out : Path
+    count : int
+        Characters to draw.
+    epochs : int
+
+    Returns
+    -------
+    str
+        How well it reads, in a line.
+    """
+    rng = np.random.default_rng(material.seed)
     fonts = find_fonts()
-    pictures: list[Grey] = []
-    if textures is not None:
-        files = sorted(p for p in textures.iterdir() if p.suffix in (".png", ".jpg", ".tif"))
-        pictures = [np.asarray(Image.open(p).convert("L")) for p in files]
-    click.echo(f"{len(fonts)} fonts, {len(pictures)} textures", err=True)
     frames = np.zeros((count, FRAME, FRAME), np.float32)
     labels = np.zeros(count, np.int64)
     done = 0
     while done < count:
-        sample = draw_sample(rng, fonts, pictures)
+        sample = draw_sample(rng, fonts, material.micrographs)
         if sample is not None:
             frames[done], labels[done] = sample
             done += 1
-    weights, right = train(frames, labels, epochs=epochs, seed=seed)
+    weights, right = train(frames, labels, epochs=epochs, seed=material.seed, report=material.report)
     facts = {"classes": json.dumps(CLASSES), "held_out_accuracy": f"{right:.4f}", "samples": str(count)}
-    save_file(weights, out, metadata=facts)
-
-
-if __name__ == "__main__":
-    command()
+    save_file(weights, out / WEIGHTS, metadata=facts)
+    return f"{WEIGHTS}: {count} characters in {len(fonts)} fonts, {right:.1%} of a held-out tenth read right"

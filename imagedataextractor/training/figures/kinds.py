@@ -1,7 +1,5 @@
 """Train the network that tells what a panel shows.
 
-    python -m imagedataextractor.training.figures.kinds --micrographs FOLDER --panels LABELS.json … --out FILE
-
 Drawn panels of every kind (`imagedataextractor.artificial.contents`), crops of real micrographs, and
 labelled panels of real figures, each in several variants (cropped, scaled, compressed, with letters
 and scale bars). Real panels are held out by article in turn to measure; the weights are trained on
@@ -15,21 +13,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
 import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 from safetensors.numpy import save_file
 from torch import nn
 
 from imagedataextractor.artificial.annotations import draw_letter
 from imagedataextractor.artificial.contents import CONTENTS, annotate, draw_content
-from imagedataextractor.figures.kinds.classify import FEATURES, KINDS, describe
-from imagedataextractor.images import load_image, to_rgb
+from imagedataextractor.errors import InputError
+from imagedataextractor.figures.kinds.classify import FEATURES, KINDS, WEIGHTS, describe
+from imagedataextractor.images import to_rgb
+from imagedataextractor.training.figures.material import FigureMaterial
 
-__all__ = ["command", "drawn_panels", "real_panels", "train", "variants"]
+__all__ = ["drawn_panels", "fit_kinds", "real_panels", "train", "variants"]
 
 Picture = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -158,17 +156,14 @@ def _decorated(rng: np.random.Generator, picture: Picture) -> Picture:
     return picture
 
 
-def real_panels(labels: Sequence[Path], data: Path) -> list[tuple[str, str, Picture]]:
+def real_panels(material: FigureMaterial) -> list[tuple[str, str, Picture]]:
     """Labelled panels: (article, kind, picture)."""
-    found = []
-    for path in labels:
-        for figure in json.loads(path.read_text()):
-            file = path.parent / figure["file"]
-            file = file if file.exists() else data / figure["file"]
-            image = load_image(file)
-            article = file.stem.split("_fig")[0] if "_fig" in file.stem else file.parent.name
-            for p in figure["panels"]:
-                found.append((article, p["kind"], image[p["y0"] : p["y1"], p["x0"] : p["x1"]]))
+    found: list[tuple[str, str, Picture]] = []
+    for file, figure in material.labelled(largest=None):
+        article = file.stem.split("_fig")[0] if "_fig" in file.stem else file.parent.name
+        found += [(article, p.kind, figure.image[p.box.slices]) for p in figure.panels if p.kind is not None]
+    if not found:
+        raise InputError("no labelled panel to learn kinds from: give --panels, and --data where their figures lie")
     return found
 
 
@@ -223,29 +218,29 @@ def temperature_of(values: Floats, y: npt.NDArray[np.int64]) -> float:
     return best[1]
 
 
-@click.command()
-@click.option("--micrographs", type=click.Path(exists=True, path_type=Path), required=True)
-@click.option("--panels", multiple=True, required=True, type=click.Path(exists=True, path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), required=True, help="Folder the labels' files lie in.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--count", default=5000, show_default=True, help="Panels to draw.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--cache", type=click.Path(path_type=Path), help="Keep the drawn panels' features in this .npz.")
-def command(
-    micrographs: Path, panels: tuple[Path, ...], data: Path, out: Path, count: int, seed: int, cache: Path | None
-) -> None:
-    """Train the classifier of panels and print how it does on articles it has not seen."""
-    rng = np.random.default_rng(seed)
-    torch.set_num_threads(1)  # sums in another order would give other weights
-    if cache is not None and cache.exists():
-        stored = np.load(cache)
-        x, y = stored["x"], stored["y"]
-    else:
-        pictures = [np.asarray(Image.open(p).convert("L")) for p in sorted(micrographs.glob("*.png"))]
-        x, y = drawn_panels(rng, count, pictures)
-        if cache is not None:
-            np.savez(cache, x=x, y=y)
-    real = real_panels(panels, data)
+def fit_kinds(material: FigureMaterial, out: Path, *, count: int) -> str:
+    """Train the classifier of panels and write it into the folder `out`.
+
+    Parameters
+    ----------
+    material : FigureMaterial
+    out : Path
+    count : int
+        Panels to draw.
+
+    Returns
+    -------
+    str
+        How it does on articles it has not seen, a line each.
+
+    Raises
+    ------
+    InputError
+        There are no labelled panels.
+    """
+    rng = np.random.default_rng(material.seed)
+    x, y = drawn_panels(rng, count, material.micrographs)
+    real = real_panels(material)
     rows: list[Floats] = []
     owners: list[int] = []
     for i, (_, _, picture) in enumerate(real):
@@ -259,18 +254,17 @@ def command(
     held = np.zeros((len(real), len(KINDS)), np.float32)
     for article in sorted(set(articles)):
         inside = articles[owner] == article
-        weights = train(*_joined(x, y, real_x[~inside], real_y[owner[~inside]]), seed=seed)
+        weights = train(*_joined(x, y, real_x[~inside], real_y[owner[~inside]]), seed=material.seed)
         mine = articles == article
         held[mine] = logits(weights, real_x[plain[mine]])
-    temperature = temperature_of(held, real_y)
-    _print(held, real_y, articles)
-    weights = train(*_joined(x, y, real_x, real_y[owner]), seed=seed)
-    weights["temperature"] = np.array([temperature], np.float32)
+    weights = train(*_joined(x, y, real_x, real_y[owner]), seed=material.seed)
+    weights["temperature"] = np.array([temperature_of(held, real_y)], np.float32)
     em = KINDS.index("em")
     right = float(((held.argmax(1) == em) == (real_y == em)).mean())
     facts = {"kinds": KINDS, "features": FEATURES, "held_out_em_or_not": round(right, 4)}
     # One key: the order of several in the file is not fixed, and the same training is to give the same file.
-    save_file(weights, out, metadata={"facts": json.dumps(facts)})
+    save_file(weights, out / WEIGHTS, metadata={"facts": json.dumps(facts)})
+    return _table(held, real_y, articles)
 
 
 def _joined(x: Floats, y: Any, real_x: Floats, real_y: Any) -> tuple[Floats, Any, Floats]:
@@ -278,17 +272,14 @@ def _joined(x: Floats, y: Any, real_x: Floats, real_y: Any) -> tuple[Floats, Any
     return np.concatenate([x, real_x]), np.concatenate([y, real_y]), weight
 
 
-def _print(held: Floats, y: npt.NDArray[np.int64], articles: npt.NDArray[np.str_]) -> None:
+def _table(held: Floats, y: npt.NDArray[np.int64], articles: npt.NDArray[np.str_]) -> str:
     em = KINDS.index("em")
     said = held.argmax(1)
-    click.echo(f"{'article left out':28s} panels  kind right  em or not right")
+    lines = [f"{'article left out':28s} panels  kind right  em or not right"]
     for article in [*sorted(set(articles)), "all"]:
         mine = np.ones(len(y), bool) if article == "all" else articles == article
         binary = ((said == em) == (y == em))[mine].mean()
-        click.echo(f"{article:28s} {mine.sum():6d}  {(said == y)[mine].mean():10.3f}  {binary:15.3f}")
+        lines.append(f"{article:28s} {mine.sum():6d}  {(said == y)[mine].mean():10.3f}  {binary:15.3f}")
     for i in np.flatnonzero((said == em) != (y == em)):
-        click.echo(f"  {articles[i]}: panel {i} is {KINDS[y[i]]}, said {KINDS[said[i]]}")
-
-
-if __name__ == "__main__":
-    command()
+        lines.append(f"  {articles[i]}: panel {i} is {KINDS[y[i]]}, said {KINDS[said[i]]}")
+    return "\n".join(lines)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from torch import nn
 
+from imagedataextractor.errors import InputError
 from imagedataextractor.figures.panels.layout import shrink
-from imagedataextractor.images import load_image
-from imagedataextractor.records import Box
+from imagedataextractor.images import load_image, to_grey
+from imagedataextractor.records import Box, PanelKind
 
-__all__ = ["LabelledFigure", "LabelledPanel", "ensemble_weights", "labelled_figures"]
+__all__ = ["LabelledFigure", "LabelledPanel", "ensemble_weights", "labelled_figures", "read_micrographs"]
+
+Grey = npt.NDArray[np.uint8]
 
 #: Longest side of a labelled figure, px: what is looked at is smaller still.
 LARGEST = 1400
+#: Files of a folder of micrographs.
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff"})
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,7 @@ class LabelledPanel:
 
     box: Box
     label: str | None
+    kind: PanelKind | None = None
 
 
 @dataclass(frozen=True)
@@ -37,38 +43,84 @@ class LabelledFigure:
     panels: tuple[LabelledPanel, ...]
 
 
-def labelled_figures(files: Sequence[Path], data: Sequence[Path]) -> Iterator[LabelledFigure]:
-    """Labelled figures that may be learned from, no larger than the analysis looks at them.
+class _Panel(msgspec.Struct):
+    x0: int
+    y0: int
+    x1: int
+    y1: int
+    label: str | None = None
+    kind: PanelKind | None = None
+
+    def scaled(self, scale: float) -> LabelledPanel:
+        return LabelledPanel(Box(self.x0, self.y0, self.x1, self.y1).scaled(scale), self.label or None, self.kind)
+
+
+class _Figure(msgspec.Struct):
+    file: str
+    panels: list[_Panel]
+    set: str | None = None
+    licence: str = "CC BY"
+
+    @property
+    def may_be_learned_from(self) -> bool:
+        return self.set == "learn" or (self.set != "kept" and "CC BY" in self.licence)
+
+
+def labelled_figures(
+    files: Sequence[Path], data: Sequence[Path], largest: int | None = LARGEST
+) -> Iterator[tuple[Path, LabelledFigure]]:
+    """Labelled figures that may be learned from, with their files.
 
     Those kept to test with are left out, and those of which nobody says that they may be used.
 
     Parameters
     ----------
     files : sequence of Path
-        Label files: lists of figures with "file", "panels" and, for those that are not all CC BY, "set" and "licence".
+        Label files: lists of figures with "file", "panels" (x0, y0, x1, y1, px; label; kind) and, for those that are
+        not all CC BY, "set" and "licence".
     data : sequence of Path
         Folders in which the figures may lie, besides that of the label file. What is nowhere is passed over.
+    largest : int, optional
+        Longest side to which a figure is reduced, px; None for the whole.
+
+    Raises
+    ------
+    InputError
+        A label file cannot be read, or is none.
     """
     for file in files:
-        for figure in json.loads(file.read_text()):
-            if not _may_be_learned_from(figure.get("set"), figure.get("licence", "CC BY")):
-                continue
-            places = [folder / figure["file"] for folder in (file.parent, *data)]
+        for figure in _read_labels(file):
+            places = [folder / figure.file for folder in (file.parent, *data)]
             path = next((p for p in places if p.exists()), None)
-            if path is None:
+            if path is None or not figure.may_be_learned_from:
                 continue
             image = load_image(path)
-            small = shrink(image, LARGEST)
+            small = image if largest is None else shrink(image, largest)
             scale = small.shape[0] / image.shape[0]
-            panels = [
-                LabelledPanel(Box(p["x0"], p["y0"], p["x1"], p["y1"]).scaled(scale), p.get("label") or None)
-                for p in figure["panels"]
-            ]
-            yield LabelledFigure(small, tuple(panels))
+            yield path, LabelledFigure(small, tuple(panel.scaled(scale) for panel in figure.panels))
 
 
-def _may_be_learned_from(part: str | None, licence: str) -> bool:
-    return part == "learn" or (part != "kept" and "CC BY" in licence)
+def _read_labels(file: Path) -> list[_Figure]:
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=list[_Figure])
+    except (OSError, msgspec.DecodeError) as error:
+        raise InputError(f"{file}: no file of labelled panels ({error})") from error
+
+
+def read_micrographs(folder: Path) -> list[Grey]:
+    """The pictures of a folder, grey, in the order of their names.
+
+    Raises
+    ------
+    InputError
+        There is no such folder, or no picture in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder")
+    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in _PICTURES)
+    if not files:
+        raise InputError(f"{folder}: no picture (.png, .jpg, .tif) in this folder")
+    return [to_grey(load_image(path)) for path in files]
 
 
 def ensemble_weights(

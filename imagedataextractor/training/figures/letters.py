@@ -1,7 +1,5 @@
 """Train the network that tells which sequence of letters names the panels of a figure, and whether any does.
 
-    python -m imagedataextractor.training.figures.letters --textures IMAGES --panels LABELS.json … --out data/figures
-
 Figures with known panels, drawn (`imagedataextractor.artificial.figures`) and labelled, at several sizes, are searched
 for letters as `figures.letters` does. Of the sequences that are found those are right that have the most of the labels'
 letters, each at the panel it names, and the fewest others; where all have more wrong letters than right ones, none is.
@@ -17,7 +15,6 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import click
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -28,16 +25,12 @@ from torch import nn
 from imagedataextractor.artificial.figures import draw_figure
 from imagedataextractor.figures.letters.find import candidate_lists, for_search
 from imagedataextractor.figures.letters.sequences import FEATURES, WEIGHTS, LetterRun, describe, runs
+from imagedataextractor.figures.network import use_weights
 from imagedataextractor.figures.panels.layout import Layout, analyse
-from imagedataextractor.images import load_image, to_grey
-from imagedataextractor.training.figures.labelled import (
-    LabelledFigure,
-    LabelledPanel,
-    ensemble_weights,
-    labelled_figures,
-)
+from imagedataextractor.training.figures.labelled import LabelledFigure, LabelledPanel, ensemble_weights
+from imagedataextractor.training.figures.material import FigureMaterial
 
-__all__ = ["Choice", "choices", "command", "train"]
+__all__ = ["Choice", "choices", "fit_letters", "train"]
 
 Floats = npt.NDArray[np.float32]
 
@@ -180,7 +173,7 @@ def _member(
     return [layer for layer in network if isinstance(layer, nn.Linear)]
 
 
-# ---------------------------------------------------------------- the command
+# ---------------------------------------------------------------- from figures to a file
 
 
 @dataclass(frozen=True)
@@ -190,13 +183,16 @@ class _Sources:
     pool: list[npt.NDArray[np.uint8]]
     real: list[LabelledFigure]
     seed: int
+    #: Folder whose networks read the figures, as far as it has them.
+    weights: Path
 
 
-#: What a process of the command makes its figures of.
+#: What a process makes its figures of.
 _held: list[_Sources] = []
 
 
 def _begin(sources: _Sources) -> None:
+    use_weights(sources.weights)
     _held[:] = [sources]
 
 
@@ -216,36 +212,25 @@ def _of_drawn(index: int) -> list[Choice]:
     return list(choices(rng, LabelledFigure(figure.image, panels), float(rng.choice(DRAWN_ZOOMS))))
 
 
-@click.command()
-@click.option("--textures", type=click.Path(exists=True, path_type=Path), required=True, help="Folder of micrographs.")
-@click.option("--panels", multiple=True, type=click.Path(exists=True, path_type=Path), help="Labelled figures.")
-@click.option("--data", multiple=True, type=click.Path(path_type=Path), help="Folders the labels' files may lie in.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the weights.")
-@click.option("--count", default=500, show_default=True, help="Figures to draw.")
-@click.option("--seed", default=0, show_default=True)
-@click.option("--workers", default=1, show_default=True, help="Processes; the weights are the same with any number.")
-def command(
-    textures: Path,
-    panels: tuple[Path, ...],
-    data: tuple[Path, ...],
-    out: Path,
-    count: int,
-    seed: int,
-    workers: int,
-) -> None:
-    """Train the network that chooses among sequences of letters."""
-    torch.set_num_threads(1)  # sums in another order would give other weights
-    cv2.setNumThreads(1)
-    out.mkdir(parents=True, exist_ok=True)
-    pool = [to_grey(load_image(p)) for p in sorted(textures.glob("*.png"))]
-    sources = _Sources(pool, list(labelled_figures(panels, data)), seed)
-    with ProcessPoolExecutor(workers, initializer=_begin, initargs=(sources,)) as processes:
+def fit_letters(material: FigureMaterial, out: Path, *, count: int) -> str:
+    """Train the network that chooses among sequences of letters, and write it into the folder `out`.
+
+    Parameters
+    ----------
+    material : FigureMaterial
+    out : Path
+    count : int
+        Figures to draw.
+
+    Returns
+    -------
+    str
+        What was learned from, in a line.
+    """
+    sources = _Sources(material.micrographs, [figure for _, figure in material.labelled()], material.seed, out)
+    with ProcessPoolExecutor(material.workers, initializer=_begin, initargs=(sources,)) as processes:
         found = [*processes.map(_of_real, range(len(sources.real))), *processes.map(_of_drawn, range(count))]
     examples = [choice for of_figure in found for choice in of_figure]
-    save_file(train(examples, seed=seed), out / WEIGHTS)
+    save_file(train(examples, seed=material.seed), out / WEIGHTS)
     known = sum(bool(choice.right.any()) for choice in examples)
-    click.echo(f"{WEIGHTS}: {len(examples)} choices among sequences, {known} with letters")
-
-
-if __name__ == "__main__":
-    command()
+    return f"{WEIGHTS}: {len(examples)} choices among sequences, {known} with letters"

@@ -1,6 +1,4 @@
-"""Fit the models that judge scale bars and write data/scalebar/model.json.
-
-    python -m imagedataextractor.training.scalebar.judge --data ../shared --cache texts.json
+"""Fit the models that judge scale bars: what `ide train scalebar` does.
 
 Fitted on the hand-read bars of all labelled EMPS images; what that is worth on images that were not fitted on,
 benchmarks/scalebar.py --folds tells, by folds of whole articles. The confidence model is fitted on rankings
@@ -10,7 +8,6 @@ fitted on.
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.artificial.scalebars import SITUATIONS, draw_marked_picture
+from imagedataextractor.files import replacing
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.ocr import TextBox
 from imagedataextractor.quantities import parse_length
@@ -30,9 +28,10 @@ from imagedataextractor.scalebar.bar import Bar
 from imagedataextractor.scalebar.bars import find_bars
 from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior, photo_width_mm
 from imagedataextractor.scalebar.match import Logistic, Models, Pair
-from imagedataextractor.training.scalebar.labelled import Row, fold_of, load_rows, load_texts
+from imagedataextractor.telling import Tell
+from imagedataextractor.training.scalebar.labelled import Row, fold_of, load_texts
 
-__all__ = ["Gathered", "fit", "gather", "main"]
+__all__ = ["Gathered", "fit", "fit_model", "gather"]
 
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
 RIGHT, WRONG = 0.025, 0.06
@@ -313,52 +312,68 @@ def fit(gathered: Gathered) -> Models:
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared"))
-    parser.add_argument("--cache", type=Path, help="keep the OCR results here")
-    parser.add_argument(
-        "--drawn",
-        type=int,
-        default=0,
-        help="fit the ranking on so many drawn pictures, too; 161 of them made it worse on other articles' bars "
-        "(93.2 %% of scales within 5 %% for 94.2 %%)",
-    )
-    parser.add_argument("--out", type=Path, default=Path("data/scalebar/model.json"))
-    args = parser.parse_args()
+def fit_model(
+    rows: Sequence[Row],
+    images: Path,
+    out: Path,
+    *,
+    cache: Path | None = None,
+    drawn: int = 0,
+    report: Tell,
+) -> Path:
+    """Fit all models on hand-read scale bars and write them into one file.
 
-    rows = [row for row in load_rows(args.data) if row.has_bar != "unreadable"]
-    texts = load_texts(rows, args.data, args.cache)
-    models = fit(gather(rows, texts, args.data / "emps-train" / "images", args.drawn))
-    names = {
+    Parameters
+    ----------
+    rows : sequence of Row
+        The labels, as `labelled.read_bars` reads them.
+    images : Path
+        Folder of the images.
+    out : Path
+        The models, as JSON.
+    cache : Path, optional
+        Keep what OCR reads here.
+    drawn : int
+        Fit the ranking on so many drawn pictures, too. 161 of them made it worse on other articles' bars: 93.2 % of
+        scales within 5 % for 94.2 %.
+    report : function of str
+        Is told the weights.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    readable = [row for row in rows if row.has_bar != "unreadable"]
+    texts = load_texts(readable, images, cache)
+    models = fit(gather(readable, texts, images, drawn))
+    features = {
         "ranking": match.PAIR_FEATURES,
         "confidence": match.CONFIDENCE_FEATURES,
         "bar": match.BAR_FEATURES,
         "bar_confidence": match.BAR_CONFIDENCE_FEATURES,
     }
-
-    def entry(model: Logistic, features: tuple[str, ...]) -> dict[str, Any]:
-        return {
-            "features": list(features),
-            "mean": [round(float(v), 6) for v in model.mean],
-            "scale": [round(float(v), 6) for v in model.scale],
-            "weights": [round(float(v), 6) for v in model.weights],
-            "bias": round(model.bias, 6),
-        }
-
     content = {
-        "fitted_by": "imagedataextractor.training.scalebar.judge",
-        "fitted_on": f"{len(rows)} labelled EMPS images",
-        **{name: entry(getattr(models, name), features) for name, features in names.items()},
+        "fitted_by": "ide train scalebar",
+        "fitted_on": f"{len(readable)} labelled images",
+        **{name: _entry(getattr(models, name), of_model) for name, of_model in features.items()},
         "field": rounded(models.field),
         "magnification": rounded(models.magnification),
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    for name, features in names.items():
-        weights = zip(features, getattr(models, name).weights, strict=True)
-        print(name, ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(out) as file:
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    for name, of_model in features.items():
+        weights = zip(of_model, getattr(models, name).weights, strict=True)
+        report(f"{name} " + ", ".join(f"{feature} {weight:+.2f}" for feature, weight in weights))
+    return out
 
 
-if __name__ == "__main__":
-    main()
+def _entry(model: Logistic, features: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "features": list(features),
+        "mean": [round(float(v), 6) for v in model.mean],
+        "scale": [round(float(v), 6) for v in model.scale],
+        "weights": [round(float(v), 6) for v in model.weights],
+        "bias": round(model.bias, 6),
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.images.labels import read_label_map
 
-__all__ = ["Crops", "Example", "Source", "augment", "load_emps", "split_names", "with_nominal_outlines"]
+__all__ = ["Crops", "Example", "Source", "article_of", "augment", "load_emps", "split_names", "with_nominal_outlines"]
 
 GreyImage = npt.NDArray[np.uint8]
 LabelMap = npt.NDArray[np.int32]
@@ -92,6 +92,15 @@ class Source:
 
     examples: Sequence[Example]
     share: float
+
+
+def article_of(folder: Path) -> Mapping[str, str]:
+    """The article (DOI) of each image of a data set, from its metadata.csv; empty where there is none."""
+    table = folder / "metadata.csv"
+    if not table.is_file():
+        return {}
+    with table.open(newline="", encoding="utf-8") as file:
+        return {Path(row["filename"]).stem: row["doi"] for row in csv.DictReader(file)}
 
 
 def split_names(folder: Path, split: str) -> list[str]:

@@ -28,68 +28,18 @@ from imagedataextractor.errors import InputError
 from imagedataextractor.segmentation.architectures import build_network
 from imagedataextractor.segmentation.network import LiteEncoder
 from imagedataextractor.segmentation.weights import WeightsInfo, load_weights, save_weights
+from imagedataextractor.telling import Tell, tell_nobody
 from imagedataextractor.training.segmentation.dataset import Crops, Example, Source
 from imagedataextractor.training.segmentation.loss import BPartISLoss, LossParts
+from imagedataextractor.training.segmentation.settings import TrainingSettings
 
 __all__ = [
     "DRAWN",
-    "TrainingSettings",
-    "default_settings",
     "learning_rate",
     "synthetic_examples",
     "train",
     "validator",
 ]
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """How a network is trained.
-
-    The learning rate warms up, stays, and falls linearly to zero over the last `cooldown` share of
-    the steps (Hägele et al., NeurIPS 2024), so that a run can be prolonged from any checkpoint
-    before the fall.
-    """
-
-    architecture: str = "lite0"
-    steps: int = 4000
-    learning_rate: float = 1e-3
-    #: The pretrained encoder learns this much slower than the new decoders.
-    encoder_rate: float = 0.4
-    #: Blocks at the encoder's beginning that stay as they are, batch norm included. Their maps are the largest:
-    #: three of them are a fifth of a step's cost, and find edges that a fine-tuned network need not learn anew.
-    frozen_blocks: int = 0
-    warmup: int = 100
-    cooldown: float = 0.3
-    weight_decay: float = 1e-4
-    #: Decay of the exponential moving average of the weights, a step.
-    ema: float = 0.995
-    seed: int = 0
-    sizes: tuple[tuple[int, int], ...] = ((256, 8), (384, 4), (512, 2))
-    #: Magnifications of the crops: whole long bodies are in view at the least, grains of 10 px at the largest.
-    scales: tuple[float, float] = (0.22, 2.0)
-    #: How many times as often an image of long bodies is drawn as another.
-    long_weight: float = 3.0
-    loss_weights: tuple[float, float, float] = (1.0, 1.0, 10.0)
-    seed_loss: str = "likelihood"
-    validate_every: int = 250
-    checkpoint_seconds: float = 240.0
-    clip_norm: float = 5.0
-    workers: int = 0
-
-
-def default_settings(architecture: str) -> TrainingSettings:
-    """How a network is trained where nothing else is asked for.
-
-    "erfnet" has what Yildirim & Cole 2021 state: Adam at 3e-4 throughout, the seed regressed to φ, λ = 1, 1,
-    10, and 300 epochs, here of the 289 training images of EMPS in batches of eight. The crops are this
-    project's own, at native aspect.
-    """
-    if architecture == "erfnet":
-        return TrainingSettings(
-            architecture, steps=10_800, learning_rate=3e-4, cooldown=0.0, weight_decay=0.0, seed_loss="regression"
-        )
-    return TrainingSettings(architecture)
 
 
 def learning_rate(settings: TrainingSettings, step: int) -> float:
@@ -119,7 +69,7 @@ def train(
     device: str = "cpu",
     validate: Callable[[nn.Module], dict[str, float]] | None = None,
     resume: bool = True,
-    report: Callable[[str], None] = print,
+    report: Tell = tell_nobody,
 ) -> Path:
     """Train until `settings.steps`, going on from the folder's checkpoint if there is one.
 

@@ -13,13 +13,8 @@ from imagedataextractor.segmentation.inference_settings import InferenceSettings
 from imagedataextractor.segmentation.published import to_pixel_frame
 from imagedataextractor.segmentation.weights import WeightsInfo, save_weights
 from imagedataextractor.training.segmentation.dataset import Example, Source
-from imagedataextractor.training.segmentation.train import (
-    TrainingSettings,
-    default_settings,
-    learning_rate,
-    train,
-    validator,
-)
+from imagedataextractor.training.segmentation.settings import TrainingSettings, default_settings
+from imagedataextractor.training.segmentation.train import learning_rate, train, validator
 
 
 def examples():
