@@ -138,7 +138,7 @@ def renamed(result: ArticleResult, number: str) -> ArticleResult:
 @functools.cache
 def disc_outline(radius: int) -> tuple[tuple[float, float], ...]:
     y, x = np.mgrid[: 2 * radius + 1, : 2 * radius + 1]
-    return trace_outlines(((x - radius) ** 2 + (y - radius) ** 2 <= radius**2).astype(np.int32))[1].contour
+    return trace_outlines(((x - radius) ** 2 + (y - radius) ** 2 <= radius**2).astype(np.int32))[1]
 
 
 def make_particle(label: int, rng: np.random.Generator) -> dict[str, Any]:

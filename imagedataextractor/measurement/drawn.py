@@ -146,7 +146,7 @@ def united_outline(outlines: Sequence[Points], shape: tuple[int, int]) -> Points
     for outline in outlines:
         mask, (x0, y0) = _pixels_of(outline, shape)
         labels[y0 : y0 + mask.shape[0], x0 : x0 + mask.shape[1]] |= mask
-    return np.array(trace_outlines(labels)[1].contour)
+    return trace_outlines(labels)[1]
 
 
 def cut_outline(outline: Points, start: Sequence[float], end: Sequence[float], shape: tuple[int, int]) -> list[Points]:
@@ -165,4 +165,4 @@ def cut_outline(outline: Points, start: Sequence[float], end: Sequence[float], s
         raise InputError("the line does not cut the particle in two")
     labels = np.zeros(mask.shape, np.int32)
     labels[rows, columns] = np.where(side, 1, 2)
-    return [np.add(found.contour, (x0, y0)) for found in trace_outlines(labels).values()]
+    return [np.add(found, (x0, y0)) for found in trace_outlines(labels).values()]

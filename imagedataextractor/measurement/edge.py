@@ -16,15 +16,16 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import correlate1d
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement.edge_models import EdgeModel, fit_edge_model
-from imagedataextractor.measurement.outlines import staircases
+from imagedataextractor.measurement.outlines import Loops, trace_loops
 from imagedataextractor.measurement.polygons import Polygons
 
 __all__ = ["Edges", "refine_edges"]
@@ -33,6 +34,7 @@ Reals = npt.NDArray[np.float64]
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
+Number = TypeVar("Number", np.float32, np.float64)
 
 #: Distance between the samples along a normal, px.
 STEP_PX = 0.5
@@ -73,6 +75,10 @@ MODEL_PARTICLES = 100
 MODEL_SHARE = 0.15
 #: Probability that is left to the other contrast, of step and thickness, whatever the fit says.
 LEAST_DOUBT = 0.05
+#: Vertices that are worked on together, in whole particles: their profiles fit a processor's cache.
+BATCH_VERTICES = 8_000
+#: Values that the image's noise is taken from, at most about: a million tell a median to a thousandth.
+NOISE_VALUES = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +118,7 @@ def refine_edges(
     *,
     blocked: Bools | None = None,
     transmission: bool | None = None,
+    loops: Loops | None = None,
 ) -> Edges:
     """Move the outlines of a label map to the edges of the image.
 
@@ -126,6 +133,8 @@ def refine_edges(
     transmission : bool, optional
         The image was made with electrons that went through, so that thickness makes contrast. By default
         where particles are darker than their ground.
+    loops : Loops, optional
+        Those of the label map, where they have been found already.
 
     Returns
     -------
@@ -144,7 +153,8 @@ def refine_edges(
     grey, labels = _grey(image), np.asarray(label_map)
     if grey.shape != labels.shape:
         raise InputError(f"the image has {grey.shape} pixels (rows, columns), its label map {labels.shape}")
-    outlines, present = staircases(labels)
+    loops = trace_loops(labels) if loops is None else loops
+    outlines, present = loops.staircases(), loops.present
     if not outlines.count:
         none = np.zeros(0)
         return Edges(present, outlines, none.astype(bool), none, none, none, None)
@@ -161,7 +171,7 @@ def refine_edges(
         through = bool(np.median(search.sign[best]) > 0) if transmission is None else transmission
         profiles, offsets = search.mean_profiles(best)
         model = fit_edge_model(profiles, search.radius[best], offsets, transmission=through)
-        search.displaced += model.displacements(search.radius, GRADIENT_PX)[search.ring.which]
+        search.displaced += np.repeat(model.displacements(search.radius, GRADIENT_PX), search.lengths)
         uncertainty = np.hypot(search.scatter(), MODEL_SHARE * model.blur_px)
         if through:
             weight = np.clip(model.thickness, LEAST_DOUBT, 1 - LEAST_DOUBT)
@@ -173,8 +183,9 @@ def refine_edges(
 class _Search:
     """The outer outlines of an image's particles on their way to the edge.
 
-    One outline a particle, its largest; the vertices of all of them lie in one array, and `ring` says which
-    are whose. `displaced` is how far each has moved from the given outline along its normal.
+    One outline a particle, its largest; the vertices of all of them lie in one array, those of a particle side by
+    side, and `batches` are neighbouring particles. `displaced` is how far each vertex has moved from the given
+    outline along its normal.
     """
 
     def __init__(
@@ -185,32 +196,44 @@ class _Search:
         outlines: Polygons,
         blocked: Bools | None,
     ) -> None:
-        self.grey, self.labels, self.blocked = grey, labels, blocked
+        self.grey = grey
+        # what is printed over, and what lies outside of the frame, is nobody's ground
+        seen = np.asarray(labels, np.int32) if blocked is None else np.where(blocked, -1, labels).astype(np.int32)
+        self.labels = np.pad(seen, 1, constant_values=-1)
         self.present, self.outlines = present, outlines
-        self.outer = outlines.outer()
-        lengths = outlines.lengths[self.outer]
-        start = np.concatenate([[0], np.cumsum(lengths)])
+        outer = outlines.outer()
+        self.lengths = outlines.lengths[outer]
+        start = np.concatenate([[0], np.cumsum(self.lengths)])
         #: Of every vertex here, its number among those of all outlines.
-        self.vertices = np.arange(start[-1]) - np.repeat(start[:-1] - outlines.start[self.outer], lengths)
-        self.ring = _Ring.of(start)
-        points = outlines.points[self.vertices]
-        areas = self.ring.areas(points)
-        self.radius = np.sqrt(np.maximum(areas, 1.0) / np.pi)
-        smoothed = self.ring.smoothed(points, SMOOTH_STEPS)
-        self.normals = self.ring.normals(smoothed)
-        shrunk = (areas - self.ring.areas(smoothed)) / self.ring.perimeters(smoothed)
-        self.given = smoothed + self.normals * shrunk[self.ring.which, None]
-        self.displaced = np.zeros(len(points))
-        self.sign = np.ones(outlines.count)
-        self.support = np.zeros(outlines.count)
-        self.apart = np.zeros(len(points))
+        self.vertices = _ranges(outlines.start[outer], self.lengths)
+        self.batches = _batches(start)
+        self.radius, self.sign, self.support, self.shift, self.spread = np.ones((5, outlines.count))
+        self.given, self.normals = np.empty((2, int(start[-1]), 2))
+        self.displaced = np.zeros(int(start[-1]))
+        for batch in self.batches:
+            self._smooth(batch)
         self.noise = _noise(grey)
+
+    def _smooth(self, batch: _Batch) -> None:
+        """Take the steps out of a label map's outlines, and keep their areas."""
+        ring, points = batch.ring, self.outlines.points[self.vertices[batch.vertices]]
+        areas = ring.areas(points)
+        smoothed = ring.smoothed(points, SMOOTH_STEPS)
+        normals = ring.normals(smoothed)
+        shrunk = (areas - ring.areas(smoothed)) / ring.perimeters(smoothed)
+        self.radius[batch.particles] = np.sqrt(np.maximum(areas, 1.0) / np.pi)
+        self.normals[batch.vertices] = normals
+        self.given[batch.vertices] = smoothed + normals * shrunk[ring.which, None]
 
     def find_mean_edges(self) -> None:
         """Move each outline as a whole to where its mean profile is steepest, and learn which way it rises."""
         offsets = _offsets(FAR_PX)
-        profiles, free = self._profiles(self.given, offsets, self.ring.which)
-        gradient = _gradient(self.ring.means(profiles.astype(float), free))
+        means = np.empty((len(self.radius), len(offsets)), np.float32)
+        free = np.empty(len(self.displaced), bool)
+        for batch in self.batches:
+            profiles, free[batch.vertices] = self._profiles(batch, offsets)
+            means[batch.particles] = batch.ring.means(profiles, free[batch.vertices])
+        gradient = _gradient(means)
         reach = np.clip(REACH_SHARE * self.radius, LEAST_REACH_PX, MOST_REACH_PX)[:, None]
         taper = np.exp(-((offsets / (1.5 * reach)) ** 2)) * (np.abs(offsets) <= reach)
         _, rising = _peaks(gradient, taper, offsets)
@@ -219,32 +242,39 @@ class _Search:
         common = float(np.sign(np.median(self.sign * np.maximum(rising, falling)))) or 1.0
         self.sign[np.minimum(rising, falling) > SIGN_SHARE * np.maximum(rising, falling)] = common
         shift, _ = _peaks(gradient * self.sign[:, None], taper, offsets)
-        self.displaced = shift[self.ring.which] * free
+        self.displaced = np.repeat(shift, self.lengths) * free
 
     def move_points(self) -> None:
         """Move each vertex to the steepest place near it, its neighbours' profiles and places weighed in."""
-        offsets, which = _offsets(NEAR_PX), self.ring.which
-        profiles, free = self._profiles(self._points(), offsets, which)
-        gradient = _gradient(self.ring.smoothed(profiles, SMOOTH_STEPS)) * self.sign[which, None]
+        offsets = _offsets(NEAR_PX)
         near = np.exp(-((offsets / LOCAL_REACH_PX) ** 2)) * (np.abs(offsets) <= LOCAL_REACH_PX)
+        for batch in self.batches:
+            self._move(batch, offsets, near.astype(np.float32))
+
+    def _move(self, batch: _Batch, offsets: Reals, near: Floats) -> None:
+        ring, displaced = batch.ring, self.displaced[batch.vertices]
+        profiles, free = self._profiles(batch, offsets)
+        sign = self.sign[batch.particles].astype(np.float32)[ring.which, None]
+        gradient = ring.smoothed(_gradient(profiles) * sign, SMOOTH_STEPS)
         step, height = _peaks(gradient, near, offsets)
-        typical = self.ring.medians(height)[which]
+        typical = ring.medians(height)[ring.which]
         has_edge = (height > EDGE_SHARE * typical) & (height > EDGE_OVER_NOISE * NOISE_GAIN * self.noise)
         has_edge &= free & (np.abs(step) < LOCAL_REACH_PX - STEP_PX)
-        self.support = self.ring.means(has_edge.astype(float))
         # where there is no ground beside it, a vertex goes back to the given outline
-        target = np.where(free, np.where(has_edge, step, 0.0), -self.displaced)
+        target = np.where(free, np.where(has_edge, step, 0.0), -displaced)
         weight = np.where(has_edge, height, np.where(free, 1e-3, 0.3) * np.maximum(typical, 1e-6))
-        together = self.ring.smoothed(np.stack([weight, weight * target], axis=1), SMOOTH_STEPS)
+        together = ring.smoothed(np.stack([weight, weight * target], axis=1), SMOOTH_STEPS)
         moved = together[:, 1] / np.maximum(together[:, 0], 1e-12)
-        self.apart = np.where(has_edge, step - moved, 0.0)
-        self.displaced = self._without_curls(self.displaced + moved)
+        displaced = self._without_curls(batch, displaced + moved)
+        self.displaced[batch.vertices] = displaced
+        self.support[batch.particles] = ring.means(has_edge.astype(float))
+        self.shift[batch.particles] = ring.means(displaced)
+        self.spread[batch.particles] = ring.means(np.where(has_edge, step - moved, 0.0) ** 2)
 
     def refined(self) -> Bools:
         chosen: Bools = (self.support >= REFINED_SHARE) & (self.radius >= LEAST_RADIUS_PX)
         if chosen.any():
-            shift = self.ring.means(self.displaced)
-            off = np.abs(shift - np.median(shift[chosen]))
+            off = np.abs(self.shift - np.median(self.shift[chosen]))
             scatter = 1.4826 * float(np.median(off[chosen]))
             chosen &= off <= max(ODD_SHIFT_PX, ODD_SHIFT_SCATTERS * scatter)
         return chosen
@@ -252,68 +282,66 @@ class _Search:
     def mean_profiles(self, particles: Integers) -> tuple[Reals, Reals]:
         """Mean profile of each of these particles about its edge as it is, and the samples' distances from it."""
         offsets = _offsets(FAR_PX)
-        lengths = self.ring.lengths[particles]
-        chosen = _ranges(self.ring.start[particles], lengths)
-        part = _Ring.of(np.concatenate([[0], np.cumsum(lengths)]))
-        profiles, free = self._profiles(self._points()[chosen], offsets, self.ring.which[chosen], self.normals[chosen])
-        return part.means(profiles.astype(float), free), offsets
+        wanted = np.zeros(len(self.radius), bool)
+        wanted[particles] = True
+        found = np.empty((len(self.radius), len(offsets)))
+        for batch in self.batches:
+            if wanted[batch.particles].any():
+                found[batch.particles] = batch.ring.means(*self._profiles(batch, offsets))
+        return found[particles], offsets
 
     def scatter(self) -> Reals:
         """Standard uncertainty of a mean place that the scatter along the outline makes.
 
         Vertices as far apart as the smoothing reaches, 2√π standard deviations of it, count as independent.
         """
-        independent = np.maximum(self.support * self.ring.lengths / (2 * np.sqrt(np.pi) * SMOOTH_STEPS), 1.0)
-        return np.asarray(np.sqrt(self.ring.means(self.apart**2) / np.maximum(self.support, 1e-6) / independent))
+        independent = np.maximum(self.support * self.lengths / (2 * np.sqrt(np.pi) * SMOOTH_STEPS), 1.0)
+        return np.asarray(np.sqrt(self.spread / np.maximum(self.support, 1e-6) / independent))
 
     def result(self, refined: Bools, uncertainty: Reals, model: EdgeModel | None) -> Edges:
         points = self.outlines.points.copy()
-        moved = refined[self.ring.which]
-        points[self.vertices[moved]] = self._points()[moved]
+        moved = np.repeat(refined, self.lengths)
+        points[self.vertices[moved]] = (self.given + self.normals * self.displaced[:, None])[moved]
         outlines = Polygons(points, self.outlines.start, self.outlines.owner, self.outlines.count)
-        shift = np.where(refined, self.ring.means(self.displaced), 0.0)
+        starts = np.cumsum(self.lengths) - self.lengths
+        shift = np.where(refined, np.add.reduceat(self.displaced, starts) / self.lengths, 0.0)
         return Edges(
             self.present, outlines, refined, self.support, shift, np.where(refined, uncertainty, np.nan), model
         )
 
-    def _points(self) -> Reals:
-        return np.asarray(self.given + self.normals * self.displaced[:, None])
-
-    def _without_curls(self, displaced: Reals) -> Reals:
+    def _without_curls(self, batch: _Batch, displaced: Reals) -> Reals:
         """Displacements smoothed where the outline would run backwards: at dents, normals cross."""
-        along = self.ring.after(self.given) - self.given
+        ring, given, normals = batch.ring, self.given[batch.vertices], self.normals[batch.vertices]
+        along = ring.after(given) - given
         for _ in range(3):
-            points = self.given + self.normals * displaced[:, None]
-            sides = self.ring.after(points) - points
+            points = given + normals * displaced[:, None]
+            sides = ring.after(points) - points
             backwards = (sides * along).sum(axis=1) <= 0
             if not backwards.any():
                 break
-            near = self.ring.smoothed(backwards.astype(float), SMOOTH_STEPS) > 1e-3
-            displaced = np.where(near, self.ring.smoothed(displaced, 2 * SMOOTH_STEPS), displaced)
+            near = ring.smoothed(backwards.astype(float), SMOOTH_STEPS) > 1e-3
+            displaced = np.where(near, ring.smoothed(displaced, 2 * SMOOTH_STEPS), displaced)
         return displaced
 
-    def _profiles(
-        self, points: Reals, offsets: Reals, which: Integers, normals: Reals | None = None
-    ) -> tuple[Floats, Bools]:
+    def _profiles(self, batch: _Batch, offsets: Reals) -> tuple[Floats, Bools]:
         """Grey values along the normals, shape (M, k), and which vertices see the ground beside their particle.
 
         Beyond the first sample that lies in another particle, outside of the frame or over something printed,
         the last value before it is held.
         """
-        normals = self.normals if normals is None else normals
-        x = (points[:, 0, None] + normals[:, 0, None] * offsets).astype(np.float32)
-        y = (points[:, 1, None] + normals[:, 1, None] * offsets).astype(np.float32)
+        normals = self.normals[batch.vertices].astype(np.float32)
+        points = self.given[batch.vertices] + self.normals[batch.vertices] * self.displaced[batch.vertices, None]
+        points = points.astype(np.float32)
+        steps = offsets.astype(np.float32)
+        x = points[:, 0, None] + normals[:, 0, None] * steps
+        y = points[:, 1, None] + normals[:, 1, None] * steps
         profiles = _sampled(self.grey, x - np.float32(0.5), y - np.float32(0.5))
         middle = len(offsets) // 2
         height, width = self.labels.shape
-        column, row = np.floor(x[:, middle:]).astype(np.int32), np.floor(y[:, middle:]).astype(np.int32)
-        bad = (column < 0) | (row < 0) | (column >= width) | (row >= height)
-        np.clip(column, 0, width - 1, out=column)
-        np.clip(row, 0, height - 1, out=row)
+        column = np.clip(np.floor(x[:, middle:]).astype(np.int32) + 1, 0, width - 1)
+        row = np.clip(np.floor(y[:, middle:]).astype(np.int32) + 1, 0, height - 1)
         there = self.labels[row, column]
-        bad |= (there != self.present[which, None]) & (there != 0)
-        if self.blocked is not None:
-            bad |= self.blocked[row, column]
+        bad = (there != self.present[batch.particles].astype(np.int32)[batch.ring.which, None]) & (there != 0)
         seen = np.where(bad.any(axis=1), bad.argmax(axis=1), bad.shape[1])
         short = np.flatnonzero(seen < bad.shape[1])
         last = middle + np.maximum(seen[short] - 1, 0)
@@ -323,38 +351,61 @@ class _Search:
 
 
 @dataclass(frozen=True, eq=False)
+class _Batch:
+    """Neighbouring particles: which they are, which vertices are theirs, and filters round their outlines."""
+
+    particles: slice
+    vertices: slice
+    ring: _Ring
+
+
+def _batches(start: Integers) -> list[_Batch]:
+    """Particles in batches of about `BATCH_VERTICES`, or of one that has more; `start` as in `Polygons`."""
+    batches = []
+    first = 0
+    while first < len(start) - 1:
+        last = max(first + 1, int(np.searchsorted(start, start[first] + BATCH_VERTICES, side="right")) - 1)
+        vertices = slice(int(start[first]), int(start[last]))
+        batches.append(_Batch(slice(first, last), vertices, _Ring(start[first : last + 1] - start[first])))
+        first = last
+    return batches
+
+
+@dataclass(frozen=True, eq=False)
 class _Ring:
     """Filters that run round closed outlines stored one after the other, `start` as in `Polygons`."""
 
     start: Integers
-    which: Integers
-    padded: Integers
-    place: Integers
 
-    @classmethod
-    def of(cls, start: Integers) -> _Ring:
-        length, begin = np.diff(start), start[:-1]
-        wide = length + 2 * _HALF_KERNEL
-        offset = np.cumsum(wide) - wide
-        within = np.arange(int(wide.sum())) - np.repeat(offset, wide)
-        padded = np.repeat(begin, wide) + (within - _HALF_KERNEL) % np.repeat(length, wide)
-        which = np.repeat(np.arange(len(length)), length)
-        place = np.arange(int(start[-1])) - begin[which] + offset[which] + _HALF_KERNEL
-        return cls(start, which, padded, place)
+    @cached_property
+    def which(self) -> Integers:
+        """The outline of every vertex."""
+        return np.repeat(np.arange(len(self.start) - 1), np.diff(self.start))
 
-    @property
-    def lengths(self) -> Integers:
-        return np.diff(self.start)
+    @cached_property
+    def padded(self) -> Integers:
+        """Vertices of each outline, with its last ones before it and its first ones after it."""
+        wide = np.diff(self.start) + 2 * _HALF_KERNEL
+        ends = np.cumsum(wide)
+        within = np.arange(int(ends[-1])) - np.repeat(ends - wide, wide)
+        lengths, first = (np.repeat(values, wide) for values in (np.diff(self.start), self.start[:-1]))
+        return np.asarray(first + (within - _HALF_KERNEL) % lengths)
 
-    def smoothed(self, values: npt.NDArray[np.floating], sigma: float) -> Reals:
+    @cached_property
+    def place(self) -> Integers:
+        """Where in `padded` each vertex is."""
+        return np.asarray(np.arange(int(self.start[-1])) + _HALF_KERNEL * (2 * self.which + 1))
+
+    def smoothed(self, values: npt.NDArray[Number], sigma: float) -> npt.NDArray[Number]:
         """Gaussian mean along the outline, sigma in steps."""
         half = min(_HALF_KERNEL, int(np.ceil(3 * sigma)))
         kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / sigma) ** 2)
-        return np.asarray(correlate1d(values[self.padded], kernel / kernel.sum(), axis=0)[self.place])
+        wide = cv2.filter2D(values[self.padded], -1, (kernel / kernel.sum())[:, None])
+        return np.asarray(wide.reshape(-1, *values.shape[1:])[self.place])
 
     def normals(self, points: Reals) -> Reals:
         """Outward unit normals: to the left of an outline that runs clockwise as seen."""
-        along = correlate1d(points[self.padded], np.array([-1.0, 0.0, 1.0]), axis=0)[self.place]
+        along = points[self.padded[self.place + 1]] - points[self.padded[self.place - 1]]
         length = np.hypot(along[:, 0], along[:, 1])
         along /= np.where(length > 0, length, 1)[:, None]
         return np.stack([along[:, 1], -along[:, 0]], axis=1)
@@ -371,15 +422,17 @@ class _Ring:
         sides = self.after(points) - points
         return np.asarray(np.add.reduceat(np.hypot(sides[:, 0], sides[:, 1]), self.start[:-1]))
 
-    def means(self, values: Reals, chosen: Bools | None = None) -> Reals:
+    def means(self, values: npt.NDArray[Number], chosen: Bools | None = None) -> npt.NDArray[Number]:
         """Mean of each outline's values, of those `chosen` where there are any."""
-        weight = np.ones(len(values)) if chosen is None else np.maximum(chosen.astype(float), 1e-9)
-        shaped = weight if values.ndim == 1 else weight[:, None]
+        weight = np.ones(len(values), values.dtype)
+        if chosen is not None:
+            weight[~chosen] = 1e-9
         total = np.add.reduceat(weight, self.start[:-1])
+        shaped = weight if values.ndim == 1 else weight[:, None]
         sums = np.add.reduceat(values * shaped, self.start[:-1], axis=0)
         return np.asarray(sums / (total if values.ndim == 1 else total[:, None]))
 
-    def medians(self, values: Reals) -> Reals:
+    def medians(self, values: npt.NDArray[Number]) -> npt.NDArray[Number]:
         order = np.lexsort((values, self.which))
         return np.asarray(values[order[(self.start[:-1] + self.start[1:]) // 2]])
 
@@ -415,7 +468,8 @@ def _noise(grey: Floats) -> float:
     estimation, Comput. Vis. Image Underst. 64 (1996) 300–302), so that edges do not count.
     """
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    return float(np.median(np.abs(cv2.filter2D(grey, -1, mask))) / 0.6745 / 6)
+    every = max(1, grey.size // NOISE_VALUES)
+    return float(np.median(np.abs(cv2.filter2D(grey, -1, mask).ravel()[::every])) / 0.6745 / 6)
 
 
 def _sampled(grey: Floats, x: Floats, y: Floats) -> Floats:
@@ -428,16 +482,17 @@ def _sampled(grey: Floats, x: Floats, y: Floats) -> Floats:
     return np.asarray(np.concatenate(parts), np.float32)
 
 
-def _gradient(profiles: npt.NDArray[np.floating]) -> Reals:
-    """Slope per px along the last axis, after smoothing by `GRADIENT_PX`."""
+def _gradient(profiles: Floats) -> Floats:
+    """Slope per px along the last axis, after smoothing by `GRADIENT_PX`; beyond its ends a profile goes on level."""
     sigma = GRADIENT_PX / STEP_PX
     half = int(np.ceil(3 * sigma))
     t = np.arange(-half, half + 1)
     kernel = t * np.exp(-0.5 * (t / sigma) ** 2)
-    return np.asarray(correlate1d(profiles, kernel / ((kernel * t).sum() * STEP_PX), axis=-1, mode="nearest"))
+    kernel = kernel / ((kernel * t).sum() * STEP_PX)
+    return np.asarray(cv2.filter2D(profiles, -1, kernel[None, :], borderType=cv2.BORDER_REPLICATE))
 
 
-def _peaks(values: npt.NDArray[np.floating], near: Reals, offsets: Reals) -> tuple[Reals, Reals]:
+def _peaks(values: npt.NDArray[np.floating], near: npt.NDArray[np.floating], offsets: Reals) -> tuple[Reals, Reals]:
     """Place and height of a maximum of each row, by a parabola through it and its neighbours.
 
     Of several local maxima the one that is largest when weighted by `near`; the weight chooses between them,

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import gamma
 
-__all__ = ["Ferets", "digitisation_gap", "ferets"]
+from imagedataextractor.measurement.polygons import Polygons
+
+__all__ = ["Ferets", "digitisation_gaps", "ferets", "lattice_points"]
 
 Reals = npt.NDArray[np.float64]
 
@@ -57,24 +59,34 @@ class Ferets:
     angle_deg: Reals
 
 
-def digitisation_gap(hull: Reals) -> float:
-    """How far, on average, a convex shape reaches beyond the hull of the pixel centres inside it; pixels.
+def lattice_points(hulls: Polygons) -> Reals:
+    """Number of lattice points in or on each polygon with corners on the lattice.
+
+    Pick's theorem: area + (lattice points on it)/2 + 1.
+    """
+    return np.abs(hulls.signed_areas()) + _missing(hulls)
+
+
+def _missing(hulls: Polygons) -> Reals:
+    steps = np.abs(np.rint(hulls.points[hulls.following()] - hulls.points)).astype(np.int64)
+    return np.asarray(np.add.reduceat(np.gcd(steps[:, 0], steps[:, 1]), hulls.start[:-1]) / 2 + 1)
+
+
+def digitisation_gaps(hulls: Polygons) -> Reals:
+    """How far, on average, convex shapes reach beyond the hulls of the pixel centres inside them; pixels.
 
     Parameters
     ----------
-    hull : float array, shape (k, 2)
-        Convex hull of the pixel centres, on the lattice.
+    hulls : Polygons
+        Convex hulls of pixel centres, on the lattice, one a particle.
 
     Notes
     -----
     The pixels in the hull number N = A + B/2 + 1 (Pick), and N px² is the shape's area without bias. The hull
     grown by g has A + P·g + π·g² (Steiner); g makes the two equal.
     """
-    sides = np.roll(hull, -1, axis=0) - hull
-    perimeter = float(np.hypot(sides[:, 0], sides[:, 1]).sum())
-    on_it = float(np.gcd(*np.abs(np.rint(sides)).astype(np.int64).T).sum())
-    missing = on_it / 2 + 1
-    return float((np.sqrt(perimeter**2 + 4 * np.pi * missing) - perimeter) / (2 * np.pi))
+    perimeter = hulls.perimeters()
+    return np.asarray((np.sqrt(perimeter**2 + 4 * np.pi * _missing(hulls)) - perimeter) / (2 * np.pi))
 
 
 def ferets(hulls: list[Reals], gaps: npt.ArrayLike) -> Ferets:
@@ -85,7 +97,7 @@ def ferets(hulls: list[Reals], gaps: npt.ArrayLike) -> Ferets:
     hulls : list of float arrays, shape (k, 2)
         Vertices in order.
     gaps : float array, shape (n,)
-        The `digitisation_gap` of hulls of pixel centres; NaN for hulls that are the particles' own.
+        The `digitisation_gaps` of hulls of pixel centres; NaN for hulls that are the particles' own.
 
     Notes
     -----

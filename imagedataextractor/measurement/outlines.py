@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.measurement.polygons import Polygons
 
-__all__ = ["Outline", "Steps", "find_steps", "staircases", "trace_outlines"]
-
-Contour = tuple[tuple[float, float], ...]
+__all__ = ["Loops", "Steps", "find_steps", "trace_loops", "trace_outlines"]
 
 #: Steps along pixel edges, clockwise as seen (y down): east, south, west, north.
 _EAST, _SOUTH, _WEST, _NORTH = range(4)
@@ -50,42 +47,64 @@ class Steps:
 
 
 @dataclass(frozen=True, eq=False)
-class Outline:
-    """The outline of one label.
+class Loops:
+    """The steps of a label map in the order in which they go round its regions.
 
     Attributes
     ----------
-    contour : tuple of (x, y)
-        The outer outline of its largest region: the corners where it turns, clockwise as seen, the
-        first not repeated. The polygon's area is that of the region's pixels and of its holes.
-    corners : float array, shape (n, 2)
-        The corners, x and y, of all its outlines.
-    midpoints : float array, shape (2·n, 2)
-        The middles of the pixel edges next to those corners.
-    pixels : int array, shape (2·n, 2)
-        Column and row of the label's pixels at those edges; the convex hull of all its pixels has no
-        other vertices.
+    steps : Steps
+    order : int array, shape (n,)
+        Indices of the steps, one loop after the other.
+    start : int array, shape (L + 1,)
+        Loop i is ``order[start[i] : start[i + 1]]``.
+    owner : int array, shape (L,)
+        Index in `present` of each loop's label, ascending.
+    present : int array, shape (N,)
+        The labels that occur, ascending.
     """
 
-    contour: Contour
-    corners: npt.NDArray[np.float64]
-    midpoints: npt.NDArray[np.float64]
-    pixels: npt.NDArray[np.int64]
+    steps: Steps
+    order: npt.NDArray[np.int64]
+    start: npt.NDArray[np.int64]
+    owner: npt.NDArray[np.int64]
+    present: npt.NDArray[np.int64]
+
+    def staircases(self) -> Polygons:
+        """The middles of the pixel edges that bound each label.
+
+        The middle of an edge between a pixel whose centre is inside and one whose centre is outside lies within
+        half a pixel of the outline that was digitised, on either side alike.
+        """
+        return Polygons(self.steps.middles()[self.order], self.start, self.owner, len(self.present))
+
+    def corners(self) -> tuple[Polygons, npt.NDArray[np.int64]]:
+        """The corners where outlines turn, and the label's pixels before and after each of them.
+
+        A polygon's area is that of the region's pixels and of its holes. The pixels, shape (2·M, 2), columns and
+        rows, are in the order of the corners; the convex hull of a label's pixels has no other vertices.
+        """
+        after = self.order[self._following()]
+        turns = np.flatnonzero(self.steps.heading[after] != self.steps.heading[self.order])
+        start = np.searchsorted(turns, self.start)
+        points = np.stack([self.steps.x, self.steps.y], axis=1)[after[turns]].astype(float)
+        pixels = self.steps.pixels(inside=True)
+        about = np.stack([pixels[self.order[turns]], pixels[after[turns]]], axis=1).reshape(-1, 2)
+        return Polygons(points, start, self.owner, len(self.present)), about
+
+    def _following(self) -> npt.NDArray[np.int64]:
+        after = np.arange(1, len(self.order) + 1)
+        after[self.start[1:] - 1] = self.start[:-1]
+        return after
 
 
-def trace_outlines(label_map: npt.NDArray[np.integer], steps: Steps | None = None) -> dict[int, Outline]:
-    """Outline of every label.
+def trace_loops(label_map: npt.NDArray[np.integer], steps: Steps | None = None) -> Loops:
+    """All outlines of all labels.
 
     Parameters
     ----------
     label_map : integer array, shape (H, W)
     steps : Steps, optional
         Those of the map, where they have been found already.
-
-    Returns
-    -------
-    dict
-        Label → `Outline`, in pixel-edge coordinates; labels that do not occur are missing.
 
     Notes
     -----
@@ -95,48 +114,29 @@ def trace_outlines(label_map: npt.NDArray[np.integer], steps: Steps | None = Non
     """
     labels = np.asarray(label_map)
     steps = find_steps(labels) if steps is None else steps
-    if not len(steps.owner):
-        return {}
-    follower = _link(labels, steps)
-    turns = steps.heading[follower] != steps.heading
-    start = np.stack([steps.x, steps.y], axis=1).astype(float)
-    middle, pixel = steps.middles(), steps.pixels(inside=True)
-    found: dict[int, list[npt.NDArray[np.int64]]] = {}
-    for loop in _loops(follower.tolist()):
-        followed = np.array(loop)
-        found.setdefault(int(steps.owner[loop[0]]), []).append(followed[turns[followed]])
-    outlines = {}
-    for label, loops in found.items():
-        polygons = [start[follower[before]] for before in loops]
-        outer = polygons[0] if len(polygons) == 1 else max(polygons, key=_signed_area)
-        before = loops[0] if len(loops) == 1 else np.concatenate(loops)
-        outlines[label] = Outline(
-            contour=tuple((a, b) for a, b in outer.tolist()),
-            corners=start[follower[before]],
-            midpoints=np.concatenate([middle[before], middle[follower[before]]]),
-            pixels=np.concatenate([pixel[before], pixel[follower[before]]]),
-        )
-    return outlines
-
-
-def staircases(label_map: npt.NDArray[np.integer]) -> tuple[Polygons, npt.NDArray[np.int64]]:
-    """The middles of the pixel edges that bound each label, in order, and the labels that occur, ascending.
-
-    The middle of an edge between a pixel whose centre is inside and one whose centre is outside lies within
-    half a pixel of the outline that was digitised, on either side alike.
-    """
-    labels = np.asarray(label_map)
-    steps = find_steps(labels)
+    order, start = _loops(_link(labels, steps))
     present, index = np.unique(steps.owner, return_inverse=True)
-    if not len(present):
-        return Polygons(np.empty((0, 2)), np.zeros(1, np.int64), np.zeros(0, np.int64), 0), present
-    loops = _loops(_link(labels, steps).tolist())
-    loops.sort(key=lambda loop: int(index[loop[0]]))
-    lengths = np.array([len(loop) for loop in loops])
-    order = np.fromiter(chain.from_iterable(loops), np.int64, int(lengths.sum()))
-    start = np.concatenate([[0], np.cumsum(lengths)])
     owner = index[order[start[:-1]]].astype(np.int64)
-    return Polygons(steps.middles()[order], start, owner, len(present)), present
+    # loops of one label after the other
+    ranked = np.argsort(owner, kind="stable")
+    lengths = np.diff(start)[ranked]
+    ends = np.cumsum(lengths)
+    order = order[np.arange(len(order)) + np.repeat(start[:-1][ranked] - ends + lengths, lengths)]
+    return Loops(steps, order, np.concatenate([[0], ends]).astype(np.int64), owner[ranked], present)
+
+
+def trace_outlines(label_map: npt.NDArray[np.integer]) -> dict[int, npt.NDArray[np.float64]]:
+    """The outer outline of each label's largest region.
+
+    Returns
+    -------
+    dict
+        Label → the corners where the outline turns, shape (n, 2), columns x and y in pixel-edge coordinates,
+        clockwise as seen, the first not repeated; labels that do not occur are missing.
+    """
+    loops = trace_loops(label_map)
+    corners, _ = loops.corners()
+    return {label: corners.polygon(p) for label, p in zip(loops.present.tolist(), corners.outer(), strict=True)}
 
 
 def find_steps(label_map: npt.NDArray[np.integer]) -> Steps:
@@ -194,24 +194,32 @@ def _link(label_map: npt.NDArray[np.integer], steps: Steps) -> npt.NDArray[np.in
     return np.asarray(order[np.searchsorted(key[order], wanted)], np.int64)
 
 
-def _loops(follower: list[int]) -> list[list[int]]:
-    """Follow the links until each loop closes."""
-    unseen = [True] * len(follower)
-    loops = []
-    for start in range(len(follower)):
-        if not unseen[start]:
-            continue
-        loop = []
-        step = start
-        while unseen[step]:
-            unseen[step] = False
-            loop.append(step)
-            step = follower[step]
-        loops.append(loop)
-    return loops
+def _loops(follower: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Steps in the order of their loops, each from its first step, and where each loop starts; shapes (n,), (L + 1,).
 
-
-def _signed_area(polygon: npt.NDArray[np.float64]) -> float:
-    """Positive for outer outlines, negative for those of holes (clockwise as seen, y down)."""
-    x, y = polygon[:, 0], polygon[:, 1]
-    return float(np.sum(x * np.roll(y, -1) - np.roll(x, -1) * y) / 2)
+    A permutation's cycles without following them one by one: by leaps of 1, 2, 4, … links, first to the smallest
+    index of each cycle, then to the number of links that are left before it (pointer jumping; J. JáJá, An
+    introduction to parallel algorithms, Addison-Wesley 1992, chapter 3).
+    """
+    first, leap = np.arange(len(follower)), follower
+    while True:
+        lower = np.minimum(first, first[leap])
+        if np.array_equal(lower, first):
+            break
+        first, leap = lower, leap[leap]
+    ends = follower == first
+    leap = np.where(ends, np.arange(len(follower)), follower)
+    left = np.where(ends, 0, 1)
+    while True:
+        further = left[leap]
+        if not further.any():
+            break
+        left, leap = left + further, leap[leap]
+    starts = np.flatnonzero(first == np.arange(len(follower)))
+    lengths = left[starts] + 1
+    start = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    begin = np.zeros(len(follower), np.int64)
+    begin[starts] = start[1:] - 1
+    order = np.empty(len(follower), np.int64)
+    order[begin[first] - left] = np.arange(len(follower))
+    return order, start

@@ -7,6 +7,7 @@ of its pixels' squares; areas and moments are exact for it. With one, it is what
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +18,8 @@ from scipy.spatial import cKDTree
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement.edge import Edges, refine_edges
-from imagedataextractor.measurement.feret import digitisation_gap, ferets
-from imagedataextractor.measurement.outlines import Steps, find_steps, trace_outlines
+from imagedataextractor.measurement.feret import digitisation_gaps, ferets, lattice_points
+from imagedataextractor.measurement.outlines import Loops, Steps, find_steps, trace_loops
 from imagedataextractor.measurement.polygons import Polygons
 from imagedataextractor.measurement.shapes import classify_shapes, ribbons
 from imagedataextractor.measurement.table import ParticleTable
@@ -37,6 +38,9 @@ CUT_SHARE = 0.1
 
 #: How far from a particle its ground is looked at, px.
 GROUND_PX = 8.0
+
+#: Pixels that are summed at a time.
+BAND_PX = 1 << 18
 
 #: Largest label that tables are made for directly; above it labels are renumbered first.
 _LARGEST_DIRECT = 1_000_000
@@ -152,9 +156,10 @@ def measure_particles(
         np.zeros(len(numbers), bool) if column is None else column.astype(bool) for column in known[2:]
     )
     reasons = [_reason(*flags) for flags in zip(is_cut, is_support, is_filtered, at_border, strict=True)]
-    bodies = _Bodies.of(labels, region, steps)
+    loops = trace_loops(labels, steps)
+    bodies = _Bodies.of(labels, region, loops)
     if image is not None:
-        edges = refine_edges(image, labels, blocked=excluded, transmission=transmission)
+        edges = refine_edges(image, labels, blocked=excluded, transmission=transmission, loops=loops)
         bodies = bodies.at_edges(edges)
     counts = ~(is_cut | is_filtered | is_support)
     return ParticleTable(
@@ -370,10 +375,21 @@ def mean_depths(label_map: npt.NDArray[np.integer]) -> Reals:
         differs = labels[other] != labels[here]
         middle[other] &= ~differs
         middle[here] &= ~differs
-    # a pixel at the boundary is half a pixel deep
-    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1] + 0.5
-    pixels = np.bincount(labels.ravel())
-    return np.asarray(np.bincount(labels.ravel(), depth.ravel()) / np.maximum(pixels, 1))
+    depth = cv2.distanceTransform(inner.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[1:-1, 1:-1]
+    pixels, sums = _sums(labels, depth)
+    return np.asarray(sums / np.maximum(pixels, 1) + 0.5)  # a pixel at the boundary is half a pixel deep
+
+
+def _sums(labels: npt.NDArray[np.integer], values: npt.NDArray[np.integer | np.floating]) -> tuple[Reals, Reals]:
+    """Number of each label's pixels and sum of their values, shape (N + 1,); in bands that fit a processor's cache."""
+    size = int(labels.max(initial=0)) + 1
+    pixels, sums = np.zeros(size), np.zeros(size)
+    rows = max(1, BAND_PX // labels.shape[1])
+    for top in range(0, len(labels), rows):
+        which = labels[top : top + rows].ravel().astype(np.int64)
+        pixels += np.bincount(which, minlength=size)
+        sums += np.bincount(which, values[top : top + rows].ravel(), size)
+    return pixels, sums
 
 
 # ---------------------------------------------------------------- bodies
@@ -394,17 +410,20 @@ class _Bodies:
     hulls: list[Reals]
     gaps: Reals
     hull_area: Reals
-    contours: list[npt.ArrayLike]
+    contours: Sequence[npt.NDArray[np.floating]]
     outlines: Polygons
     refined: npt.NDArray[np.bool_]
     edge_uncertainty: Reals
 
     @classmethod
-    def of(cls, labels: npt.NDArray[np.int32], region: _Regions, steps: Steps) -> _Bodies:
-        traced = trace_outlines(labels, steps)
-        outlines = [traced[number] for number in region.present.tolist()]
-        hulls = [cv2.convexHull(outline.pixels.astype(np.int32))[:, 0, :].astype(float) for outline in outlines]
-        lengths = [len(outline.contour) for outline in outlines]
+    def of(cls, labels: npt.NDArray[np.int32], region: _Regions, loops: Loops) -> _Bodies:
+        corners, pixels = loops.corners()
+        of_label = 2 * corners.start[np.searchsorted(corners.owner, np.arange(corners.count + 1))]
+        bounds = zip(of_label[:-1].tolist(), of_label[1:].tolist(), strict=True)
+        about = pixels.astype(np.int32)
+        hulls = [cv2.convexHull(about[begin:end])[:, 0, :].astype(float) for begin, end in bounds]
+        as_polygons = Polygons.one_each(hulls)
+        contours = [corners.polygon(outer) for outer in corners.outer().tolist()]
         return cls(
             area=region.area,
             centre=np.stack([region.x, region.y], axis=1),
@@ -412,17 +431,12 @@ class _Bodies:
             perimeter=perimeters(labels)[region.present],
             depth=mean_depths(labels)[region.present],
             hulls=hulls,
-            gaps=np.array([digitisation_gap(hull) for hull in hulls]),
-            hull_area=np.array([_pixels_in(hull) for hull in hulls]),
-            contours=[outline.contour for outline in outlines],
-            outlines=Polygons(
-                np.concatenate([np.asarray(outline.contour) for outline in outlines]),
-                np.concatenate([[0], np.cumsum(lengths)]),
-                np.arange(len(outlines)),
-                len(outlines),
-            ),
-            refined=np.zeros(len(outlines), bool),
-            edge_uncertainty=np.full(len(outlines), np.nan),
+            gaps=digitisation_gaps(as_polygons),
+            hull_area=lattice_points(as_polygons),
+            contours=contours,
+            outlines=Polygons.one_each(contours),
+            refined=np.zeros(len(contours), bool),
+            edge_uncertainty=np.full(len(contours), np.nan),
         )
 
     def at_edges(self, edges: Edges) -> _Bodies:
@@ -433,13 +447,13 @@ class _Bodies:
         area, centre, second = edges.outlines.moments()
         chosen = chosen & (area > 0)
         outer = edges.outlines.outer()
-        hulls, hull_area, contours = list(self.hulls), self.hull_area.copy(), list(self.contours)
+        hulls, hull_area = list(self.hulls), self.hull_area.copy()
+        contours: list[npt.NDArray[np.floating]] = list(self.contours)
         for index in np.flatnonzero(chosen).tolist():
             outline = edges.outlines.polygon(outer[index])
             hull = cv2.convexHull(outline.astype(np.float32))
             hulls[index], hull_area[index] = hull[:, 0, :].astype(float), cv2.contourArea(hull)
             contours[index] = outline.astype(np.float32)
-        lengths = [len(np.asarray(contour)) for contour in contours]
         return _Bodies(
             area=np.where(chosen, area, self.area),
             centre=np.where(chosen[:, None], centre, self.centre),
@@ -451,12 +465,7 @@ class _Bodies:
             gaps=np.where(chosen, np.nan, self.gaps),
             hull_area=hull_area,
             contours=contours,
-            outlines=Polygons(
-                np.concatenate([np.asarray(contour, float) for contour in contours]),
-                np.concatenate([[0], np.cumsum(lengths)]),
-                np.arange(len(contours)),
-                len(contours),
-            ),
+            outlines=Polygons.one_each(contours),
             refined=chosen,
             edge_uncertainty=np.where(chosen, edges.uncertainty_px, np.nan),
         )
@@ -506,15 +515,6 @@ class _Bodies:
         return major, minor, np.where(angle <= -90.0, 90.0, angle + 0.0)
 
 
-def _pixels_in(hull: Reals) -> float:
-    """Number of pixels whose centre is in or on the convex hull of a region's pixel centres.
-
-    Pick's theorem: a polygon with corners on the lattice holds area + (lattice points on it)/2 + 1.
-    """
-    steps = np.abs(np.roll(hull, -1, axis=0) - hull).astype(np.int64)
-    return float(cv2.contourArea(hull.astype(np.int32))) + float(np.gcd(steps[:, 0], steps[:, 1]).sum()) / 2 + 1
-
-
 # ---------------------------------------------------------------- surroundings
 
 
@@ -547,18 +547,19 @@ def grey_levels(image: npt.NDArray[np.generic], labels: npt.NDArray[np.int32], p
     grey = np.asarray(image, np.float32)
     if grey.ndim == 3:
         grey = grey[..., :3].mean(axis=2)
-    size = int(labels.max()) + 1
-    pixels = np.maximum(np.bincount(labels.ravel(), minlength=size), 1)
-    inside = np.bincount(labels.ravel(), grey.ravel(), size) / pixels
+    pixels, sums = _sums(labels, grey)
+    size = len(pixels)
+    inside = sums / np.maximum(pixels, 1)
     away, nearest = cv2.distanceTransformWithLabels(
         (labels == 0).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
     )
+    flat, nearest = labels.ravel(), nearest.ravel()
+    on = np.flatnonzero(flat)
     numbered = np.zeros(int(nearest.max()) + 1, np.int32)
-    on = labels > 0
-    numbered[nearest[on]] = labels[on]
-    ring = (away > 2) & (away <= GROUND_PX)
+    numbered[nearest[on]] = flat[on]
+    ring = np.flatnonzero((away > 2) & (away <= GROUND_PX))
     owner = numbered[nearest[ring]]
     count = np.bincount(owner, minlength=size)
-    ground = np.bincount(owner, grey[ring], size) / np.maximum(count, 1)
+    ground = np.bincount(owner, grey.ravel()[ring], size) / np.maximum(count, 1)
     contrast = np.where(count > 0, inside - ground, np.nan)
     return {"mean_intensity": inside[present], "contrast": contrast[present]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -35,6 +36,13 @@ class Polygons:
     start: Integers
     owner: Integers
     count: int
+
+    @classmethod
+    def one_each(cls, polygons: Sequence[npt.NDArray[np.floating]]) -> Polygons:
+        """One polygon a particle, each of shape (n, 2)."""
+        start = np.concatenate([[0], np.cumsum([len(polygon) for polygon in polygons])]).astype(np.int64)
+        points = np.concatenate([np.empty((0, 2)), *polygons])
+        return cls(np.asarray(points, float), start, np.arange(len(polygons)), len(polygons))
 
     @property
     def lengths(self) -> Integers:

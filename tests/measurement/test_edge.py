@@ -127,3 +127,14 @@ def test_an_empty_map_has_no_edges() -> None:
 
     assert len(edges.refined) == 0
     assert edges.model is None
+
+
+def test_particles_are_refined_alike_in_whatever_company(monkeypatch: pytest.MonkeyPatch) -> None:
+    image, labels = scene(14, blur=1.2)
+    together = refine_edges(image, too_large(labels))
+    monkeypatch.setattr("imagedataextractor.measurement.edge.BATCH_VERTICES", 1)
+    alone = refine_edges(image, too_large(labels))
+
+    assert together.refined.all()
+    assert alone.outlines.points == pytest.approx(together.outlines.points, abs=1e-4)
+    assert alone.uncertainty_px == pytest.approx(together.uncertainty_px, rel=1e-4)
