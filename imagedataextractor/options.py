@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import Parameter, signature
+from numbers import Number
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar
 
@@ -159,9 +160,14 @@ def choose(options: Options) -> tuple[Settings, Manual]:
         value = values.get(name)
         if value is None or (name == "licences" and not value):
             continue
-        plain = [value] if name == "licences" and isinstance(value, str) else value
+        plain = [value] if name == "licences" and isinstance(value, str) else _plain(value)
         settings = apply(settings, {table: {field: plain}}, where=name)
     return settings, _manual(options)
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return value.item() if isinstance(value, Number) and hasattr(value, "item") else value
 
 
 def _manual(options: Options) -> Manual:

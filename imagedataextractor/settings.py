@@ -12,7 +12,6 @@ The configuration file is TOML, ``$IDE_CONFIG`` or config.toml in the system's f
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -22,8 +21,9 @@ from typing import Any
 
 import platformdirs
 
+from imagedataextractor.checked import Amount, AtLeastOne, Count, Share, Text, checked, line_of
 from imagedataextractor.errors import UsageError
-from imagedataextractor.records import MODES, OCR_ENGINES, Mode, OcrName
+from imagedataextractor.records import Mode, OcrName
 
 __all__ = [
     "ArticleSettings",
@@ -56,13 +56,13 @@ class Services:
     #: Contact address sent with every request, as Crossref and Unpaywall ask; empty = not sent.
     contact: str = ""
     #: Seconds until a silent connection counts as failed.
-    timeout_s: float = 30.0
+    timeout_s: Amount = 30.0
     #: Attempts at one request, the first one included.
-    attempts: int = 4
+    attempts: AtLeastOne = 4
     #: First pause of the exponential back-off, seconds.
-    backoff_s: float = 1.0
+    backoff_s: Amount = 1.0
     #: Bound of the HTTP cache on disk, bytes.
-    cache_bytes: int = 5_000_000_000
+    cache_bytes: Count = 5_000_000_000
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class ArticleSettings:
 
     #: Licences that articles and figures may stand under ("CC BY"; see `articles.licences.licence_allowed`);
     #: empty = any. Others are passed over, and not downloaded where their metadata tell.
-    licences: tuple[str, ...] = ()
+    licences: tuple[Text, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class FigureSettings:
     """Figures stage."""
 
     #: Shortest side of a panel that is looked at, px; smaller ones hold no measurable particle.
-    min_panel_px: int = 48
+    min_panel_px: Count = 48
     #: Probability of being an electron micrograph from which a panel is segmented.
-    em_threshold: float = 0.5
+    em_threshold: Share = 0.5
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class ScaleBarSettings:
 
     ocr: OcrName = "rapidocr"
     #: Confidence below which no scale is reported (chosen with benchmarks/scalebar.py on the part "train").
-    threshold: float = 0.7
+    threshold: Share = 0.7
 
 
 @dataclass(frozen=True)
@@ -109,10 +109,10 @@ class SegmentationSettings:
     model: str = "default"
     mode: Mode = "filtered"
     #: T, the number of Monte Carlo samples; None = the model's own default.
-    samples: int | None = None
+    samples: AtLeastOne | None = None
     #: t_u, epistemic uncertainty in nats above which a particle is filtered; None = the model's own.
-    threshold: float | None = None
-    seed: int = 0
+    threshold: Amount | None = None
+    seed: Count = 0
     #: "auto", "cpu", "cuda", "cuda:1", "mps".
     device: str = "auto"
 
@@ -122,12 +122,12 @@ class MiningSettings:
     """Bulk runs."""
 
     #: Worker processes; 0 = one a core.
-    workers: int = 0
+    workers: Count = 0
     #: Tries of an article that kills its worker before it is set aside.
-    max_attempts: int = 3
+    max_attempts: AtLeastOne = 3
     keep_figures: bool = True
     #: Disk that downloaded figures may take, bytes.
-    disk_budget_bytes: int = 20_000_000_000
+    disk_budget_bytes: Count = 20_000_000_000
 
 
 @dataclass(frozen=True)
@@ -147,23 +147,6 @@ class Settings:
         del values["keys"], values["db"]
         return values
 
-
-#: What a text may be, where only some words mean anything.
-_WORDS: Mapping[str, tuple[str, ...]] = {
-    "scalebar.ocr": OCR_ENGINES,
-    "segmentation.mode": MODES,
-}
-#: Bounds of numbers, both included; the others are bounded by 0 alone.
-_BOUNDS: Mapping[str, tuple[float, float]] = {
-    "figures.em_threshold": (0, 1),
-    "mining.max_attempts": (1, math.inf),
-    "scalebar.threshold": (0, 1),
-    "segmentation.samples": (1, math.inf),
-    "services.attempts": (1, math.inf),
-}
-
-#: Whole numbers whose default, None, does not say so.
-_WHOLE = frozenset({"segmentation.samples"})
 
 #: Environment variable → (section, field); section None is `Settings` itself.
 ENVIRONMENT: Mapping[str, tuple[str | None, str]] = {
@@ -214,10 +197,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"{path}: no such file, though IDE_CONFIG names it; make it, or unset IDE_CONFIG")
     if path.is_file():
         try:
-            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            text = path.read_text(encoding="utf-8")
+            content = tomllib.loads(text)
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
-        settings = apply(settings, content, where=str(path))
+        settings = apply(settings, content, where=str(path), text=text)
     for variable, (section, name) in ENVIRONMENT.items():
         value = environ.get(variable)
         if value:
@@ -225,57 +209,40 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
-def apply(settings: Settings, content: Mapping[str, Any], *, where: str) -> Settings:
-    """`settings` with the values of a nested mapping laid over them, checked by name, type and range."""
-    overlaid: Settings = _overlay(settings, content, where, "")
+def apply(
+    settings: Settings, content: Mapping[str, Any], *, where: str, text: str | None = None, prefix: str = ""
+) -> Settings:
+    """`settings` with the values of a nested mapping laid over them, checked by name, type and range.
+
+    Parameters
+    ----------
+    settings : Settings
+    content : mapping
+        Tables of plain values, as TOML gives them.
+    where : str
+        Where they come from, for what is said of a mistake.
+    text : str, optional
+        The TOML that they were read from: the line of a mistake is named, too.
+    prefix : str
+        Of their names in it ("settings.").
+
+    Raises
+    ------
+    UsageError
+        A name is unknown, or a value has the wrong type or makes no sense.
+    """
+
+    def place(key: str) -> str:
+        return where if text is None else f"{where}, line {line_of(text, key)}"
+
+    overlaid: Settings = _laid_over(settings, checked(content, Settings, place, prefix=prefix), content)
     return overlaid
 
 
-def _overlay(target: Any, content: Mapping[str, Any], where: str, prefix: str) -> Any:
-    known = {f.name for f in dataclasses.fields(target)}
-    changes: dict[str, Any] = {}
-    for name, value in content.items():
-        full = f"{prefix}{name}"
-        if name not in known:
-            raise UsageError(f"{where}: no setting is called {full!r}; known here: {', '.join(sorted(known))}")
-        current = getattr(target, name)
-        if dataclasses.is_dataclass(current):
-            if not isinstance(value, Mapping):
-                raise UsageError(f"{where}: {full} is a table, not {value!r}")
-            changes[name] = _overlay(current, value, where, f"{full}.")
-        else:
-            changes[name] = _checked(value, current, where, full)
-            _check_range(changes[name], where, full)
-    return dataclasses.replace(target, **changes)
-
-
-def _checked(value: Any, current: Any, where: str, name: str) -> Any:
-    """`value` if it has the type of the default `current`; None defaults take numbers."""
-    if isinstance(current, tuple):
-        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item.strip() for item in value):
-            raise UsageError(f"{where}: {name} must be a list of texts, not {value!r}")
-        return tuple(value)
-    if isinstance(current, bool):
-        ok = isinstance(value, bool)
-    elif isinstance(current, int) or name in _WHOLE:
-        ok = isinstance(value, int) and not isinstance(value, bool)
-    elif isinstance(current, float) or current is None:
-        ok = isinstance(value, int | float) and not isinstance(value, bool)
-    else:
-        ok = isinstance(value, str)
-    if not ok:
-        wanted = {bool: "true or false", int: "a whole number", str: "a text"}.get(type(current), "a number")
-        wanted = "a whole number" if name in _WHOLE else wanted
-        raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")
-    return float(value) if isinstance(current, float) else value
-
-
-def _check_range(value: Any, where: str, name: str) -> None:
-    """Refuse what has the right type and means nothing: better once now than at every article of a long run."""
-    if isinstance(value, str) and name in _WORDS and value not in _WORDS[name]:
-        raise UsageError(f"{where}: {name} must be one of {', '.join(_WORDS[name])}, not {value!r}")
-    if isinstance(value, int | float):
-        low, high = _BOUNDS.get(name, (0, math.inf))
-        if not (low <= value <= high and math.isfinite(value)):
-            wanted = f"between {low} and {high}" if math.isfinite(high) else f"a number from {low} on"
-            raise UsageError(f"{where}: {name} must be {wanted}, not {value!r}")
+def _laid_over(below: Any, above: Any, given: Mapping[str, Any]) -> Any:
+    """A dataclass with those fields of another one of its kind that are given, and their fields in turn."""
+    changes = {}
+    for name, value in given.items():
+        new = getattr(above, name)
+        changes[name] = _laid_over(getattr(below, name), new, value) if dataclasses.is_dataclass(new) else new
+    return dataclasses.replace(below, **changes)

@@ -106,7 +106,7 @@ def test_what_cannot_be_used_is_a_failure_and_the_rest_is_done(tmp_path, microgr
     ("options", "error", "message"),
     [
         ({"sampels": 3}, TypeError, "did you mean 'samples'"),
-        ({"samples": 0}, UsageError, "samples must be a number from 1 on"),
+        ({"samples": 0}, UsageError, "samples must be a whole number from 1 on"),
         ({"mode": "best"}, UsageError, "must be one of discriminative, bayesian, filtered"),
         ({"nm_per_px": -1}, UsageError, "greater than 0"),
         ({"nm_per_px": 1, "scalebar": "5 nm"}, UsageError, "use one of them"),

@@ -37,19 +37,25 @@ def test_the_environment_wins_over_the_file(config):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("[segmentation]\nsampels = 3\n", "no setting is called 'segmentation.sampels'"),
+        (
+            "[segmentation]\nsampels = 3\n",
+            "line 2: no setting is called 'segmentation.sampels'; did you mean 'sa",
+        ),
         ('[segmentation]\nseed = "x"\n', "segmentation.seed must be a whole number"),
-        ("segmentation = 3\n", "segmentation is a table"),
+        ("segmentation = 3\n", "line 1: segmentation must be a table, not 3"),
         ("[mining]\nkeep_figures = 1\n", "mining.keep_figures must be true or false"),
         ("not toml", "cannot be read as TOML"),
         ('[segmentation]\nmode = "best"\n', "segmentation.mode must be one of discriminative, bayesian, filtered"),
         ('[scalebar]\nocr = "eyes"\n', "scalebar.ocr must be one of rapidocr, tesseract"),
-        ("[segmentation]\nsamples = 0\n", "segmentation.samples must be a number from 1 on, not 0"),
-        ("[segmentation]\nsamples = 2.5\n", "segmentation.samples must be a whole number, not 2.5"),
+        ("[segmentation]\nsamples = 0\n", "segmentation.samples must be a whole number from 1 on, not 0"),
+        ("[segmentation]\nsamples = 2.5\n", "segmentation.samples must be a whole number from 1 on, not 2.5"),
         ("[segmentation]\nthreshold = nan\n", "segmentation.threshold must be a number from 0 on, not nan"),
         ("[segmentation]\nthreshold = inf\n", "segmentation.threshold must be a number from 0 on, not inf"),
-        ("[figures]\nem_threshold = 1.5\n", "figures.em_threshold must be between 0 and 1, not 1.5"),
-        ("[mining]\nworkers = -1\n", "mining.workers must be a number from 0 on, not -1"),
+        ("[figures]\nem_threshold = 1.5\n", "figures.em_threshold must be a number between 0 and 1, not 1.5"),
+        ('[articles]\nlicences = ["CC BY", " "]\n', "articles.licences must be a list of texts"),
+        ('[articles]\nlicences = "CC BY"\n', "articles.licences must be a list of texts, not 'CC BY'"),
+        ("[services]\ntimeout_s = true\n", "line 2: services.timeout_s must be a number from 0 on, not True"),
+        ("[mining]\nworkers = -1\n", "mining.workers must be a whole number from 0 on, not -1"),
     ],
 )
 def test_a_wrong_file_names_the_file_and_the_setting(config, content, message):
@@ -64,6 +70,13 @@ def test_keys_are_neither_shown_nor_recorded():
     assert settings.keys == Keys(elsevier_api_key="s3cret")
     assert "s3cret" not in repr(settings)
     assert "s3cret" not in str(settings.public())
+
+
+def test_a_key_of_the_wrong_type_is_not_shown(config):
+    config.write_text("[keys]\nelsevier_api_key = 1234567\n")
+    with pytest.raises(UsageError, match=r"line 2: keys.elsevier_api_key must be a text") as caught:
+        load_settings({})
+    assert "1234567" not in str(caught.value)
 
 
 def test_the_databases_address_with_its_password_is_not_recorded():

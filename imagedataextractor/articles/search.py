@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from imagedataextractor.articles.doi_lists import read_doi_list
 from imagedataextractor.articles.dois import plain_doi
@@ -24,8 +24,10 @@ from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.errors import InputError, ServiceError, UsageError
 from imagedataextractor.files import write_atomically
 
-__all__ = ["SEARCHES", "Hit", "Query", "search", "search_to_file"]
+__all__ = ["SEARCHES", "Hit", "Query", "SearchName", "search", "search_to_file"]
 
+#: The services that can be searched.
+SearchName = Literal["europepmc", "crossref", "sciencedirect"]
 #: A page of results is asked for anew after this time, seconds.
 _PAGE_AGE_S = 86_400.0
 _COLUMNS = ("doi", "title", "year", "licence", "journal", "open_access", "source")

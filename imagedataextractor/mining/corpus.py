@@ -22,42 +22,39 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import re
 import textwrap
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NoReturn
+
+from msgspec import Meta
 
 from imagedataextractor.articles.doi_lists import iterate_doi_list
 from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.articles.retrieve.http import Client
-from imagedataextractor.articles.search import SEARCHES, Query, search_to_file
+from imagedataextractor.articles.search import Query, SearchName, search_to_file
+from imagedataextractor.checked import AtLeastOne, Text, checked, line_of
 from imagedataextractor.errors import IdeError, InputError, UsageError, printable
-from imagedataextractor.settings import ArticleSettings, Settings, apply
+from imagedataextractor.settings import (
+    ArticleSettings,
+    FigureSettings,
+    MiningSettings,
+    ScaleBarSettings,
+    SegmentationSettings,
+    Settings,
+    apply,
+)
 from imagedataextractor.targets import Target, folder_targets
 from imagedataextractor.telling import Tell, tell_nobody
 
 __all__ = ["Corpus", "Definition", "Targets", "corpus_targets", "load_definition", "search_file"]
 
-_TOP = {"title": str, "description": str, "database": str, "corpus": dict, "settings": dict}
-_CORPUS: dict[str, type] = {
-    "query": str,
-    "source": str,
-    "years": list,
-    "licences": list,
-    "open_access": bool,
-    "journal": str,
-    "limit": int,
-    "dois": list,
-    "dois_file": str,
-    "folder": str,
-}
 _WAYS = ("query", "dois", "dois_file", "folder")
-#: Settings that a definition may hold; keys, services and the database's address are the user's.
-_TABLES = ("figures", "scalebar", "segmentation", "mining")
+#: A year of publication: no older one is in the indexes, and a later one is a slip.
+Year = Annotated[int, Meta(ge=1600, le=2200)]
 
 
 @dataclass(frozen=True)
@@ -69,15 +66,36 @@ class Corpus:
     """
 
     query: str | None = None
-    source: str = "europepmc"
-    years: tuple[int, int] | None = None
-    licences: tuple[str, ...] = ()
+    source: SearchName = "europepmc"
+    years: Annotated[tuple[Year, Year] | None, Meta(description="[first, last], as [2015, 2024]")] = None
+    licences: tuple[Text, ...] = ()
     open_access: bool = False
     journal: str | None = None
-    limit: int | None = None
-    dois: tuple[str, ...] = ()
+    limit: AtLeastOne | None = None
+    dois: tuple[Text, ...] = ()
     dois_file: Path | None = None
     folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Tables:
+    """Settings that a definition may hold; keys, services and the database's address are the user's."""
+
+    figures: FigureSettings = field(default_factory=FigureSettings)
+    scalebar: ScaleBarSettings = field(default_factory=ScaleBarSettings)
+    segmentation: SegmentationSettings = field(default_factory=SegmentationSettings)
+    mining: MiningSettings = field(default_factory=MiningSettings)
+
+
+@dataclass(frozen=True)
+class _File:
+    """What a definition's file may hold."""
+
+    title: str
+    corpus: Corpus
+    description: str = ""
+    database: str | None = None
+    settings: _Tables = field(default_factory=_Tables)
 
 
 @dataclass(frozen=True)
@@ -121,138 +139,55 @@ def load_definition(path: Path) -> Definition:
         content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{path}: not TOML: {error}") from error
-    checker = _Checker(path, text)
-    checker.check_table(content, _TOP, "")
-    for name in ("title", "corpus"):
-        if name not in content:
-            raise UsageError(f"{path}: {name} is missing")
-    settings = content.get("settings", {})
-    for table in settings:
-        if table not in _TABLES:
-            checker.fail(f"settings.{table}", f"no settings are called {table!r} here; there are: {', '.join(_TABLES)}")
-    checker.check_settings(settings)
+
+    def place(key: str) -> str:
+        return f"{path}, line {line_of(text, key)}"
+
+    file = checked(content, _File, place, what="entry")
     return Definition(
         path,
-        content["title"],
-        content.get("description", ""),
-        _corpus(content["corpus"], checker, path.parent),
-        content.get("database"),
-        settings,
+        file.title,
+        file.description,
+        _sensible(file.corpus, content["corpus"], place, path.parent),
+        file.database,
+        content.get("settings", {}),
     )
 
 
-class _Checker:
-    """Knows where in the file a key stands."""
+def _sensible(corpus: Corpus, given: Mapping[str, Any], place: Callable[[str], str], folder: Path) -> Corpus:
+    """The corpus, where its entries go together; paths in it are taken from `folder`.
 
-    def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._lines = text.splitlines()
+    Raises
+    ------
+    UsageError
+        They do not.
+    """
 
-    def fail(self, key: str, message: str) -> None:
-        raise UsageError(f"{self._path}, line {self._line_of(key)}: {message}")
+    def fail(key: str, message: str) -> NoReturn:
+        raise UsageError(f"{place(f'corpus.{key}' if key else 'corpus')}: {message}")
 
-    def check_table(self, content: Mapping[str, Any], known: Mapping[str, type], prefix: str) -> None:
-        for name, value in content.items():
-            full = f"{prefix}{name}"
-            if name not in known:
-                self.fail(full, f"{full} is unknown here; there are: {', '.join(known)}")
-            right = isinstance(value, known[name]) and not (known[name] is int and isinstance(value, bool))
-            if not right:
-                kinds = {bool: "true or false", str: "text", int: "a whole number", list: "a list", dict: "a table"}
-                self.fail(full, f"{full} must be {kinds[known[name]]}, not {value!r}")
-
-    def check_settings(self, settings: Mapping[str, Any]) -> None:
-        """Each value by itself, so that the message can name its line."""
-        for table, values in settings.items():
-            if not isinstance(values, Mapping):
-                self.fail(f"settings.{table}", f"settings.{table} must be a table")
-            for name, value in values.items():
-                try:
-                    apply(Settings(), {table: {name: value}}, where="")
-                except UsageError as error:
-                    self.fail(f"settings.{table}.{name}", str(error).removeprefix(": "))
-
-    def _line_of(self, key: str) -> int:
-        """The line that a dotted key is set in; that of its table, or 1, where it cannot be told."""
-        table, _, name = key.rpartition(".")
-        current, best = "", 1
-        for number, line in enumerate(self._lines, 1):
-            header = re.match(r"\s*\[\s*([^\]]+?)\s*\]", line)
-            if header:
-                current = re.sub(r"[\s\"']", "", header[1])
-                if current == key or current.startswith(f"{key}."):
-                    return number
-                if current == table:
-                    best = number
-                continue
-            found = re.match(r"\s*([\w.\"' -]+?)\s*=", line)
-            if found:
-                set_here = ".".join(filter(None, (current, re.sub(r"[\s\"']", "", found[1]))))
-                if set_here == key or (set_here == table and name in line):
-                    return number
-        return best
-
-
-def _corpus(content: Mapping[str, Any], checker: _Checker, folder: Path) -> Corpus:
-    checker.check_table(content, _CORPUS, "corpus.")
-    ways = [name for name in _WAYS if name in content]
+    ways = [name for name in _WAYS if name in given]
     if len(ways) != 1:
         told = f"both {ways[0]} and {ways[1]}" if ways else "none"
-        checker.fail(
-            f"corpus.{ways[1]}" if ways else "corpus", f"one of {', '.join(_WAYS)} says what to mine; {told} given"
-        )
+        fail(ways[1] if ways else "", f"one of {', '.join(_WAYS)} says what to mine; {told} given")
     for name in ("years", "source", "open_access", "journal"):
-        if name in content and "query" not in content:
-            checker.fail(f"corpus.{name}", f"corpus.{name} narrows a query, and there is none")
-    source = content.get("source", "europepmc")
-    if source not in SEARCHES:
-        checker.fail("corpus.source", f"corpus.source must be one of {', '.join(SEARCHES)}, not {source!r}")
-    return Corpus(
-        query=content.get("query"),
-        source=source,
-        open_access=content.get("open_access", False),
-        journal=content.get("journal"),
-        years=_years(content, checker),
-        licences=_texts(content, "licences", checker),
-        limit=_limit(content, checker),
-        dois=_dois(content, checker),
-        dois_file=folder / content["dois_file"] if "dois_file" in content else None,
-        folder=folder / content["folder"] if "folder" in content else None,
-    )
-
-
-def _years(content: Mapping[str, Any], checker: _Checker) -> tuple[int, int] | None:
-    if "years" not in content:
-        return None
-    years = content["years"]
-    whole = len(years) == 2 and all(isinstance(year, int) and not isinstance(year, bool) for year in years)
-    if not whole or not 1600 <= years[0] <= years[1] <= 2200:
-        checker.fail("corpus.years", f"corpus.years must be [first, last], as [2015, 2024], not {years!r}")
-    return years[0], years[1]
-
-
-def _texts(content: Mapping[str, Any], name: str, checker: _Checker) -> tuple[str, ...]:
-    values = content.get(name, [])
-    if not all(isinstance(value, str) and value.strip() for value in values) or (name in content and not values):
-        checker.fail(f"corpus.{name}", f"corpus.{name} must be a list of texts, not {values!r}")
-    return tuple(values)
-
-
-def _dois(content: Mapping[str, Any], checker: _Checker) -> tuple[str, ...]:
-    dois = _texts(content, "dois", checker)
-    for doi in dois:
+        if name in given and corpus.query is None:
+            fail(name, f"corpus.{name} narrows a query, and there is none")
+    if corpus.years is not None and corpus.years[0] > corpus.years[1]:
+        fail("years", f"corpus.years must be [first, last], as [2015, 2024], not {given['years']!r}")
+    for name in ("licences", "dois"):
+        if name in given and not given[name]:
+            fail(name, f"corpus.{name} must be a list of texts, not {given[name]!r}")
+    for doi in corpus.dois:
         try:
             clean_doi(doi)
         except IdeError as error:
-            checker.fail("corpus.dois", str(error))
-    return dois
-
-
-def _limit(content: Mapping[str, Any], checker: _Checker) -> int | None:
-    limit = content.get("limit")
-    if limit is not None and limit < 1:
-        checker.fail("corpus.limit", f"corpus.limit must be at least 1, not {limit}")
-    return limit
+            fail("dois", str(error))
+    return dataclasses.replace(
+        corpus,
+        dois_file=corpus.dois_file and folder / corpus.dois_file,
+        folder=corpus.folder and folder / corpus.folder,
+    )
 
 
 class Targets(Iterable[Target]):

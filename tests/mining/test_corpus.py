@@ -59,18 +59,19 @@ def test_a_whole_definition(tmp_path):
 @pytest.mark.parametrize(
     ("change", "line", "says"),
     [
-        (('title = "Gold"', "title = 3"), 1, "title must be text"),
+        (('title = "Gold"', "title = 3"), 1, "title must be a text"),
         (("years = [2015, 2024]", "years = [2024, 2015]"), 8, "[first, last]"),
-        (("years = [2015, 2024]", "yaers = [2015, 2024]"), 8, "corpus.yaers is unknown"),
-        (("limit = 100", "limit = 0"), 11, "at least 1"),
+        (("years = [2015, 2024]", "yaers = [2015, 2024]"), 8, "called 'corpus.yaers'; did you mean 'years'"),
+        (("limit = 100", "limit = 0"), 11, "whole number from 1 on"),
         (("limit = 100", "limit = true"), 11, "whole number"),
+        (("query = '\"gold nanoparticles\" AND TEM'", "folder = 4"), 6, "corpus.folder must be a text, not 4"),
         (('source = "europepmc"', 'source = "altavista"'), 7, "altavista"),
         (('licences = ["CC BY", "CC0"]', "licences = [4]"), 9, "list of texts"),
         (("limit = 100", 'dois = ["10.1000/1"]'), 11, "both query and dois"),
         (("samples = 4", 'samples = "four"'), 15, "samples must be"),
         (("samples = 4", "sample = 4"), 15, "sample"),
-        (("[settings.mining]", "[settings.keys]"), 17, "'keys'"),
-        (("[settings.mining]", "[setting.mining]"), 17, "setting is unknown"),
+        (("[settings.mining]", "[settings.keys]"), 17, "'settings.keys'"),
+        (("[settings.mining]", "[setting.mining]"), 17, "called 'setting'; did you mean 'settings'"),
     ],
 )
 def test_mistakes_are_told_with_their_line(tmp_path, change, line, says):
