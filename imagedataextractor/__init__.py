@@ -16,15 +16,23 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from imagedataextractor.api import compare as compare
     from imagedataextractor.api import correct as correct
+    from imagedataextractor.api import doctor as doctor
+    from imagedataextractor.api import evaluate as evaluate
     from imagedataextractor.api import extract as extract
+    from imagedataextractor.api import fetch_model as fetch_model
+    from imagedataextractor.api import import_model as import_model
+    from imagedataextractor.api import list_models as list_models
     from imagedataextractor.api import measure as measure
     from imagedataextractor.api import mine as mine
     from imagedataextractor.api import open_database as open_database
     from imagedataextractor.api import plot as plot
+    from imagedataextractor.api import preview_mine as preview_mine
     from imagedataextractor.api import read_article as read_article
     from imagedataextractor.api import read_scale_bar as read_scale_bar
     from imagedataextractor.api import release_model as release_model
+    from imagedataextractor.api import screen as screen
     from imagedataextractor.api import search as search
     from imagedataextractor.api import segment as segment
     from imagedataextractor.api import split_figure as split_figure
@@ -62,6 +70,14 @@ _PUBLIC = {
     "train_figures": "api",
     "train_scalebar": "api",
     "train_segmentation": "api",
+    "compare": "api",
+    "doctor": "api",
+    "evaluate": "api",
+    "fetch_model": "api",
+    "import_model": "api",
+    "list_models": "api",
+    "preview_mine": "api",
+    "screen": "api",
     "undo_correction": "api",
 }
 
@@ -71,15 +87,23 @@ __all__ = [
     "IdeError",
     "Result",
     "__version__",
+    "compare",
     "correct",
+    "doctor",
+    "evaluate",
     "extract",
+    "fetch_model",
+    "import_model",
+    "list_models",
     "measure",
     "mine",
     "open_database",
     "plot",
+    "preview_mine",
     "read_article",
     "read_scale_bar",
     "release_model",
+    "screen",
     "search",
     "segment",
     "split_figure",

@@ -22,26 +22,47 @@ if TYPE_CHECKING:
 
     from imagedataextractor.database import Database
     from imagedataextractor.extractor import Source
-    from imagedataextractor.mining.bulk import MineResult
-    from imagedataextractor.records import Article, Failure
-    from imagedataextractor.results import Measurement, PlotWords, ReadScaleBar, Result, Rows, Segmented, SplitFigure
+    from imagedataextractor.measurement.distributions import Comparison
+    from imagedataextractor.mining.bulk import MineResult, Preview
+    from imagedataextractor.records import Failure, Mode
+    from imagedataextractor.report.screening import Screening
+    from imagedataextractor.results import (
+        Evaluation,
+        Measurement,
+        PlotWords,
+        ReadArticle,
+        ReadScaleBar,
+        Result,
+        Rows,
+        Segmented,
+        SplitFigure,
+    )
+    from imagedataextractor.segmentation.weights import ModelFile
     from imagedataextractor.store import Correction, Store
     from imagedataextractor.training.calibration.release import ReleasedModel
     from imagedataextractor.training.figures.amounts import Amounts, NetworkName
     from imagedataextractor.training.segmentation.settings import TrainingWords
 
 __all__ = [
+    "compare",
     "correct",
+    "doctor",
+    "evaluate",
     "extract",
+    "fetch_model",
     "find_articles",
     "find_images",
+    "import_model",
+    "list_models",
     "measure",
     "mine",
     "open_database",
     "plot",
+    "preview_mine",
     "read_article",
     "read_scale_bar",
     "release_model",
+    "screen",
     "search",
     "segment",
     "split_figure",
@@ -207,6 +228,7 @@ def measure(
     *,
     nm_per_px: float | None = None,
     image: str | Path | npt.NDArray[np.generic] | None = None,
+    report: Tell = tell_nobody,
 ) -> Measurement:
     """Size and shape of every particle of a label map.
 
@@ -219,6 +241,8 @@ def measure(
         The scale; without it the columns in nm are empty.
     image : path or array of shape (H, W) or (H, W, C), optional
         The micrograph: with it outlines are moved to the particles' edges before they are measured.
+    report : function of str, optional
+        Is told how a map that is not plain was understood: colours, or a mask with one value for all.
 
     Returns
     -------
@@ -246,12 +270,12 @@ def measure(
 
     if isinstance(label_map, Segmented):
         return label_map.measure(nm_per_px)
-    labels = read_label_map(Path(label_map)) if isinstance(label_map, str | Path) else label_map
+    labels = read_label_map(Path(label_map), report) if isinstance(label_map, str | Path) else label_map
     shown = load_image(Path(image)) if isinstance(image, str | Path) else image
     return Measurement.of(measure_particles(labels, nm_per_px=nm_per_px, image=shown))
 
 
-def read_article(path: str | Path, *, figures: str | Path | None = None, out: str | Path | None = None) -> Article:
+def read_article(path: str | Path, *, figures: str | Path | None = None, out: str | Path | None = None) -> ReadArticle:
     """An article file: its figures with captions, labels, licences, and what the captions say.
 
     Parameters
@@ -265,8 +289,8 @@ def read_article(path: str | Path, *, figures: str | Path | None = None, out: st
 
     Returns
     -------
-    Article
-        ``extract`` takes it.
+    ReadArticle
+        A `records.Article`, a row a figure; ``extract`` takes it.
 
     Raises
     ------
@@ -275,10 +299,11 @@ def read_article(path: str | Path, *, figures: str | Path | None = None, out: st
     """
     from imagedataextractor.articles.read import read_article as read
     from imagedataextractor.pipeline import crops_folder
+    from imagedataextractor.results import ReadArticle
 
     path = Path(path)
     work_dir = crops_folder(path) if out is None else Path(out) / path.stem
-    return read(path, figure_dir=None if figures is None else Path(figures), work_dir=work_dir)
+    return ReadArticle.of(read(path, figure_dir=None if figures is None else Path(figures), work_dir=work_dir))
 
 
 def find_images(
@@ -428,9 +453,8 @@ def open_database(url: str | Path | None = None, *, migrate: bool = False) -> Da
         It is not there, or cannot be read.
     """
     from imagedataextractor.database import Database
-    from imagedataextractor.settings import load_settings
 
-    return Database(str(url) if url is not None else load_settings().db, migrate=migrate)
+    return Database(_url(url), migrate=migrate)
 
 
 def summary(
@@ -602,10 +626,214 @@ def undo_correction(correction_id: int, *, db: str | Path | None = None, by: str
 
 
 def _writable(db: str | Path | None) -> Store:
-    from imagedataextractor.settings import load_settings
     from imagedataextractor.store import Store
 
-    return Store.open(str(db) if db is not None else load_settings().db, create=False)
+    return Store.open(_url(db), create=False)
+
+
+def _url(db: str | Path | None) -> str:
+    """The database that is named, else that of the user's settings."""
+    from imagedataextractor.settings import load_settings
+
+    return str(db) if db is not None else load_settings().db
+
+
+def compare(
+    first: str | Path,
+    second: str | Path,
+    *,
+    by: Literal["ecd_nm", "feret_min_nm"] = "ecd_nm",
+    db: str | Path | None = None,
+) -> Comparison:
+    """Compare the sizes of two samples: distributions and means, with intervals.
+
+    Parameters
+    ----------
+    first, second : str or path
+        Files of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or article key, a
+        picture, or a folder of pictures.
+    by : str
+        The size that is compared.
+    db : str or path, optional
+        As in `open_database`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        A sample is not there, or has no particles.
+    """
+    from imagedataextractor.measurement.distributions import compare as of_two
+    from imagedataextractor.report.samples import read_sample
+
+    one, other = (read_sample(str(name), _url(db)) for name in (first, second))
+    shared = max(one.relative_uncertainty, other.relative_uncertainty)
+    return of_two(one.column(by), other.column(by), relative_uncertainty=shared)
+
+
+def screen(sample: str | Path, out: str | Path = "screening.html", *, db: str | Path | None = None) -> Screening:
+    """Screen a sample by the European definition of a nanomaterial, and write one printable page.
+
+    Parameters
+    ----------
+    sample : str or path
+        As in `compare`.
+    out : path
+        The page: .html or .pdf.
+    db : str or path, optional
+        As in `open_database`.
+
+    Returns
+    -------
+    Screening
+        Its ``verdict``, and what the page says besides.
+
+    Raises
+    ------
+    UsageError, InputError
+        The ending is another, or the sample is not there.
+    """
+    from imagedataextractor.report.samples import read_sample
+    from imagedataextractor.report.screening import write_screening
+
+    return write_screening(read_sample(str(sample), _url(db)), Path(out))
+
+
+def doctor(db: str | Path | None = None) -> Rows:
+    """What is installed, which device, which API keys, which weights, and what to do about what is missing.
+
+    Returns
+    -------
+    Rows
+        what, state ("ok", "missing", "optional"), detail, advice.
+    """
+    from dataclasses import astuple, fields
+
+    from imagedataextractor.diagnosis import Finding, diagnose
+    from imagedataextractor.results import Rows
+
+    found = diagnose(None if db is None else str(db))
+    return Rows([field.name for field in fields(Finding)], [astuple(finding) for finding in found])
+
+
+def list_models() -> list[ModelFile]:
+    """The segmentation models on this machine: those that come with the program, and those in the cache."""
+    from imagedataextractor.segmentation.weights import list_models as models_here
+
+    return models_here()
+
+
+def fetch_model(name: str = "bpartis-2021") -> ModelFile:
+    """Download a published model into the cache; nothing in it is run.
+
+    Raises
+    ------
+    InputError, ServiceError
+        There is no such model, or it cannot be had.
+    """
+    from imagedataextractor.segmentation.published import fetch
+
+    return fetch(name)
+
+
+def import_model(path: str | Path, *, name: str | None = None) -> ModelFile:
+    """Take a model file at hand into the cache.
+
+    Parameters
+    ----------
+    path : path
+        The wheel imagedataextractor 2.0.4, a checkpoint of the paper's network, or a .safetensors file of this project.
+    name : str, optional
+        What to call it; by default the file's own name.
+
+    Raises
+    ------
+    InputError
+        It is none of these.
+    """
+    from imagedataextractor.segmentation.published import import_model as take_in
+
+    return take_in(Path(path), name)
+
+
+def evaluate(
+    *,
+    gt: str | Path | None = None,
+    pred: str | Path | None = None,
+    names: str | Path | None = None,
+    missing: Literal["error", "empty"] = "error",
+    model: str | None = None,
+    data: str | Path | None = None,
+    split: str = "val",
+    mode: Mode = "filtered",
+    samples: int | None = None,
+    threshold: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    keep: str | Path | None = None,
+    report: Tell = tell_nobody,
+) -> Evaluation:
+    """Score predicted label maps (`gt`, `pred`), or a model (`model`, `data`), against the truth.
+
+    Parameters
+    ----------
+    gt, pred : path
+        Folders of true and predicted label maps of the same names.
+    names : path, optional
+        A file with one name a line; by default all.
+    missing : {"error", "empty"}
+        An absent prediction stops, or counts as finding nothing.
+    model : str
+        A name of `list_models`, or a weights file.
+    data, split : path, str
+        A folder in the EMPS layout, and the part of its split.csv, or "all".
+    mode, samples, threshold, seed, device
+        As in `segment`.
+    keep : path, optional
+        A folder for the model's label maps.
+    report : function of str, optional
+        Is told how far it has come.
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    UsageError
+        Neither of the two is asked for, or both.
+    InputError
+        Something is not there, or cannot be read.
+    """
+    from imagedataextractor.errors import UsageError
+    from imagedataextractor.results import Evaluation
+    from imagedataextractor.training.segmentation.evaluation import score_folders, score_model
+
+    if gt is not None and pred is not None and model is None and data is None:
+        named = None if names is None else Path(names)
+        empty = missing == "empty"
+        return Evaluation(score_folders(Path(gt), Path(pred), named, missing_is_empty=empty, tell=report))
+    if gt is not None or pred is not None or model is None or data is None:
+        raise UsageError("give either --gt and --pred, or --model and --data")
+    if names is not None:
+        raise UsageError("--names goes with --gt and --pred; with --model, --split chooses the images")
+    return Evaluation(
+        score_model(
+            model,
+            Path(data),
+            split,
+            mode=mode,
+            samples=samples,
+            threshold=threshold,
+            seed=seed,
+            device=device,
+            keep=None if keep is None else Path(keep),
+            tell=report,
+        )
+    )
 
 
 @takes_options
@@ -623,6 +851,9 @@ def mine(
     wait: bool = False,
     keep_figures: bool | None = None,
     log: str | Path | None = None,
+    resources: Mapping[str, float] | None = None,
+    command: str = "imagedataextractor.mine",
+    report: Tell = tell_nobody,
     **options: Unpack[Options],
 ) -> MineResult:
     """A bulk run over many articles, resumable and parallel, as `ide mine`.
@@ -652,6 +883,12 @@ def mine(
         Keep downloads once they are in the database.
     log : str or Path, optional
         A file for JSON lines about the run.
+    resources : mapping, optional
+        With `dask`: what a call takes of a worker's resources, as ``{"GPU": 1}``.
+    command : str
+        How the run is named in its row.
+    report : function of str, optional
+        Is told what is going on.
     **options
         See `Options`.
 
@@ -685,8 +922,51 @@ def mine(
         retry_set_aside=retry_set_aside,
         wait=wait,
         log_file=None if log is None else Path(log),
+        resources=resources or {},
+        command=command,
     )
-    return Bulk(request).run()
+    return Bulk(request, report).run()
+
+
+@takes_options
+def preview_mine(
+    what: str | Path | None = None,
+    *,
+    dois: str | Path | None = None,
+    db: str | Path | None = None,
+    limit: int | None = None,
+    again: bool = False,
+    retry_set_aside: bool = False,
+    shown: int = 20,
+    report: Tell = tell_nobody,
+    **options: Unpack[Options],
+) -> Preview:
+    """What `mine` would find to do, without touching anything.
+
+    Parameters
+    ----------
+    what, dois, db, limit, again, retry_set_aside, report, **options
+        As in `mine`.
+    shown : int
+        Targets that are named.
+
+    Returns
+    -------
+    Preview
+        ``survey`` counts, ``first`` names targets, ``database`` is where the rows would go.
+    """
+    from imagedataextractor.mining.bulk import BulkRequest, preview
+
+    request = BulkRequest.of(
+        what,
+        dois,
+        options,
+        db=None if db is None else str(db),
+        limit=limit,
+        again=again,
+        retry_set_aside=retry_set_aside,
+    )
+    return preview(request, shown, report)
 
 
 def train_segmentation(

@@ -1,7 +1,8 @@
-"""A database of measured particles, as it is asked from Python and the command line: read-only."""
+"""A database of measured particles, as it is asked from Python and the command line: read-only, but for `review`."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -9,13 +10,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from imagedataextractor.errors import UsageError
+from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.results import Rows, counted
 from imagedataextractor.store import NamedQuery, Status, Store, load_named_queries, parameter_value, status_of
 from imagedataextractor.store.export import CsvStyle, Selection, export, write_coco, write_csv, write_imagej
 from imagedataextractor.store.view import VIEW
+from imagedataextractor.telling import Tell
 
-__all__ = ["Database", "bound_query", "values_of"]
+__all__ = ["Database", "bound_query", "load_named_queries", "values_of", "with_plain_doi"]
+
+#: All corrections, with the pictures that they are of.
+_CORRECTIONS = (
+    "SELECT c.id, c.kind, f.image_path, c.image_sha256, c.details, c.made_by, c.made_at, c.why, c.undone_by, "
+    "c.undone_at FROM corrections c LEFT JOIN (SELECT image_sha256, min(image_path) AS image_path FROM figures "
+    "GROUP BY image_sha256) f ON f.image_sha256 = c.image_sha256 ORDER BY c.id"
+)
 
 #: Ending of a file → the format it stands for.
 _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".json": "coco", ".zip": "rois"}
@@ -116,6 +125,10 @@ class Database:
         """
         columns = ", ".join(column.name for column in VIEW)
         return self.query(f"SELECT {columns} FROM measured_particles" + (" WHERE accepted" if accepted else ""))
+
+    def corrections(self) -> Rows:
+        """What people said of pictures, first first; ``details`` is JSON, and ``undone_at`` says what holds no more."""
+        return self.query(_CORRECTIONS)
 
     def status(self, run: str | None = None, *, failures: int = 20) -> Status:
         """What a run (the last one by default) has done, what failed, and why.
@@ -250,6 +263,44 @@ class Database:
 
         return write_report(self._url, out, names=names, max_panels=MAX_PANELS if max_panels is None else max_panels)
 
+    def serve(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8001,
+        pictures: str | Path | None = None,
+        report: Tell = print,
+    ) -> None:
+        """Browse it in a web browser, with Datasette, read-only; it ends with Ctrl-C.
+
+        Parameters
+        ----------
+        host, port : str, int
+            Where to listen; port 0 takes any free one.
+        pictures : path, optional
+            Folder of overlays, served below /pictures/.
+        report : function of str
+            Is told the address.
+
+        Raises
+        ------
+        UsageError
+            Datasette is not installed, the database is not SQLite, or the address is taken.
+        """
+        from imagedataextractor.review.serving import datasette_on, listen
+
+        folder = None if pictures is None else Path(pictures)
+        listen(datasette_on(self._url, pictures=folder), host, port, report=report)
+
+    def review(self, *, port: int = 8002, report: Tell = print) -> None:
+        """Look at its panels in a web browser on this machine, and correct them; it ends with Ctrl-C.
+
+        A database of an older schema is brought up to date first. Parameters and errors are those of `serve`.
+        """
+        from imagedataextractor.review.serving import datasette_on, listen
+
+        listen(datasette_on(self._url, review=True), "127.0.0.1", port, page="/-/review", report=report)
+
     def close(self) -> None:
         self.store.close()
 
@@ -282,6 +333,17 @@ def bound_query(name: str, given: Mapping[str, str]) -> tuple[str, dict[str, Any
     if name not in queries:
         raise UsageError(f"query: no named query is called {name!r}; there are: {', '.join(queries)}")
     return queries[name].sql, queries[name].bind(given)
+
+
+def with_plain_doi(params: Mapping[str, str]) -> dict[str, str]:
+    """Parameters with the DOI, as people paste it, in the form of the tables; a pattern or the like as it is given."""
+    from imagedataextractor.articles.dois import clean_doi
+
+    found = dict(params)
+    if "doi" in found:
+        with contextlib.suppress(InputError):
+            found["doi"] = clean_doi(found["doi"])
+    return found
 
 
 def values_of(given: Mapping[str, str]) -> dict[str, Any]:

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.articles.captions import parse_caption
-from imagedataextractor.errors import IdeError, InputError, QuotaError, StoreError, UsageError
+from imagedataextractor.errors import IdeError, QuotaError, StoreError, UsageError
 from imagedataextractor.figures import split_figure
 from imagedataextractor.images import as_picture, load_image
 from imagedataextractor.options import Options, choose, takes_options
 from imagedataextractor.pipeline import Stages, Watcher, new_run, process_article, process_pixels, process_target
 from imagedataextractor.records import Article, Failure, FigureResult, PanelResult
-from imagedataextractor.results import ReadScaleBar, Result, Segmented, SplitFigure, picture_name, stems_of
+from imagedataextractor.results import ReadScaleBar, Result, Segmented, SplitFigure, made_folder, picture_name, stems_of
 from imagedataextractor.scalebar import read_file_scale, read_scale_bar, with_file_scale
 from imagedataextractor.targets import Target, find_targets, fingerprint
 from imagedataextractor.telling import PassedOver, tell_nobody
@@ -334,21 +334,6 @@ def _command() -> str:
 
 
 # ---------------------------------------------------------------- pictures
-
-
-def made_folder(folder: Path) -> Path:
-    """The folder, made where it is missing.
-
-    Raises
-    ------
-    InputError
-        It cannot be made.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
-    return folder
 
 
 def _painter(folder: Path, paths: Sequence[Path]) -> Watcher:

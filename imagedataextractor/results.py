@@ -37,6 +37,7 @@ from imagedataextractor.records import (
     ScaleBar,
     Segmentation,
 )
+from imagedataextractor.records import Figure as FigureRecord
 from imagedataextractor.records import Panel as PanelRecord
 from imagedataextractor.store.view import VIEW
 from imagedataextractor.written import save_marked
@@ -45,11 +46,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from imagedataextractor.training.segmentation.evaluation import Scored
+
 __all__ = [
     "Drawn",
+    "Evaluation",
     "MeasuredPanel",
     "Measurement",
     "PlotWords",
+    "ReadArticle",
     "ReadScaleBar",
     "Result",
     "Rows",
@@ -192,13 +197,18 @@ class Drawn:
         return target
 
     def _html_picture(self) -> str:
-        from PIL import Image
+        return html_picture(self.draw())
 
-        picture = Image.fromarray(self.draw())
-        picture.thumbnail((_SHOWN_PX, _SHOWN_PX))
-        content = io.BytesIO()
-        picture.save(content, "PNG")
-        return f'<img src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
+
+def html_picture(pixels: Pixels) -> str:
+    """A picture, made small, inside HTML."""
+    from PIL import Image
+
+    picture = Image.fromarray(pixels)
+    picture.thumbnail((_SHOWN_PX, _SHOWN_PX))
+    content = io.BytesIO()
+    picture.save(content, "PNG")
+    return f'<img src="data:image/png;base64,{base64.b64encode(content.getvalue()).decode()}">'
 
 
 @contextlib.contextmanager
@@ -210,6 +220,21 @@ def _writing(target: Path) -> Iterator[None]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{target}: cannot be written ({reason})") from error
+
+
+def made_folder(folder: Path) -> Path:
+    """The folder, made where it is missing.
+
+    Raises
+    ------
+    InputError
+        It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made a folder ({error.strerror or error})") from error
+    return folder
 
 
 def new_figure() -> Figure:
@@ -855,6 +880,124 @@ class SplitFigure(Table, Drawn):
 
     def _repr_html_(self) -> str:
         return f"<p>{escape(repr(self)[1:-1])}</p>{self._html_picture()}{self._html_table()}"
+
+
+class Evaluation(Table):
+    """How well particles were found, as `evaluate` gives it: a row an image; ``summary`` and ``by_kind`` of them.
+
+    Attributes
+    ----------
+    summary : dict
+        The paper's numbers, the standard ones, and the errors of what is measured, with 95 % bootstrap intervals.
+    by_kind : list of dict
+        F1, recall and the error of the diameter by kind of picture.
+    """
+
+    def __init__(self, scored: Scored) -> None:
+        from imagedataextractor.segmentation.kinds import summarise_by_kind
+        from imagedataextractor.segmentation.metrics import summarise
+
+        self._scored = scored
+        self.summary = summarise(scored.scores, scored.title)
+        self.by_kind = summarise_by_kind(scored.scores, scored.kinds)
+
+    def columns(self) -> dict[str, list[Any]]:
+        scores = self._scored.scores
+        names = list(dict.fromkeys(name for score in scores for name in score.values))
+        return {
+            "name": [score.name for score in scores],
+            "kind": [self._scored.kinds[score.name] for score in scores],
+            **{name: [_plain(score.values.get(name)) for score in scores] for name in names},
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything, each image's numbers too; None for what is no finite number."""
+        found: dict[str, Any] = _finite({**self.summary, "kinds": self.by_kind})
+        return found
+
+    def in_words(self) -> str:
+        """The tables that `ide evaluate` prints."""
+        from imagedataextractor.segmentation.kinds import format_by_kind
+        from imagedataextractor.segmentation.metrics import format_table
+
+        return f"{format_table(self.summary)}\n\n{format_by_kind(self.by_kind)}"
+
+    def __repr__(self) -> str:
+        return f"<Evaluation: {self._scored.title}, {counted(len(self._scored.scores), 'image')}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.in_words())}</pre>{self._html_table()}"
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(v) for key, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+@dataclass(frozen=True, repr=False)
+class ReadArticle(Article, Table):
+    """An article, as `read_article` gives it: a `records.Article` that shows itself, with a row a figure."""
+
+    @classmethod
+    def of(cls, article: Article) -> ReadArticle:
+        return cls(**vars(article))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The figures: label, caption, files, whether the caption speaks of electron micrographs, and of which."""
+        facts = [figure.facts for figure in self.figures]
+        return {
+            "label": [figure.label for figure in self.figures],
+            "is_em": [fact.is_em for fact in facts],
+            "techniques": [", ".join(fact.techniques) for fact in facts],
+            "subcaptions": [len(fact.subcaptions) for fact in facts],
+            "graphics": [", ".join(figure.graphics) for figure in self.figures],
+            "caption": [figure.caption for figure in self.figures],
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """The article as `ide read --json` prints it."""
+        return {
+            "doi": self.doi,
+            "title": self.title,
+            "licence": self.licence,
+            "figures": [
+                {
+                    "label": figure.label,
+                    "caption": figure.caption,
+                    "graphics": list(figure.graphics),
+                    "is_em": figure.facts.is_em,
+                    "subcaptions": dict(figure.facts.subcaptions),
+                }
+                for figure in self.figures
+            ],
+        }
+
+    def about(self) -> str:
+        """Journal, year, DOI and licence in a line, as far as they are known."""
+        return ", ".join(filter(None, (self.journal, str(self.year or ""), self.doi, self.licence)))
+
+    def __repr__(self) -> str:
+        return f"<Article: {self.title or self.key}; {counted(len(self.figures), 'figure')}>"
+
+    def _repr_html_(self) -> str:
+        shown = "".join(map(self._html_figure, self.figures[:_SHOWN_PANELS]))
+        more = len(self.figures) - _SHOWN_PANELS
+        left = f"<p>… {counted(more, 'more figure')}</p>" if more > 0 else ""
+        title = f"<p><strong>{escape(self.title or self.key)}</strong><br>{escape(self.about())}</p>"
+        return f"{title}{shown}{left}{self._html_table()}"
+
+    def _html_figure(self, figure: FigureRecord) -> str:
+        """Its first picture, where that is at hand, and its caption."""
+        picture = ""
+        for name in figure.graphics[:1]:
+            with contextlib.suppress(InputError):
+                picture = html_picture(load_image(Path(name)))
+        return (
+            f"<figure>{picture}<figcaption><b>{escape(figure.label)}</b> {escape(figure.caption)}</figcaption></figure>"
+        )
 
 
 class Rows(Table):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import json
+import re
 import subprocess
 import sys
+from html import escape
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,6 +24,7 @@ from imagedataextractor.cli import ide as command
 from imagedataextractor.errors import InputError, UsageError
 from imagedataextractor.measurement import ParticleTable
 from imagedataextractor.records import Segmentation
+from imagedataextractor.resources import resource_path
 from imagedataextractor.results import Segmented, picture_name, stems_of
 
 OPTIONS = {"mode": "discriminative", "assume_em": True, "ocr": "none"}
@@ -230,3 +235,61 @@ def test_everything_that_is_promised_is_there():
 def test_the_examples_run(name):
     outcome = doctest.testmod(importlib.import_module(f"imagedataextractor.{name}"), globs={"np": np})
     assert outcome.failed == 0
+
+
+def test_an_article_shows_itself_with_its_figures():
+    article = ide.read_article(resource_path("data", "sample") / "ide-sample-1.xml")
+    assert repr(article) == f"<Article: {article.title}; {len(article.figures)} figures>"
+    table = article.to_pandas()
+    assert list(table.label) == [figure.label for figure in article.figures]
+    html = article._repr_html_()
+    assert html.count("<figure><img src=") == len(article.figures)
+    assert all(escape(figure.caption) in html for figure in article.figures)
+
+
+def test_no_name_of_the_public_face_is_that_of_a_module():
+    modules = {file.stem for file in Path(ide.__file__).parent.iterdir() if file.suffix == ".py" or file.is_dir()}
+    assert not modules & set(ide.__all__)
+
+
+def test_what_ide_doctor_says_is_a_table():
+    found = ide.doctor()
+    assert found.names == ("what", "state", "detail", "advice")
+    packages = {what for what, *_ in found}
+    assert {"Python", "torch", "weights", "database"} <= packages
+
+
+def test_models_are_listed_with_what_their_headers_say():
+    default = next(model for model in ide.list_models() if model.name == "default")
+    assert default.source == "bundled"
+    assert default.as_dict()["sha256"] == default.sha256
+
+
+def test_predictions_are_scored_as_by_ide_evaluate(tmp_path):
+    truth = np.zeros((40, 60), np.uint8)
+    truth[5:15, 5:15], truth[20:30, 30:45] = 1, 2
+    for folder in ("gt", "pred"):
+        (tmp_path / folder).mkdir()
+        Image.fromarray(truth).save(tmp_path / folder / "a.png")
+    found = ide.evaluate(gt=tmp_path / "gt", pred=tmp_path / "pred")
+    assert found.to_pandas().f1_50.tolist() == [1.0]
+    assert "<pre>" in found._repr_html_()
+    asked = ["evaluate", "--gt", str(tmp_path / "gt"), "--pred", str(tmp_path / "pred"), "--json"]
+    assert json.loads(CliRunner().invoke(command, asked).stdout) == found.as_dict()
+    with pytest.raises(UsageError, match="give either"):
+        ide.evaluate(gt=tmp_path)
+
+
+def test_the_command_line_calls_the_public_face_alone():
+    """`api`, what it returns (`results`, `database`), and how people write things; no stage, no store, no network."""
+    allowed = {"api", "cli", "database", "errors", "options", "quantities", "records", "results"}
+    # Types of what is returned, and the plain defaults that --help shows.
+    known = {
+        "mine": {"mining"},
+        "model": {"segmentation"},
+        "figures": {"training"},
+        "segmentation": {"training"},
+    }
+    for file in sorted((Path(ide.__file__).parent / "cli").rglob("*.py")):
+        rooms = set(re.findall(r"from imagedataextractor\.(\w+)", file.read_text(encoding="utf-8")))
+        assert rooms <= allowed | known.get(file.stem, set()), file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from typing import Literal
 
 import click
 
@@ -24,20 +25,15 @@ __all__ = ["command"]
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @db_option
-def command(first: str, second: str, by: str, as_json: bool, db: str | None) -> None:
+def command(first: str, second: str, by: Literal["ecd_nm", "feret_min_nm"], as_json: bool, db: str | None) -> None:
     """Compare the sizes of two samples: distributions and means, with intervals.
 
     A and B are files of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or
     article key, a picture, or a folder of pictures.
     """
-    from imagedataextractor.measurement.distributions import compare
-    from imagedataextractor.report.samples import read_sample
-    from imagedataextractor.settings import load_settings
+    import imagedataextractor as ide
 
-    url = db or load_settings().db
-    one, other = read_sample(first, url), read_sample(second, url)
-    shared = max(one.relative_uncertainty, other.relative_uncertainty)
-    found = compare(one.column(by), other.column(by), relative_uncertainty=shared)
+    found = ide.compare(first, second, by=by, db=db)
     if as_json:
         click.echo(json.dumps({"a": first, "b": second, "by": by, **dataclasses.asdict(found)}))
         return

@@ -11,12 +11,6 @@ from imagedataextractor.cli.options import FiniteRange, db_option
 
 __all__ = ["command"]
 
-_ALL = (
-    "SELECT c.id, c.kind, f.image_path, c.image_sha256, c.details, c.made_by, c.made_at, c.why, c.undone_by, "
-    "c.undone_at FROM corrections c LEFT JOIN (SELECT image_sha256, min(image_path) AS image_path FROM figures "
-    "GROUP BY image_sha256) f ON f.image_sha256 = c.image_sha256 ORDER BY c.id"
-)
-
 
 @click.command("correct")
 @click.argument("picture", required=False, metavar="[PICTURE|DOI]")
@@ -134,8 +128,8 @@ def _print_all(db: str | None, as_json: bool) -> None:
     from imagedataextractor.cli._output import print_table
 
     with ide.open_database(db) as database:
-        columns, found = database.iterate(_ALL)
-        rows = list(found)
+        found = database.corrections()
+    columns, rows = found.names, list(found)
     if as_json:
         objects = [dict(zip(columns, row, strict=True)) for row in rows]
         for item in objects:

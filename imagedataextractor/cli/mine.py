@@ -21,7 +21,7 @@ from imagedataextractor.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from imagedataextractor.mining.bulk import BulkRequest, MineResult
+    from imagedataextractor.mining.bulk import MineResult, Preview
 
 __all__ = ["command"]
 
@@ -84,41 +84,42 @@ def command(
     is passed over, so the same command again goes on where the last one stopped, however that was.
     Ctrl-C finishes what is in flight; a second one stops at once.
     """
-    from imagedataextractor.mining.bulk import INTERRUPTED, Bulk, BulkRequest
+    import imagedataextractor as ide
 
-    request = BulkRequest.of(
+    given: dict[str, Any] = {
+        **segmentation,
+        "ocr": ocr,
+        "licences": licences,
+        "nm_per_px": nm_per_px,
+        "scalebar": scalebar,
+        "bar_px": bar_px,
+        "field_width": field_width,
+        "scales": scales,
+        "assume_em": assume_em,
+        "dois": doi_file,
+        "db": db,
+        "limit": limit,
+        "again": again,
+        "retry_set_aside": retry_set_aside,
+        "report": _tell,
+    }
+    if dry_run:
+        _preview(ide.preview_mine(what, shown=_SHOWN, **given), as_json=as_json)
+        return
+    result = ide.mine(
         what,
-        doi_file,
-        {
-            **segmentation,  # type: ignore[typeddict-item]
-            "ocr": ocr,
-            "licences": licences,
-            "nm_per_px": nm_per_px,
-            "scalebar": scalebar,
-            "bar_px": bar_px,
-            "field_width": field_width,
-            "scales": scales,
-            "assume_em": assume_em,
-        },
-        db=db,
-        limit=limit,
         workers=workers,
         keep_figures=keep_figures,
-        again=again,
-        retry_set_aside=retry_set_aside,
         wait=wait,
         inline=inline,
         dask=dask,
         resources=_resources(resources),
-        log_file=log_file,
+        log=log_file,
         command=command_line(sys.argv),
+        **given,
     )
-    if dry_run:
-        _dry_run(request, as_json=as_json)
-        return
-    result = Bulk(request, _tell).run()
     _summary(result, as_json=as_json)
-    if result.exit_code == INTERRUPTED:
+    if result.is_stopped:
         # Downloads under way would be waited for; everything that counts is committed.
         sys.stdout.flush()
         sys.stderr.flush()
@@ -144,34 +145,30 @@ def _resources(given: tuple[str, ...]) -> dict[str, float]:
     return found
 
 
-def _dry_run(request: BulkRequest, *, as_json: bool) -> None:
-    """What a run would find to do, without touching anything."""
-    from imagedataextractor.mining.bulk import preview
-
-    survey, targets = preview(request, _SHOWN, _tell)
+def _preview(found: Preview, *, as_json: bool) -> None:
+    """What a run would find to do."""
+    survey = found.survey
     if as_json:
-        content = {**dataclasses.asdict(survey), "to_do": survey.to_do, "first": [target.key for target in targets]}
+        content = {**dataclasses.asdict(survey), "to_do": survey.to_do, "first": [target.key for target in found.first]}
         click.echo(json.dumps(content, ensure_ascii=False))
         return
     for line in survey.lines():
         click.echo(line)
-    click.echo(f"would do {survey.to_do:,}, into {request.settings.db.rsplit('@', 1)[-1]}:")
-    for target in targets:
+    click.echo(f"would do {survey.to_do:,}, into {found.database}:")
+    for target in found.first:
         click.echo(f"  {target.key}")
-    if survey.to_do > len(targets):
-        click.echo(f"  … and {survey.to_do - len(targets):,} more")
+    if survey.to_do > len(found.first):
+        click.echo(f"  … and {survey.to_do - len(found.first):,} more")
 
 
 def _summary(result: MineResult, *, as_json: bool) -> None:
-    from imagedataextractor.mining.progress import duration
-
     counts = result.counts
     if as_json:
         click.echo(json.dumps({"run": result.run, "state": result.state, **dataclasses.asdict(counts)}))
     else:
         for line in result.lines():
             click.echo(line)
-        _tell(f"workers read for {duration(counts.read_s)} and extracted for {duration(counts.extract_s)}")
+        _tell(result.time_line())
     if counts.waiting:
         _tell(f"{counts.waiting:,} articles wait for the quota of a service{_renewed(counts.resume_at)}")
     if result.state == "interrupted" and not counts.waiting:

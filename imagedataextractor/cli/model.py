@@ -5,11 +5,14 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from imagedataextractor.errors import UsageError
-from imagedataextractor.segmentation.weights import ModelFile, list_models
+
+if TYPE_CHECKING:
+    from imagedataextractor.segmentation.weights import ModelFile
 
 __all__ = ["command"]
 
@@ -27,9 +30,11 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list with everything the headers say.")
 def list_command(as_json: bool) -> None:
     """The models on this machine."""
-    models = list_models()
+    import imagedataextractor as ide
+
+    models = ide.list_models()
     if as_json:
-        click.echo(json.dumps([_as_dict(model) for model in models], indent=1))
+        click.echo(json.dumps([model.as_dict() for model in models], indent=1))
         return
     if not models:
         click.echo("no models here; `ide model fetch bpartis-2021` gets the published one", err=True)
@@ -43,11 +48,11 @@ def list_command(as_json: bool) -> None:
 def fetch(name: str, as_json: bool) -> None:
     """Download a published model (bpartis-2021, a wheel of 98 MB through pip) into the cache.
 
-    The wheel is not installed, and nothing in it is run: its checkpoint is read as plain tensors.
+    Nothing in it is run: its checkpoint is read as plain tensors.
     """
-    from imagedataextractor.segmentation.published import fetch as fetch_model
+    import imagedataextractor as ide
 
-    _report(fetch_model(name), as_json)
+    _report(ide.fetch_model(name), as_json)
 
 
 @command.command("import")
@@ -60,36 +65,19 @@ def import_command(path: Path, name: str | None, as_json: bool) -> None:
     PATH is the wheel imagedataextractor 2.0.4, a PyTorch checkpoint of the paper's network, or a
     .safetensors file of this project.
     """
-    from imagedataextractor.segmentation.published import import_model
+    import imagedataextractor as ide
 
-    _report(import_model(path, name), as_json)
+    _report(ide.import_model(path, name=name), as_json)
 
 
 def _report(model: ModelFile, as_json: bool) -> None:
-    click.echo(json.dumps(_as_dict(model), indent=1) if as_json else f"{_line(model)}\n{model.path}")
+    click.echo(json.dumps(model.as_dict(), indent=1) if as_json else f"{_line(model)}\n{model.path}")
 
 
 def _line(model: ModelFile) -> str:
     info = model.info
     head = f"{model.name:<24} {model.source:<8} {info.architecture:<8} {info.licence:<8}"
     return f"{head} {model.sha256[:12]}  {info.origin}"
-
-
-def _as_dict(model: ModelFile) -> dict[str, object]:
-    info = model.info
-    return {
-        "name": model.name,
-        "source": model.source,
-        "path": str(model.path),
-        "sha256": model.sha256,
-        "architecture": info.architecture,
-        "licence": info.licence,
-        "origin": info.origin,
-        "defaults": info.inference.to_header(),
-        "calibrated": info.judge is not None,
-        "training": dict(info.training),
-        "licence_text": info.licence_text,
-    }
 
 
 @command.command()
@@ -132,10 +120,10 @@ def release(
 
     Network outputs are kept in the folder --keep: a stopped run goes on, and a second one only fits.
     """
-    from imagedataextractor.api import release_model
+    import imagedataextractor as ide
 
     notes = {"name": name, "origin": origin, "licence": licence, "training": _json_object(training)}
-    made = release_model(
+    made = ide.release_model(
         weights,
         out,
         data=parts,

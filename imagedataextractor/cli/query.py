@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import click
 
-from imagedataextractor.articles.dois import clean_doi
 from imagedataextractor.cli._output import print_csv, print_json, print_table
 from imagedataextractor.cli.options import db_option
-from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.errors import UsageError
 
 __all__ = ["command"]
 
@@ -63,25 +62,19 @@ def command(
 
 
 def _parameters(given: tuple[str, ...]) -> dict[str, str]:
+    from imagedataextractor.database import with_plain_doi
+
     found = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals or not name:
             raise UsageError(f"query: --param takes NAME=VALUE, not {item!r}")
-        found[name.strip()] = _doi_or_value(value) if name.strip() == "doi" else value
-    return found
-
-
-def _doi_or_value(value: str) -> str:
-    """A DOI as people paste it in the form of the database; a pattern or the like as it is given."""
-    try:
-        return clean_doi(value)
-    except InputError:
-        return value
+        found[name.strip()] = value
+    return with_plain_doi(found)
 
 
 def _print_list(as_json: bool) -> None:
-    from imagedataextractor.store import load_named_queries
+    from imagedataextractor.database import load_named_queries
 
     rows = [
         (

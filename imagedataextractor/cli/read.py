@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from imagedataextractor.errors import IdeError
 
 if TYPE_CHECKING:
-    from imagedataextractor.records import Article
+    from imagedataextractor.results import ReadArticle
 
 __all__ = ["command"]
 
@@ -49,33 +49,13 @@ def command(articles: tuple[Path, ...], as_json: bool, figures: Path | None, out
             failed = True
             click.echo(f"ide: {error}", err=True)
             continue
-        click.echo(json.dumps(as_object(article), ensure_ascii=False) if as_json else _as_text(article, path))
+        click.echo(json.dumps(article.as_dict(), ensure_ascii=False) if as_json else _as_text(article, path))
     if failed:
         raise click.exceptions.Exit(1)
 
 
-def as_object(article: Article) -> dict[str, Any]:
-    """An article as `ide read --json` prints it."""
-    return {
-        "doi": article.doi,
-        "title": article.title,
-        "licence": article.licence,
-        "figures": [
-            {
-                "label": figure.label,
-                "caption": figure.caption,
-                "graphics": list(figure.graphics),
-                "is_em": figure.facts.is_em,
-                "subcaptions": dict(figure.facts.subcaptions),
-            }
-            for figure in article.figures
-        ],
-    }
-
-
-def _as_text(article: Article, path: Path) -> str:
-    about = ", ".join(filter(None, (article.journal, str(article.year or ""), article.doi, article.licence)))
-    lines = [f"{path}: {article.title}", f"  {about}"]
+def _as_text(article: ReadArticle, path: Path) -> str:
+    lines = [f"{path}: {article.title}", f"  {article.about()}"]
     for figure in article.figures:
         kinds = ", ".join(figure.facts.techniques) or "no technique named"
         pictures = f"{len(figure.graphics)} picture{'' if len(figure.graphics) == 1 else 's'}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import click
 
 from imagedataextractor.cli.options import db_option
@@ -17,7 +19,7 @@ def command(port: int, db: str | None) -> None:
 
     The page is for this machine alone (127.0.0.1). Corrections are those of `ide correct`; Ctrl-C ends it.
     """
-    from imagedataextractor.review.serving import datasette_on, listen
-    from imagedataextractor.settings import load_settings
+    import imagedataextractor as ide
 
-    listen(datasette_on(db or load_settings().db, review=True), "127.0.0.1", port, page="/-/review")
+    with ide.open_database(db, migrate=True) as database:
+        database.review(port=port, report=functools.partial(click.echo, err=True))

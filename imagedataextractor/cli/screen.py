@@ -30,11 +30,9 @@ def command(sample: str, out: Path, as_json: bool, db: str | None) -> None:
     SAMPLE is a file of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or article
     key, a picture, or a folder of pictures.
     """
-    from imagedataextractor.report.samples import read_sample
-    from imagedataextractor.report.screening import write_screening
-    from imagedataextractor.settings import load_settings
+    import imagedataextractor as ide
 
-    found = write_screening(read_sample(sample, db or load_settings().db), out)
+    found = ide.screen(sample, out, db=db)
     verdict = found.verdict
     if as_json:
         click.echo(json.dumps({"sample": sample, "page": str(out), **dataclasses.asdict(verdict)}))

@@ -30,8 +30,7 @@ def command(images: tuple[Path, ...], out: Path, uncertainty: bool, as_json: boo
     """
     import imagedataextractor as ide
     from imagedataextractor.api import find_images
-    from imagedataextractor.extractor import made_folder
-    from imagedataextractor.results import file_names
+    from imagedataextractor.results import file_names, made_folder
 
     extractor = ide.Extractor(**options)
     made_folder(out)

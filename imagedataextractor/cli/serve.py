@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ def command(host: str, port: int, pictures: Path | None, db: str | None) -> None
 
     Particles lead to a crop of their micrograph and panels to their overlay, drawn from the pictures where they lie.
     """
-    from imagedataextractor.review.serving import datasette_on, listen
-    from imagedataextractor.settings import load_settings
+    import imagedataextractor as ide
 
-    listen(datasette_on(db or load_settings().db, pictures=pictures), host, port)
+    with ide.open_database(db) as database:
+        database.serve(host=host, port=port, pictures=pictures, report=functools.partial(click.echo, err=True))

@@ -21,7 +21,7 @@ from imagedataextractor.mining.ahead import DiskBudget
 from imagedataextractor.mining.corpus import Corpus, corpus_targets, load_definition
 from imagedataextractor.mining.executors import DaskExecutor, InlineExecutor, ProcessExecutor, WorkExecutor
 from imagedataextractor.mining.plan import Plan, Survey
-from imagedataextractor.mining.progress import Counts, Log, make_progress
+from imagedataextractor.mining.progress import Counts, Log, duration, make_progress
 from imagedataextractor.mining.run import mine as run_through
 from imagedataextractor.mining.stop import StopRequest
 from imagedataextractor.mining.worker import PipelineWork, Retrieval, prune_segmentations
@@ -37,7 +37,7 @@ from imagedataextractor.store import Store, digest_of_run
 from imagedataextractor.targets import Target
 from imagedataextractor.telling import Tell, tell_nobody
 
-__all__ = ["INTERRUPTED", "Bulk", "BulkRequest", "MineResult", "preview"]
+__all__ = ["INTERRUPTED", "Bulk", "BulkRequest", "MineResult", "Preview", "preview"]
 
 #: Exit code of a run that was stopped, as shells give it to a command ended by Ctrl-C.
 INTERRUPTED = 130
@@ -65,6 +65,16 @@ class MineResult:
     database: str
     exit_code: int
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped by Ctrl-C or a signal."""
+        return self.exit_code == INTERRUPTED
+
+    def time_line(self) -> str:
+        """How long its workers were at work, in words."""
+        read, extracted = duration(self.counts.read_s), duration(self.counts.extract_s)
+        return f"workers read for {read} and extracted for {extracted}"
+
     def lines(self) -> list[str]:
         """The result in words."""
         counts = self.counts
@@ -76,6 +86,18 @@ class MineResult:
 
     def __repr__(self) -> str:
         return f"<MineResult: {self.state}; {self.lines()[0]}>"
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What a bulk run would find to do: how much, the first targets, and the database without its password."""
+
+    survey: Survey
+    first: tuple[Target, ...]
+    database: str
+
+    def __repr__(self) -> str:
+        return f"<Preview: {self.survey.to_do:,} to do, into {self.database}>"
 
 
 @dataclass(frozen=True)
@@ -268,7 +290,7 @@ class Bulk:
             lock.release()
 
 
-def preview(request: BulkRequest, shown: int, tell: Tell = tell_nobody) -> tuple[Survey, list[Target]]:
+def preview(request: BulkRequest, shown: int, tell: Tell = tell_nobody) -> Preview:
     """What a run would find to do, without touching anything: the survey, and the first targets."""
     targets = corpus_targets(request.corpus, request.settings, cache_dir(), tell)
     with contextlib.ExitStack() as stack:
@@ -276,7 +298,8 @@ def preview(request: BulkRequest, shown: int, tell: Tell = tell_nobody) -> tuple
         if store is not None:
             stack.enter_context(store)
         plan = _plan(request, targets, store, _new_run(request))
-        return plan.survey(), [unit.target for unit in islice(plan, shown)]
+        first = tuple(unit.target for unit in islice(plan, shown))
+        return Preview(plan.survey(), first, request.settings.db.rsplit("@", 1)[-1])
 
 
 def _new_run(request: BulkRequest) -> Run:

@@ -15,6 +15,7 @@ from imagedataextractor.review.named import canned_queries
 from imagedataextractor.store import Store
 from imagedataextractor.store.schema import column_texts
 from imagedataextractor.store.view import VIEW
+from imagedataextractor.telling import Tell, tell_nobody
 
 if TYPE_CHECKING:
     from datasette.app import Datasette
@@ -79,7 +80,7 @@ def datasette_metadata(database: str) -> dict[str, Any]:
     return content
 
 
-def listen(application: Datasette, host: str, port: int, *, page: str = "/") -> None:
+def listen(application: Datasette, host: str, port: int, *, page: str = "/", report: Tell = tell_nobody) -> None:
     """Serve until Ctrl-C.
 
     Raises
@@ -87,7 +88,6 @@ def listen(application: Datasette, host: str, port: int, *, page: str = "/") -> 
     UsageError
         The address is taken, or not of this machine.
     """
-    import click
     import uvicorn
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -101,6 +101,6 @@ def listen(application: Datasette, host: str, port: int, *, page: str = "/") -> 
                 f"{host}:{port} cannot be used ({error.strerror or error}); choose another --port"
             ) from error
         shown = f"[{host}]" if ":" in host else host
-        click.echo(f"http://{shown}:{door.getsockname()[1]}{page}   (Ctrl-C ends it)", err=True)
+        report(f"http://{shown}:{door.getsockname()[1]}{page}   (Ctrl-C ends it)")
         config = uvicorn.Config(application.app(), log_level="warning", lifespan="on")
         uvicorn.Server(config).run(sockets=[door])

@@ -102,6 +102,23 @@ class ModelFile:
     info: WeightsInfo
     sha256: str
 
+    def as_dict(self) -> dict[str, object]:
+        """Everything that its header says, as plain values."""
+        info = self.info
+        return {
+            "name": self.name,
+            "source": self.source,
+            "path": str(self.path),
+            "sha256": self.sha256,
+            "architecture": info.architecture,
+            "licence": info.licence,
+            "origin": info.origin,
+            "defaults": info.inference.to_header(),
+            "calibrated": info.judge is not None,
+            "training": dict(info.training),
+            "licence_text": info.licence_text,
+        }
+
 
 def save_weights(path: str | Path, tensors: Mapping[str, Tensor], info: WeightsInfo, judge: Judge | None = None) -> str:
     """Write a network's tensors, its header and its judge, all or nothing; returns the file's SHA-256.

@@ -6,6 +6,7 @@ in a folder, one file an image, and every table and sweep is made from them.
 
 from __future__ import annotations
 
+import csv
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -13,15 +14,26 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.files import replacing
-from imagedataextractor.records import Segmentation
+from imagedataextractor.images.labels import read_label_map
+from imagedataextractor.records import Mode, Segmentation
+from imagedataextractor.segmentation import Segmenter
+from imagedataextractor.segmentation.kinds import Kind, kind_of
 from imagedataextractor.segmentation.metrics import ImageScore, score_image
 from imagedataextractor.segmentation.reliability import without
+from imagedataextractor.telling import Tell, tell_nobody
 from imagedataextractor.training.segmentation.dataset import Example, load_emps
+from imagedataextractor.written import save_marked
 
-__all__ = ["Predicted", "accepted_labels", "predictions", "score_predictions"]
+__all__ = ["Predicted", "Scored", "accepted_labels", "predictions", "score_folders", "score_model", "score_predictions"]
+
+#: Endings of label maps.
+_SUFFIXES = (".png", ".npy", ".tif", ".tiff")
+#: Absent predictions that are named.
+_SHOWN = 5
 
 #: What a caller tells progress with: images done, images in all, name.
 Progress = Callable[[int, int, str], None]
@@ -120,3 +132,130 @@ def _read(path: Path, example: Example) -> Predicted:
             return Predicted(example.name, example.labels, kept["labels"], kept["uncertainty"], score, kept["rejected"])
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: not a kept prediction ({error}); delete it and run again") from error
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Scores of images, the kind of picture that each is, and by what they are called."""
+
+    scores: list[ImageScore]
+    kinds: dict[str, Kind | None]
+    title: str
+
+
+def score_folders(
+    true: Path, predicted: Path, names: Path | None = None, *, missing_is_empty: bool = False, tell: Tell = tell_nobody
+) -> Scored:
+    """Score the label maps of a folder against those of another.
+
+    Parameters
+    ----------
+    true, predicted : Path
+        Folders of label maps of the same names.
+    names : Path, optional
+        A file with one name a line, or a CSV table with them in its first column; by default all in `true`.
+    missing_is_empty : bool
+        An absent prediction counts as finding nothing.
+    tell : function of str, optional
+        Is told how many are absent.
+
+    Raises
+    ------
+    InputError
+        A folder or a label map is not there, or cannot be read.
+    """
+    for folder in (true, predicted):
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such folder")
+    chosen = _read_names(names) if names else sorted({p.stem for p in true.iterdir() if p.suffix in _SUFFIXES})
+    if not chosen:
+        raise InputError(f"{names or true}: no label map to score")
+    scores: list[ImageScore] = []
+    kinds: dict[str, Kind | None] = {}
+    absent: list[str] = []
+    for name in chosen:
+        true_path, predicted_path = _find(true, name), _find(predicted, name)
+        if true_path is None:
+            raise InputError(f"{true}: no true label map for {name}")
+        truth = read_label_map(true_path)
+        if predicted_path is None:
+            if not missing_is_empty:
+                raise InputError(
+                    f"{predicted}: no prediction for {name} (--missing empty scores it as finding nothing)"
+                )
+            absent.append(name)
+        said = np.zeros_like(truth) if predicted_path is None else read_label_map(predicted_path)
+        scores.append(score_image(truth, said, name))
+        kinds[name] = kind_of(truth)
+    if absent:
+        tell(f"{len(absent)} predictions absent, scored as empty: {', '.join(absent[:_SHOWN])} …")
+    return Scored(scores, kinds, str(predicted))
+
+
+def score_model(
+    name: str,
+    data: Path,
+    split: str,
+    *,
+    mode: Mode = "filtered",
+    samples: int | None = None,
+    threshold: float | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    keep: Path | None = None,
+    tell: Tell = tell_nobody,
+) -> Scored:
+    """Score what a model finds in a data set in the EMPS layout.
+
+    Parameters
+    ----------
+    name : str
+        A model's name, or a weights file.
+    data, split : Path, str
+        The folder, and a part of its split.csv, or "all".
+    mode, samples, threshold, seed, device
+        As for `Segmenter.segment`.
+    keep : Path, optional
+        A folder for the label maps, as 16-bit PNG.
+    tell : function of str, optional
+        Is told how far it has come.
+
+    Raises
+    ------
+    InputError
+        There is no such model, or the data are not in that layout.
+    """
+    model = Segmenter.load(name, device)
+
+    def segment(image: npt.NDArray[np.uint8]) -> Segmentation:
+        return model.segment(image, mode=mode, samples=samples, threshold=threshold, seed=seed)
+
+    def progress(done: int, total: int, image: str) -> None:
+        tell(f"{done}/{total} {image}")
+
+    scores: list[ImageScore] = []
+    kinds: dict[str, Kind | None] = {}
+    for predicted in predictions(data, split, segment, progress=progress):
+        labels = accepted_labels(predicted)
+        if keep is not None:
+            keep.mkdir(parents=True, exist_ok=True)
+            save_marked(Image.fromarray(labels.astype(np.uint16)), keep / f"{predicted.name}.png")
+        scores.append(score_image(predicted.true, labels, predicted.name))
+        kinds[predicted.name] = kind_of(predicted.true)
+    # Scores on images that the model has learnt from say nothing of new ones.
+    trained_on = str(model.info.training.get("data", ""))
+    title = f"{name}, {mode}, {split}" + (f" (trained on {trained_on})" if trained_on else "")
+    return Scored(scores, kinds, title)
+
+
+def _read_names(path: Path) -> list[str]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            first = [row[0].strip() for row in csv.reader(file) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as a list of names ({error})") from error
+    return [Path(name).stem if name.endswith(_SUFFIXES) else name for name in first]
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    return next((path for suffix in _SUFFIXES if (path := folder / f"{name}{suffix}").is_file()), None)
