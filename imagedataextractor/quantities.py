@@ -38,23 +38,29 @@ __all__ = [
 #: Nanometres in one of each unit. "um" is spelt with a u, so that a value can be typed and compared everywhere.
 NM_PER_UNIT: dict[str, float] = {"pm": 1e-3, "Å": 0.1, "nm": 1.0, "um": 1e3, "mm": 1e6, "cm": 1e7}
 
-_METRE = r"\s?-?met(?:er|re)s?"
+_METRE = r"\s?-?m[eèé]t(?:er[ns]?|res?|ros?|ri|r[óo]w)"
 #: Each unit's spellings in a folded text, whatever the case.
 _SPELLINGS: dict[str, tuple[str, ...]] = {
-    "pm": (rf"pico{_METRE}", "pm"),
+    "pm": (rf"pic[oó]{_METRE}", "pm"),
     "Å": (r"\\u00c5", r"[aå]ngstr[oö]e?ms?", r"a\u030a", "å"),
-    "nm": (rf"nano{_METRE}", r"n\s?m", "㎚", "нм", "纳米", "奈米", "ナノメートル"),
-    "um": (
-        *(rf"micro{_METRE}", r"mi[ck]rons?", "mikrometer", r"\\u00b5m", r"μ\s?m", "um"),
-        *("㎛", "мкм", "微米", "マイクロメートル"),
+    "nm": (
+        *(rf"nan[oó]{_METRE}", r"n\s?m", "㎚", "纳米", "奈米", "ナノメー(?:トル|ター)", "나노미터"),
+        # In Russian; and one of its letters among Latin ones that look alike.
+        *(r"нанометр(?:а|ов)?", "[nнп][mм]"),
     ),
-    "mm": (rf"milli{_METRE}", "mm", "㎜", "毫米"),
+    "um": (
+        *(rf"mi[ck]r[oó]{_METRE}", r"mi[ck]rons?", r"\\u00b5m", r"\$?\{?\\mu ?\}?\$? ?m", r"μ\s?m", "um"),
+        *("㎛", "微米", "マイクロメー(?:トル|ター)", "ミクロン", "마이크로미터", "마이크론"),
+        *(r"микр(?:ометр(?:а|ов)?|он(?:а|ов)?)", "[mм][kк][mм]"),
+    ),
+    "mm": (rf"mil[ií]?l?[ií]?{_METRE}", "mm", "мм", r"миллиметр(?:а|ов)?", "㎜", "毫米"),
     "cm": (rf"centi{_METRE}", "cm", "㎝"),
 }
-#: What may not follow a unit: another letter or digit, a power, "/px", a minus before a digit (nm-1).
+#: What may not follow a unit: another letter or digit, a power, "/px", a minus before a digit.
 NOT_A_LENGTH = (
-    r"(?![A-Za-zµμ0-9_\\⁰¹²³⁴-⁹⁺⁻₀-₉^]|\s?[/⁄]\s?[A-Za-zµμ]|\s?\^|\s?[-–]\s?\d|\s?\*\*|\s?[⁻⁺]"
-    r"|\s?\(\s?[-–]\s?\d\s?\)|\s?per\b)"
+    r"(?![A-Za-zµμА-Яа-я0-9_\\⁰¹²³⁴-⁹⁺⁻₀-₉^]|\s?[/⁄]\s?[A-Za-zµμ]|\s?\^|\s?\*\*|\s?[⁻⁺]|\s?<sup>\s?[-–\d]"
+    # "nm-1", but not "5 nm-10 nm", which is a range.
+    r"|\s?[-–]\s?\d(?![\d.,]*\s?(?:[nµμup]\s?m|Å|[㎚㎛]))|\s?\(\s?[-–]\s?\d\s?\)|\s?per\b)"
 )
 #: A unit of length in a folded text (no groups), with what may not follow it.
 UNIT = "(?:" + "|".join(form for forms in _SPELLINGS.values() for form in forms) + ")" + NOT_A_LENGTH
@@ -70,8 +76,10 @@ _GROUPED = (
     r"[1-9]\d{0,2}(?:\.\d{3})+,\d+"
 )
 _PLAIN = rf"(?:{_GROUPED}|\d+(?:[.,·]\d+)?|[.,]\d+)"
-_EXPONENT = r"(?:\^ ?[{(]? ?[+-]?\d{1,2} ?[)}]?|\*\* ?[+-]?\d{1,2}|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2})"
-_POWER = rf"(?: ?[×x*·⋅] ?10 ?{_EXPONENT})"
+_EXPONENT = r"(?:\^ ?[{(]? ?[+-]?\d{1,2} ?[)}]?|\*\* ?[+-]?\d{1,2}|<sup> ?[+-]?\d{1,2} ?</sup>|[⁺⁻]?[⁰¹²³⁴-⁹]{1,2})"
+#: Signs of a product, among them the Cyrillic letter that looks like one.
+_TIMES_SIGN = r"(?:[×xXхХ*·]|\\times|\\cdot)"
+_POWER = rf"(?: ?{_TIMES_SIGN} ?10 ?{_EXPONENT})"
 #: A number in a folded text (no groups).
 NUMBER = rf"(?:{_FRACTION}|10{_EXPONENT}|{_PLAIN}(?:{_POWER}|[eE][+-]?\d{{1,2}}(?!\d))?)"
 #: Between a number and its spread.
@@ -88,11 +96,17 @@ def _folded(character: str) -> str:
         return "'"
     if character in _MINUS:
         return "-"
-    if character in "✕✖⨯╳":
+    if character in "✕✖⨯╳⨉":
         return "×"
+    if character in "•∙⋅・‧٫":  # the last is the decimal mark of Arabic
+        return "·"
+    if character == "٬":
+        return "'"
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
     if character.isspace():
         return " "
-    if unicodedata.decomposition(character).startswith(("<super>", "<sub>", "<fraction>")):
+    if unicodedata.decomposition(character).startswith(("<super>", "<sub>", "<fraction>", "<circle>")):
         return character
     plain = unicodedata.normalize("NFKC", character)
     return plain if len(plain) == 1 else character
@@ -101,8 +115,9 @@ def _folded(character: str) -> str:
 def fold(text: str) -> str:
     """A text with the forms of one character made one, each in its place.
 
-    Spaces of all widths, full-width and styled letters and digits (NFKC), the signs for µ, Å, minus and
-    apostrophe. Superscripts stay apart from digits. The result is as long as the text.
+    Spaces of all widths, full-width and styled letters and digits (NFKC), the digits of all scripts, the signs for µ,
+    Å, minus, apostrophe and product. Superscripts and circled digits ("①", which name panels) stay apart from
+    digits. The result is as long as the text.
     """
     return text if text.isascii() and text.isprintable() else "".join(map(_folded, text))
 
@@ -135,9 +150,9 @@ def _unsigned(text: str) -> float:
     fraction = re.fullmatch(r"(?:(\d{1,2}) )?(\d) ?[/⁄] ?(\d{1,2})", text)
     if fraction:
         return float(fraction[1] or 0) + float(fraction[2]) / float(fraction[3])
-    power = re.fullmatch(rf"(?:(.+?) ?[×x*·⋅] ?)?10 ?({_EXPONENT})", text)
+    power = re.fullmatch(rf"(?:(.+?) ?{_TIMES_SIGN} ?)?10 ?({_EXPONENT})", text)
     if power:
-        exponent = re.sub(r"[\^*{}() ]", "", power[2]).translate(_SUPERSCRIPT)
+        exponent = re.sub(r"</?sup>|[\^*{}() ]", "", power[2]).translate(_SUPERSCRIPT)
         return (1.0 if power[1] is None else _plain(power[1])) * 10.0 ** int(exponent)
     return _plain(text)
 
@@ -176,24 +191,38 @@ class Length:
 
 
 _LENGTH = re.compile(
-    rf"(?<![\w.,/⁄'^±+])(?<![^A-Za-z]-)(?<!^-)(?P<open>\(\s?)?(?P<number>{NUMBER})\s?"
+    rf"(?<![\w.,·/⁄'^±+])(?<![^A-Za-z]-)(?<!^-)(?<!\d[eE]-)(?<!\d–)(?P<open>\(\s?)?(?P<number>{NUMBER})\s?"
     rf"(?:{PLUS_MINUS}\s?(?P<spread>{NUMBER})\s?)?(?(open)\)\s?|)-?\s?(?P<unit>{UNIT})",
     re.IGNORECASE,
 )
 
-_TIMES = re.compile(r"\d\s?[×x*]\s?$")
+#: What stands before a number that is a part of something longer: "512 x 103 nm" is a size, or a power whose exponent
+#: was lost; "0 100 200 nm" are the numbers of a ruler; "± 5 nm" is a spread.
+_PART_OF = re.compile(rf"(?P<times>\d\s?{_TIMES_SIGN}\s?)$|(?P<listed>\d\s)$|(?P<spread>{PLUS_MINUS}\s?)$")
+#: A product with a sign that is not known: "1.2 ∗ 10³".
+_UNKNOWN_PRODUCT = re.compile(r"\d\s?[^\w\s.,;:()\[\]{}&=~≈<>|–—-]{1,3}\s?$")
+#: Characters before a number that are looked at for them.
+_LOOK_BACK = 12
 
 
 def find_lengths(text: str, start: int = 0, end: int | None = None) -> Iterator[Length]:
     """All lengths in a text, or between two offsets of it, in order."""
     folded = fold(text)
     for found in _LENGTH.finditer(folded, start, len(folded) if end is None else end):
-        if _TIMES.search(folded, max(0, found.start() - 6), found.start()):
-            continue  # "512 x 103 nm" is a size, or a power whose exponent was lost
+        if _is_part(folded[max(0, found.start() - _LOOK_BACK) : found.start()], found["number"]):
+            continue
         value, unit = parse_number(found["number"]), unit_of(found["unit"])
         if value is not None and value > 0 and unit is not None:
             spread = None if found["spread"] is None else parse_number(found["spread"])
             yield Length(value, unit, found.start(), found.end(), spread)
+
+
+def _is_part(before: str, number: str) -> bool:
+    """Whether a number goes on from what stands before it."""
+    part = _PART_OF.search(before)
+    if part is not None and (part["times"] or part["spread"] or " " in number):
+        return True
+    return bool(re.match(rf"10 ?{_EXPONENT}", number) and _UNKNOWN_PRODUCT.search(before))
 
 
 def parse_length(text: str) -> tuple[float, str] | None:
@@ -204,7 +233,8 @@ def parse_length(text: str) -> tuple[float, str] | None:
     (value, unit) or None
         `unit` is a name in `NM_PER_UNIT`.
     """
-    plain = re.sub(r"\s+", " ", fold(text)).strip()
+    plain = re.sub(r"\s+", " ", fold(text)).strip(" .,;:")
+    plain = re.sub(r"^\((.*)\)$|^\[(.*)\]$", r"\1\2", plain).strip()
     # A bare A is no unit within other words, but what else should it be here.
     plain = re.sub(r"(?<=[\d\s)])A$", "Å", plain)
     found = _LENGTH.fullmatch(plain)

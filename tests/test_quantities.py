@@ -96,6 +96,55 @@ def test_a_lost_exponent_is_not_made_a_number():
     assert list(find_lengths("Scale bar: 1 × 103 nm")) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "nm"),
+    [
+        ("١٠٠ nm", 100),
+        ("١٫٥ µm", 1500),
+        ("٢٬٥٠٠ nm", 2500),
+        ("२०० nm", 200),
+        ("1.2•10^3 nm", 1200),
+        ("1.2 ∙ 10³ nm", 1200),
+        ("2 X 10^3 nm", 2000),
+        ("2 х 10³ nm", 2000),
+        ("1.2 \\times 10^{3} nm", 1200),
+        ("1.2 × 10<sup>3</sup> nm", 1200),
+        ("0.2 $\\mu$m", 200),
+        ("200 пm", 200),
+        ("0,5 мкм", 500),
+        ("0,5 микрометра", 500),
+        ("200 nanomètres", 200),
+        ("200 nanómetros", 200),
+        ("0.5 Mikrometern", 500),
+        ("200 나노미터", 200),
+        ("0.5 ミクロン", 500),
+        ("(200 nm)", 200),
+        ("200nm.", 200),
+    ],
+)
+def test_digits_signs_and_units_of_other_scripts(text, nm):
+    value, unit = parse_length(text)
+    assert value * NM_PER_UNIT[unit] == pytest.approx(nm)
+    assert [length.nm for length in find_lengths(f"bar: {text}")] == [pytest.approx(nm)]
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        ("1e-999 nm", []),  # nothing, not 999 nm
+        ("1.2 ⊗ 10³ nm", []),  # a product by a sign that is not known, not 10³ nm
+        ("0 100 200 nm", []),  # a ruler's numbers, not 100,200 nm
+        ("① 200 nm", [200]),  # a panel's number, not 1,200 nm
+        ("200 nm ± 10 nm", [200]),
+        ("10 nm–20 nm", [10, 20]),
+        ("10–20 nm", []),
+        ("5 nm<sup>−1</sup>", []),
+    ],
+)
+def test_parts_of_something_longer_are_no_lengths(text, lengths):
+    assert [length.nm for length in find_lengths(f"Scale bar: {text}")] == lengths
+
+
 @given(st.text())
 @example("A\u030a ½ ㎛ ①")
 def test_folding_keeps_every_place(text):

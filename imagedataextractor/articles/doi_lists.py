@@ -31,6 +31,8 @@ _Entry = tuple[int, Sequence[str], str]
 #: Lines at the beginning of a file from which its form is told, and characters looked at of each.
 _HEAD_LINES, _HEAD_CHARS = 50, 20_000
 _CHUNK_BYTES = 16_384
+#: Characters of a file that is one JSON object, at most: an answer of a service, not a bulk of them.
+_MOST_OBJECT_CHARS = 100_000_000
 #: Share of the first lines that must agree before they are taken for a table without a header.
 _AGREEING = 0.6
 _DELIMITERS = ("\t", ";", ",", "|")
@@ -50,7 +52,7 @@ def read_doi_list(path: Path) -> list[str]:
 def iterate_doi_list(path: Path, missing: Missing = lambda line, text: None) -> Iterator[str]:
     """DOIs of a file as they stand in it; a list of a million is not held in memory.
 
-    The encoding (UTF-8, UTF-16, else Windows-1252), the form and, of a table, the delimiter and the column are
+    The encoding (UTF-8, UTF-16, UTF-32, else Windows-1252), the form and, of a table, the delimiter and the column are
     told from the beginning of the file. The column is the one named "DOI"; without such a name the one
     that holds DOIs. Lines that start with ``#`` are passed over.
 
@@ -87,8 +89,8 @@ def _entries(path: Path) -> Iterator[_Entry]:
         first = beginning[0].lstrip() if beginning else ""
         if re.match(r"\[\s*(?:[\[{\"\d]|$)", first):
             yield from _json_entries(lines.read(), path)
-        elif first.startswith("{"):
-            yield from map(_json_line, enumerate(lines, start=1))
+        elif re.match(r"\{\s*(?:\"|\}|$)", first):
+            yield from _json_objects(lines)
         elif any(_BIBTEX.match(line) for line in beginning):
             yield from _bibtex_entries(lines)
         elif any(_TAGGED.match(line) for line in beginning):
@@ -114,6 +116,8 @@ def _encoding(path: Path) -> str:
         for magic, what in _NO_TEXT.items():
             if start.startswith(magic):
                 raise InputError(f"{path}: is {what}")
+        if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+            return "utf-32"
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             return "utf-16"
         if b"\0" in start:
@@ -148,6 +152,38 @@ def _json_entries(text: str, path: Path) -> Iterator[_Entry]:
     yield from ((number, *_of_record(record)) for number, record in enumerate(records, start=1))
 
 
+def _json_objects(lines: TextIO) -> Iterator[_Entry]:
+    """One object a line, or one that holds a list of records, as the services' answers do."""
+    text = lines.read() if _is_one_object(lines) else ""
+    if not text:
+        yield from map(_json_line, enumerate(lines, start=1))
+        return
+    yield from ((number, *_of_record(record)) for number, record in enumerate(_records_in(json.loads(text)), start=1))
+
+
+def _is_one_object(lines: TextIO) -> bool:
+    """Whether a file is one JSON object; it is read from its beginning afterwards."""
+    try:
+        is_object = isinstance(json.loads(lines.read(_MOST_OBJECT_CHARS)), Mapping)
+    except (ValueError, RecursionError):
+        is_object = False
+    lines.seek(0)
+    return is_object
+
+
+def _records_in(content: Any) -> Sequence[Any]:
+    """The longest list of objects in an object, at any depth; the object itself where it holds none."""
+    found: Sequence[Any] = [content]
+    waiting = [content]
+    while waiting:
+        for value in waiting.pop().values():
+            if isinstance(value, Mapping):
+                waiting.append(value)
+            elif isinstance(value, list) and len(value) >= len(found) and all(isinstance(v, Mapping) for v in value):
+                found = value or found
+    return found
+
+
 def _json_line(numbered: tuple[int, str]) -> _Entry:
     number, line = numbered
     try:
@@ -159,8 +195,10 @@ def _json_line(numbered: tuple[int, str]) -> _Entry:
 def _of_record(record: Any) -> tuple[Sequence[str], str]:
     if isinstance(record, Mapping):
         fields = {str(name).lower(): value for name, value in record.items()}
-        for name in ("doi", "url"):
-            doi = plain_doi(str(fields.get(name) or ""))
+        nested = fields.get("externalids") or fields.get("ids")
+        named = {str(name).lower(): value for name, value in nested.items()} if isinstance(nested, Mapping) else {}
+        for value in (fields.get("doi"), named.get("doi"), fields.get("url")):
+            doi = plain_doi(str(value or ""))
             if doi is not None:
                 return (doi,), ""
         return (), str(fields.get("title") or record)
@@ -169,13 +207,14 @@ def _of_record(record: Any) -> tuple[Sequence[str], str]:
 
 # ---------------------------------------------------------------- RIS, PubMed, Web of Science; BibTeX
 
-#: "TY  - JOUR" begins an entry of RIS, "PMID- 31" one of PubMed, "PT J" one of Web of Science.
-_TAGGED = re.compile(r"\s*(?:TY {1,2}- |PMID *- |PT [A-Z]\b(?!\t)|FN (?:Clarivate|Thomson|ISI))")
-_FIRST_TAG = re.compile(r"\s*(?:TY {1,2}-|PMID *-|PT [A-Z]\b)")
-_TAG = re.compile(r"\s*(?P<tag>[A-Z][A-Z0-9]{1,3})(?: *- ?| )(?P<value>.*)")
+#: "TY  - JOUR" begins an entry of RIS, "PMID- 31" one of PubMed, "PT J" one of Web of Science, "%0 Journal Article"
+#: one of EndNote, "RT Journal Article" one of RefWorks.
+_TAGGED = re.compile(r"\s*(?:TY {1,2}- |PMID *- |PT [A-Z]\b(?!\t)|FN (?:Clarivate|Thomson|ISI)|%0 [A-Z]|RT [A-Z][a-z])")
+_FIRST_TAG = re.compile(r"\s*(?:TY {1,2}-|PMID *-|PT [A-Z]\b|%0 |RT [A-Z][a-z])")
+_TAG = re.compile(r"\s*(?P<tag>[A-Z][A-Z0-9]{1,3}|%[A-Z0-9])(?: *- ?| )(?P<value>.*)")
 #: Fields in which a DOI is looked for, the surest first.
-_DOI_TAGS = ("DO", "DI", "LID", "AID", "M3", "L3", "UR", "LK", "N1")
-_TITLE_TAGS = ("TI", "T1")
+_DOI_TAGS = ("DO", "DI", "DOI", "%R", "LID", "AID", "M3", "L3", "UR", "UL", "LK", "%U", "N1")
+_TITLE_TAGS = ("TI", "T1", "%T")
 
 
 def _tagged_entries(lines: Iterable[str]) -> Iterator[_Entry]:
@@ -249,6 +288,8 @@ _LINKS = re.compile(r"\b(?:url|uri|link|extra|identifier)s?\b")
 _OTHERS_DOI = re.compile(r"\b(?:book|cited|references?|related|parent|data(?:set)?|supplement\w*)\b")
 #: The end of old DOIs holds a semicolon that parts no cells.
 _SICI_END = re.compile(r"(\.CO);(?=2-)", re.IGNORECASE)
+#: Lines among which that of the column names is looked for.
+_MOST_HEAD = 10
 #: Lines that one entry may take: an abstract with its paragraphs. More means that a quotation mark stands alone.
 _MAX_ENTRY_LINES = 500
 
@@ -264,13 +305,16 @@ class _Table:
         Cells of a line, for telling a cell of several lines from a quotation mark that stands alone.
     others : sequence of int
         Columns to look at where the DOI's own is empty.
+    head : int
+        Lines up to that of the names, which are no entries: some programs say before it what the table holds.
     """
 
-    def __init__(self, delimiter: str, column: int, width: int, others: Sequence[int] = ()) -> None:
+    def __init__(self, delimiter: str, column: int, width: int, others: Sequence[int] = (), head: int = 1) -> None:
         self._delimiter = delimiter
         self._column = column
         self._width = width
         self._others = others
+        self._head = head
 
     @classmethod
     def told_from(cls, beginning: Sequence[str]) -> _Table | None:
@@ -281,20 +325,25 @@ class _Table:
         if separator:
             beginning = beginning[1:]
         delimiters = [separator[1]] if separator else _DELIMITERS
-        headed = [table for table in (cls._headed(beginning[:1], each) for each in delimiters) if table is not None]
-        if headed:
-            return max(headed, key=lambda table: table._width)
+        for head in range(1, min(_MOST_HEAD, len(beginning)) + 1):
+            tables = (cls._headed(beginning[head - 1 : head], each, head) for each in delimiters)
+            headed = [table for table in tables if table is not None]
+            if headed:
+                return max(headed, key=lambda table: table._width)
+            if plain_doi(beginning[head - 1]):
+                break
         return next(filter(None, (cls._unheaded(beginning, each) for each in delimiters)), None)
 
     @classmethod
-    def _headed(cls, beginning: Sequence[str], delimiter: str) -> _Table | None:
+    def _headed(cls, beginning: Sequence[str], delimiter: str, head: int) -> _Table | None:
         row = next(_read(beginning, delimiter), [])
         names = [" ".join(re.sub(r"[_\W]+", " ", name).lower().split()) for name in row]
         column = _doi_column(names)
         if column is None or len(names) < 2 or any(map(plain_doi, row)):
             return None
-        links = [place for place, name in enumerate(names) if _LINKS.search(name) and place != column]
-        return cls(delimiter, column, len(names), links)
+        others = [place for place, name in enumerate(names) if place != column and name == names[column]]
+        others += [place for place, name in enumerate(names) if _LINKS.search(name) and place != column]
+        return cls(delimiter, column, len(names), others, head)
 
     @classmethod
     def _unheaded(cls, beginning: Sequence[str], delimiter: str) -> _Table | None:
@@ -302,7 +351,7 @@ class _Table:
         rows = [[cell.strip() for cell in row] for row in _read(map(_masked, beginning), delimiter)]
         rows = [row for row in rows if len(row) > 1]
         places = Counter(place for row in rows for place, cell in enumerate(row) if _is_doi(cell))
-        if sum(places.values()) > len(rows):
+        if sum(places.values()) > len(rows) or any(len(plain_dois(line)) > 1 for line in beginning):
             return None  # several DOIs a line: a list, wrapped
         if not places or max(places.values()) < _AGREEING * min(len(beginning), len(rows) + 1):
             return None
@@ -310,15 +359,15 @@ class _Table:
 
     def entries(self, lines: Iterable[str]) -> Iterator[_Entry]:
         """One entry a line of the table; its header, empty lines and comments are none."""
-        is_first = True
+        before = 0
         for number, row in self._rows(lines):
             words = " ".join(filter(None, (cell.strip() for cell in row)))
             if not words or words.startswith("#") or re.fullmatch(r"\W*sep=.?\W*", words, re.IGNORECASE):
                 continue
             dois = next(filter(None, (plain_dois(row[c]) for c in (self._column, *self._others) if c < len(row))), [])
-            if dois or not is_first:
+            before += 1
+            if dois or before > self._head:
                 yield number, dois, words
-            is_first = False
 
     def _rows(self, lines: Iterable[str]) -> Iterator[tuple[int, list[str]]]:
         """Rows with the number of their first line; a lone quotation mark costs no line but its own."""

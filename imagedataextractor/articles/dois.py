@@ -23,13 +23,23 @@ _DOI = re.compile(r"10\.\d{4,9}(?:\.\d+)*/(?:[^\s\"<>]|<\d+:[:\w.-]+>)+", re.IGN
 _ADDRESS = re.compile(r"(?:https?:/{1,2}|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/)[^\s\"]*$", re.IGNORECASE)
 _PARAMETERS = re.compile(r"[?#]|&(?!lt;|gt;)")
 #: What publishers' addresses hang on to a DOI: the form in which the article is shown.
-_VIEW = re.compile(r"(?:/(?:full|abstract|abs|e?pdf|meta|html|full-?text|references|figures)(?:/.*)?|\.pdf)$", re.I)
-#: A second DOI right behind the first.
-_NEXT = re.compile(r"[,;|](?=(?:https?:|doi:)|10\.\d{4,9}/)", re.IGNORECASE)
+_VIEW = re.compile(
+    r"(?:/(?:full|abstract|abs|e?pdf|meta|html|full-?text|references|figures|suppl_file)(?:\.html?|/.*)?|\.pdf)$", re.I
+)
+#: The same behind a DOI that was copied out of an address: "?ref=pdf".
+_QUERY = re.compile(r"\?[a-z_]+=[^?]*$", re.IGNORECASE)
+#: A second DOI right behind the first, or behind markup without a space ("10.1/a'>x</a><p>10.1/b").
+_NEXT = re.compile(
+    r"[,;|](?=(?:https?:|doi:)|10\.\d{4,9}/)|['<>{}](?=[^\s\",;]*?(?<![\w.(/:-])(?:https?:[^\s\"<>]*/|doi:)?10\.\d{4,9}/)",
+    re.IGNORECASE,
+)
 _PUNCTUATION = ".,;:'\u2019\u201d\u00bb*_|"
 _PAIRS = (("(", ")"), ("[", "]"), ("{", "}"))
 #: Words that introduce a DOI.
-_WORD = re.compile(r"\W*(?:(?:digital\s+object\s+identifier|doi)(?![a-z.])\s*(?:\(doi\)\s*)?[:=#]?\s*)+", re.IGNORECASE)
+_WORD = re.compile(
+    r"\W*(?:(?:digital\s+object\s+identifier|doi)(?![a-z.])\s*(?:\(doi\)\s*|number\s*|no\.?\s*)?[:=#]?\s*)+",
+    re.IGNORECASE,
+)
 #: All that may stand before a DOI that is given by itself.
 _BEFORE = re.compile(
     r"[<(\[{\"'\u201c\u2018\u00ab]*(?:(?:https?:/{0,2}|(?:[\w-]+\.)+[a-z]{2,}(?::\d+)?/)\S*|(?:info:|urn:)?doi[:/])?",
@@ -81,9 +91,21 @@ def _decoded(found: str, before: str) -> str:
 
 def _trimmed(doi: str) -> str:
     """A DOI without the punctuation of the sentence around it."""
-    doi = doi.rstrip(_PUNCTUATION)
+    doi = _QUERY.sub("", _closed(doi)).rstrip(_PUNCTUATION + "/")
     while any(doi.endswith(close) and doi.count(close) > doi.count(opening) for opening, close in _PAIRS):
         doi = doi[:-1].rstrip(_PUNCTUATION)
+    return doi
+
+
+def _closed(doi: str) -> str:
+    """A DOI up to the first brace or bracket that it closes and did not open: "{10.1/a}{title" in TeX."""
+    for opening, close in _PAIRS[1:]:
+        depth = 0
+        for place, character in enumerate(doi):
+            depth += (character == opening) - (character == close)
+            if depth < 0:
+                doi = doi[:place]
+                break
     return doi
 
 
@@ -100,9 +122,10 @@ def clean_doi(text: str) -> str:
     """
     given = _visible(text).strip()
     alone = _WORD.sub("", given, count=1) if _WORD.match(given) else given
+    alone = re.sub(r"(?<=/)\s+(?=10\.)|\s+(?:\[doi\])?[.,;]?$", "", alone)
     doi = plain_doi(alone)
     start = _START.search(alone)
-    single = not re.search(r"\s", alone) and not _NEXT.search(alone)
+    single = start is not None and not re.search(r"\s", alone) and not _NEXT.search(alone, start.start())
     if doi is None or start is None or not single or not _BEFORE.fullmatch(alone[: start.start()]):
         raise InputError(f"{given[:100]!r} is no DOI; a DOI looks like 10.3390/molecules25040891")
     return doi

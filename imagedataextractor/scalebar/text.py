@@ -184,7 +184,8 @@ def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
         unit, sureness = next(
             (_UNIT_FORMS[i][0], _UNIT_FORMS[i][2]) for i in range(len(_UNIT_FORMS)) if found[f"u{i}"] is not None
         )
-        number = _number(found["number"])
+        # "0 100 200 nm" are the numbers of a ruler, and in "12:30 200 nm" stands a time: no thousands.
+        number = _number(found["number"].split(" ")[-1] if _RUNS_ON.search(before) else found["number"])
         alone = not before.strip(_STRIP) and not after.strip(_STRIP)
         if number is None:
             continue
@@ -215,6 +216,7 @@ def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
     return readings
 
 
+_RUNS_ON = re.compile(r"\d[\s:./-]$")
 _PICO = re.compile(r"[pP]\s?m")
 
 #: "1280x960 nm": a field's two sides. The ratio of width to height that pictures have, and the least of a

@@ -51,6 +51,16 @@ BIBTEX = (
 ).replace('DOI="10.1234\\slash",\n', "")
 
 
+ENDNOTE = "%0 Journal Article\n%T Sizes\n%R 10.1234/a\n\n%0 Book\n%T A book\n\n%0 Journal Article\n%U https://doi.org/10.1234/b\n"
+REFWORKS = (
+    "RT Journal Article\nT1 Sizes\nDO 10.1234/a\n\nRT Book, Whole\nT1 A book\n\nRT Journal Article\nDO 10.1234/b\n"
+)
+DIMENSIONS = (
+    "\"About the data: Exported on Jan 01, 2024. Criteria: 'gold' in title.\"\n"
+    'Rank,Publication ID,DOI,Title\n1,pub.1,10.1234/a,"Sizes, shapes"\n2,pub.2,,None\n3,pub.3,10.1234/b,Third\n'
+)
+
+
 @pytest.mark.parametrize(
     ("text", "without"),
     [
@@ -74,9 +84,24 @@ BIBTEX = (
         (PUBMED, [6]),
         (TAGGED_WOS, [10]),
         (BIBTEX, [6]),
+        (ENDNOTE, [5]),
+        (REFWORKS, [5]),
+        (DIMENSIONS, [4]),
+        ("TY  - JOUR\nDOI - 10.1234/a\nER  - \nTY  - JOUR\nL3  - 10.1234/b\nER  - \n", []),
+        ("DOI,DOI,Title\n10.1234/a,,One\n,10.1234/b,Two\n", []),
+        ("10.1234/a, n/a; 10.1234/b", []),
+        ("<li>10.1234/a</li><li><a href='https://doi.org/10.1234/b'>b</a></li>", []),
+        ("\\href{https://doi.org/10.1234/a}{One} and \\doi{10.1234/b}", []),
+        ("{{doi|10.1234/a}} [[10.1234/b]](x)", []),
+        (
+            '{"status": "ok", "message": {"items": [{"DOI": "10.1234/a", "reference": [{"DOI": "10.9999/cited"}]}, '
+            '{"title": "x"},\n{"DOI": "10.1234/b"}]}}',
+            [2],
+        ),
+        ('{"data": [{"externalIds": {"DOI": "10.1234/a"}}, {"ids": {"doi": "https://doi.org/10.1234/b"}}]}', []),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
 def test_forms_of_a_list(tmp_path: Path, text: str, without: list[int], encoding: str) -> None:
     path = tmp_path / "list"
     path.write_bytes(text.encode(encoding))

@@ -35,6 +35,13 @@ SICI = "10.1002/(sici)1097-4628(19960425)60:4<531::aid-app6>3.0.co;2-p"
         "https://example.org/articles/10.1016/j.x.2019/full",
         "https://example.org/content/pdf/10.1016/j.x.2019.pdf",
         "https://example.org/article?id=10.1016/j.x.2019&type=printable",
+        "https://doi.org/10.1016/j.x.2019/",
+        "https://doi.org/ 10.1016/j.x.2019 .",
+        "10.1016/j.x.2019 [doi]",
+        "10.1016/j.x.2019?ref=pdf",
+        "DOI number: 10.1016/j.x.2019",
+        "https://example.org/doi/suppl/10.1016/j.x.2019/suppl_file/si_001.pdf",
+        "https://example.org/article/10.1016/j.x.2019/fulltext.html",
     ],
 )
 def test_forms_of_a_doi(text: str) -> None:

@@ -145,6 +145,11 @@ def test_reciprocals_areas_and_nothing_are_no_lengths(text):
     assert read(text) == []
 
 
+@pytest.mark.parametrize("text", ["0 100 200 nm", "12:30 200 nm", "05.11.2019 200 nm"])
+def test_numbers_that_stand_before_a_length_are_not_its_thousands(text):
+    assert [reading.nm for reading in find_readings([line(text)])] == [200]
+
+
 @pytest.mark.parametrize("text", ["FOV:1280x960nm", "FOV: 1280 x 960nm", "1280×960nm", "F0V:1280x960nm"])
 def test_the_sides_of_a_field_are_no_bar(text):
     assert read(text) == []
