@@ -165,7 +165,7 @@ class Extractor:
             found = process_pixels(target.pixels, target.key, self.stages, watch)
             digests = [figure.image_sha256 for figure in found.figures]
             return Result((found,), found.failures, pixels=dict.fromkeys(digests, target.pixels))
-        return Result((found,), found.failures, page=self.manual.page)
+        return Result((found,), found.failures)
 
     def _recorded(
         self,

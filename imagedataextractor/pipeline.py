@@ -303,17 +303,20 @@ def _process_figure(
     read = read_picture(path, page)
     if read.choice and article.source == "image":
         log.warning("%s: %s is taken; --page takes another page", printable(path), read.choice)
-    picture = _Picture(read.pixels, sha256_of(path), path)
+    picture = _Picture(read.pixels, sha256_of(path), path, read.page, read.pages, read.channel)
     return _process_picture(article, figure, picture, at, stages, watch)
 
 
 @dataclass(frozen=True, eq=False)
 class _Picture:
-    """The pixels of a figure, the digest that they are known by, and their file if they have one."""
+    """The pixels of a figure, the digest that they are known by, and of their file, if they have one, which page."""
 
     pixels: Image
     sha256: str
     path: Path | None = None
+    page: int = 1
+    pages: int = 1
+    channel: str = ""
 
 
 def process_pixels(pixels: Image, name: str, stages: Stages, watch: Watcher | None = None) -> ArticleResult:
@@ -372,7 +375,8 @@ def _process_picture(
         results.append(done if done is not None else PanelResult(panel, bar))
     height, width = image.shape[:2]
     path = "" if picture.path is None else str(picture.path)
-    result = FigureResult(figure, at.figure, path, picture.sha256, width, height, tuple(results))
+    of_file = (picture.page, picture.pages, picture.channel)
+    result = FigureResult(figure, at.figure, path, picture.sha256, width, height, tuple(results), *of_file)
     if watch is not None:
         for measured in filter(lambda panel: panel.segmentation is not None, results):
             # A picture that cannot be drawn must not cost what was measured.

@@ -466,7 +466,8 @@ class PanelResult:
 class FigureResult:
     """Everything learnt of one picture file of a figure.
 
-    ``label`` is unique within its article ("Figure 3", or "Figure 3 [2]" for its second graphic).
+    ``label`` is unique within its article ("Figure 3", or "Figure 3 [2]" for its second graphic). ``page`` is which of
+    the file's ``pages`` it is, from 1; ``channel`` which of a pixel's many samples, in words ("" where it has no others).
     """
 
     figure: Figure
@@ -476,6 +477,9 @@ class FigureResult:
     width_px: int
     height_px: int
     panels: tuple[PanelResult, ...] = ()
+    page: int = 1
+    pages: int = 1
+    channel: str = ""
 
 
 @dataclass(frozen=True)

@@ -267,6 +267,8 @@ _COLUMNS = tuple(column.name for column in VIEW if column.name not in _DATABASE_
 _PANEL = (
     "figure",
     "panel",
+    "page",
+    "pages",
     "kind",
     "kind_score",
     "nm_per_px",
@@ -377,6 +379,8 @@ class MeasuredPanel(Table, Drawn):
         The publication's DOI or key (a picture's own key where it stands for itself); the figure's label.
     label, index : str or None, int
         Its letter; its place in the figure, from 0.
+    page, pages : int
+        Which page of the picture's file was taken, from 1, and how many it has.
     kind, kind_score
         What it shows, and the probability of that.
     scalebar : ScaleBar or None
@@ -397,17 +401,17 @@ class MeasuredPanel(Table, Drawn):
         panel: PanelResult,
         *,
         pixels: Pixels | None = None,
-        page: int | None = None,
     ) -> None:
         self.result = panel
         self._article = article.article
         self._figure = figure
         self._pixels = pixels
-        self._page = page if article.article.source == "image" else None
         self.article = self._article.doi or self._article.key
         self.figure = figure.label
         self.label = panel.panel.label
         self.index = panel.panel.index
+        self.page = figure.page
+        self.pages = figure.pages
         self.kind = panel.panel.kind
         self.kind_score = panel.panel.kind_score
         self.scalebar = panel.scalebar
@@ -456,7 +460,7 @@ class MeasuredPanel(Table, Drawn):
         """
         whole = self._pixels
         if whole is None:
-            whole = _pixels_of(self._figure.image_path, self._page, (self._figure.height_px, self._figure.width_px))
+            whole = _pixels_of(self._figure.image_path, self.page, (self._figure.height_px, self._figure.width_px))
         return whole[self.box.slices]
 
     def columns(self) -> dict[str, list[Any]]:
@@ -503,6 +507,8 @@ class MeasuredPanel(Table, Drawn):
         values = (
             self.figure,
             self.label or str(self.index + 1),
+            self.page,
+            self.pages,
             self.kind,
             round(self.kind_score, 3),
             None if bar is None or bar.nm_per_px is None else float(f"{bar.nm_per_px:.5g}"),
@@ -609,8 +615,6 @@ class Result(Table):
     pixels: Mapping[str, Pixels] = field(default_factory=dict, repr=False)
     #: Corrections by people that hold in the database for what was written there.
     standing: int = 0
-    #: The page that was asked for, of files with several.
-    page: int | None = None
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> Result:
@@ -622,14 +626,13 @@ class Result(Table):
             tuple(failure for one in results for failure in one.waiting),
             {digest: pixels for one in results for digest, pixels in one.pixels.items()},
             sum(one.standing for one in results),
-            next((one.page for one in results if one.page is not None), None),
         )
 
     @functools.cached_property
     def panels(self) -> list[MeasuredPanel]:
         """Every panel, in the order of targets and figures, the ones that show no micrograph too."""
         return [
-            MeasuredPanel(article, figure, panel, pixels=self.pixels.get(figure.image_sha256), page=self.page)
+            MeasuredPanel(article, figure, panel, pixels=self.pixels.get(figure.image_sha256))
             for article in self.articles
             for figure in article.figures
             for panel in figure.panels
@@ -693,7 +696,7 @@ class Result(Table):
     def __iter__(self) -> Iterator[Result]:
         """One result a target that gave something."""
         for article in self.articles:
-            yield Result((article,), article.failures, pixels=self.pixels, page=self.page)
+            yield Result((article,), article.failures, pixels=self.pixels)
 
     @property
     def is_complete(self) -> bool:

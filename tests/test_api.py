@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from click.testing import CliRunner
 from PIL import Image
 from store_results import make_result
@@ -97,6 +98,23 @@ def test_with_a_database_what_is_finished_is_passed_over(tmp_path):
     assert again.to_pandas().equals(first.to_pandas())
     with pytest.raises(UsageError, match="closed"):
         extractor.extract("a.png")
+
+
+def test_of_a_file_with_several_pages_the_rows_say_which_was_taken(tmp_path):
+    pages = [np.zeros((200, 280), np.uint8), drawn(1), drawn(2)]
+    with tifffile.TiffWriter(tmp_path / "stack.tif") as file:
+        for page in pages:
+            file.write(page, photometric="minisblack")
+    for asked, taken in ((None, 2), (3, 3)):
+        found = ide.extract(tmp_path / "stack.tif", page=asked, db="x.db", **OPTIONS)
+        (panel,) = found.panels
+        assert (panel.page, panel.pages) == (taken, 3)
+        assert found.panel_rows().to_pandas()[["page", "pages"]].values.tolist() == [[taken, 3]]
+        assert np.array_equal(panel.image, pages[taken - 1])
+        with ide.open_database("x.db") as database:
+            assert database.query("SELECT page, pages FROM figures").to_pandas().values.tolist() == [[taken, 3]]
+            database.report("report.html")
+        assert f"stack.tif, page {taken} of 3" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_used_is_a_failure_and_the_rest_is_done(tmp_path, micrograph):

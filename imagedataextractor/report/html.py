@@ -206,9 +206,10 @@ def _panel(panel: ReportPanel, *, detailed: bool) -> dict[str, Any]:
 def _whence(panel: ReportPanel) -> str:
     """Where the numbers come from, in one line."""
     digest = f" (SHA-256 {panel.image_sha256[:12]}…)" if panel.image_sha256 else ""
+    page = f", page {panel.page} of {panel.pages}" if (panel.pages or 1) > 1 else ""
     return (
-        f"{panel.image_path or 'picture not kept'}{digest} · model {panel.model}, {panel.mode}, T = {panel.samples}, "
-        f"seed {panel.seed} · run {panel.run_id[:12]}"
+        f"{panel.image_path or 'picture not kept'}{page}{digest} · model {panel.model}, {panel.mode}, "
+        f"T = {panel.samples}, seed {panel.seed} · run {panel.run_id[:12]}"
     )
 
 

@@ -118,8 +118,14 @@ def draw_overlay(
         raise InputError(f"{target}: the overlay cannot be written ({error.strerror or error})") from error
 
 
-def picture_pixels(image_path: str | None, image_sha256: str | None) -> npt.NDArray[np.uint8]:
+def picture_pixels(image_path: str | None, image_sha256: str | None, page: int | None) -> npt.NDArray[np.uint8]:
     """The picture that a row of the database tells of, as it was when it was measured.
+
+    Parameters
+    ----------
+    image_path, image_sha256 : str or None
+    page : int or None
+        Which page of the file it is; None in rows of older versions: the one that is the picture.
 
     Raises
     ------
@@ -133,13 +139,13 @@ def picture_pixels(image_path: str | None, image_sha256: str | None) -> npt.NDAr
         raise InputError(f"picture not at hand: {path}")
     if image_sha256 is not None and sha256_of(path) != image_sha256:
         raise InputError(f"picture has changed since: {path}")
-    return load_image(path)
+    return load_image(path, page)
 
 
 def panel_pixels(panel: ReportPanel) -> npt.NDArray[np.uint8]:
     """A panel cut out of its picture. See `picture_pixels`."""
-    pixels: npt.NDArray[np.uint8] = picture_pixels(panel.image_path, panel.image_sha256)[panel.box.slices]
-    return pixels
+    pixels: npt.NDArray[np.uint8] = picture_pixels(panel.image_path, panel.image_sha256, panel.page)
+    return pixels[panel.box.slices]
 
 
 def particle_crop(image: npt.NDArray[np.uint8], particle: Particle) -> npt.NDArray[np.uint8]:

@@ -40,6 +40,8 @@ class ReportPanel:
     source: str
     image_path: str | None
     image_sha256: str | None
+    page: int | None
+    pages: int | None
     box: Box
     nm_per_px: float | None
     scale_text: str | None
@@ -141,7 +143,7 @@ SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.c
        b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id,
        n.insets, n.info_bar_box,
        s.n_particles, s.n_accepted, s.n_border, s.n_uncertain, n.stated_size_nm, s.ecd_mean_nm,
-       n.material, a.source
+       n.material, a.source, f.page, f.pages
 """
     + _JOINED
 )
@@ -242,6 +244,8 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
         source=row[39],
         image_path=row[11],
         image_sha256=row[12],
+        page=row[40],
+        pages=row[41],
         box=box,
         nm_per_px=row[17],
         scale_text=row[18],

@@ -23,7 +23,7 @@ def figure_png(store: Store, figure_id: int) -> bytes:
     InputError
         There is no such row, or its picture cannot be had; the same for all functions here.
     """
-    _, rows = store.query("SELECT image_path, image_sha256 FROM figures WHERE id = :id", {"id": figure_id})
+    _, rows = store.query("SELECT image_path, image_sha256, page FROM figures WHERE id = :id", {"id": figure_id})
     if not rows:
         raise InputError(f"there is no figure {figure_id}")
     return png(picture_pixels(*rows[0]))
@@ -35,14 +35,14 @@ def panel_png(store: Store, panel_id: int, *, plain: bool = False) -> bytes:
     if panel is not None:
         return png(panel_pixels(panel) if plain else _overlay(panel))
     sql = (
-        "SELECT f.image_path, f.image_sha256, n.x0, n.y0, n.x1, n.y1 "
+        "SELECT f.image_path, f.image_sha256, f.page, n.x0, n.y0, n.x1, n.y1 "
         "FROM panels n JOIN figures f ON f.id = n.figure_id WHERE n.id = :id"
     )
     _, rows = store.query(sql, {"id": panel_id})
     if not rows:
         raise InputError(f"there is no panel {panel_id}")
-    path, sha256, x0, y0, x1, y1 = rows[0]
-    return png(picture_pixels(path, sha256)[y0:y1, x0:x1])
+    path, sha256, page, x0, y0, x1, y1 = rows[0]
+    return png(picture_pixels(path, sha256, page)[y0:y1, x0:x1])
 
 
 def segmentation_png(store: Store, segmentation_id: int) -> bytes:

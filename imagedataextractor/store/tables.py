@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0006"
+SCHEMA_REVISION = "0007"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"
@@ -109,6 +109,10 @@ figures = Table(
     Column("image_sha256", Text),
     Column("width_px", Integer),
     Column("height_px", Integer),
+    # Which page of the picture's file it is, from 1, and of how many; which of a pixel's many samples, in words.
+    Column("page", Integer),
+    Column("pages", Integer),
+    Column("channel", Text),
     # Under which settings all of it was last done; NULL where something failed, or no picture was looked at.
     Column("settings_digest", Text),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),

@@ -180,6 +180,9 @@ class Writer:
             image_sha256=figure.image_sha256,
             width_px=int(figure.width_px),
             height_px=int(figure.height_px),
+            page=int(figure.page),
+            pages=int(figure.pages),
+            channel=text_or_none(figure.channel or None),
             settings_digest=digest,
             run_id=run_id,
         )

@@ -72,9 +72,11 @@ def test_every_file_of_a_folder_of_everything_is_accounted_for(tmp_path):
             str(path)
             for (path,) in connection.execute("SELECT image_path FROM figures UNION SELECT path FROM articles")
         )
+        pages = connection.execute("SELECT page, pages FROM figures WHERE image_path LIKE '%pages.tif'").fetchall()
         failures = "\n".join(
             f"{target}" for (target,) in connection.execute("SELECT target FROM failures WHERE resolved_at IS NULL")
         )
+    assert pages == [(2, 2)]
     lines = "\n".join(line for line in run.stderr.splitlines() if "passed over" in line)
     assert names_in(rows, printed) >= {"a.png", "float.tif", "colours.tif", "pages.tif", "na\\xefve.png", "fig1.png"}
     assert names_in(failures, printed) >= {"empty.png", "cut.png", "words.jpg", "empty.xml", "broken.pdf"}
