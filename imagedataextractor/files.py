@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import tempfile
@@ -12,7 +13,40 @@ from filelock import FileLock
 
 from imagedataextractor.errors import InputError
 
-__all__ = ["locked", "replacing", "write_atomically"]
+__all__ = ["decoded", "locked", "read_toml_text", "replacing", "write_atomically"]
+
+
+def decoded(content: bytes) -> str:
+    """A text as spreadsheets save it: UTF-8, UTF-16 or UTF-32 with their mark, else Windows' own encoding."""
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            return content.decode(encoding, errors="replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace")
+
+
+def read_toml_text(path: Path) -> str:
+    """The text of a TOML file, which is UTF-8; with a byte order mark, as Windows' editors write it, UTF-16 too.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+    """
+    content = path.read_bytes()
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
+    return content.decode(encoding).replace("\r\n", "\n")
+
+
+#: How a text begins, and its encoding; the mark of UTF-32 begins as that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from imagedataextractor.articles.dois import plain_dois
 from imagedataextractor.errors import InputError
+from imagedataextractor.files import decoded
 from imagedataextractor.images import sha256_of
 from imagedataextractor.store import Store
 
@@ -219,7 +220,7 @@ def read_picture_table(path: str | Path, needed: Sequence[str] = ()) -> PictureT
     """
     path = Path(path)
     try:
-        content = _decoded(path.read_bytes())
+        content = decoded(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from error
     head = content.splitlines()[0] if content.strip() else ""
@@ -247,15 +248,6 @@ def read_picture_table(path: str | Path, needed: Sequence[str] = ()) -> PictureT
         file = cells["file"].replace("\\", "/")
         lines.append(PictureLine(number, file, cells.get("panel") or None, values))
     return PictureTable(path, columns, tuple(lines))
-
-
-def _decoded(content: bytes) -> str:
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", errors="replace")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace")
 
 
 def distinct_names(paths: Sequence[str]) -> Mapping[str, str]:

@@ -467,7 +467,7 @@ class FigureResult:
     """Everything learnt of one picture file of a figure.
 
     ``label`` is unique within its article ("Figure 3", or "Figure 3 [2]" for its second graphic). ``page`` is which of
-    the file's ``pages`` it is, from 1; ``channel`` which of a pixel's many samples, in words ("" where it has no others).
+    the file's ``pages`` it is, from 1; ``channel`` which of a pixel's many samples, in words, or "".
     """
 
     figure: Figure

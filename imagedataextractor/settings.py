@@ -23,6 +23,7 @@ import platformdirs
 
 from imagedataextractor.checked import Amount, AtLeastOne, Count, Share, Text, checked, line_of
 from imagedataextractor.errors import UsageError
+from imagedataextractor.files import read_toml_text
 from imagedataextractor.records import Mode, OcrName
 
 __all__ = [
@@ -197,9 +198,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         raise UsageError(f"{path}: no such file, though IDE_CONFIG names it; make it, or unset IDE_CONFIG")
     if path.is_file():
         try:
-            text = path.read_text(encoding="utf-8")
+            text = read_toml_text(path)
             content = tomllib.loads(text)
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError, RecursionError) as error:  # what is no TOML, and numbers that are too long
             raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
         settings = apply(settings, content, where=str(path), text=text)
     for variable, (section, name) in ENVIRONMENT.items():

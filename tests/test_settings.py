@@ -45,6 +45,8 @@ def test_the_environment_wins_over_the_file(config):
         ("segmentation = 3\n", "line 1: segmentation must be a table, not 3"),
         ("[mining]\nkeep_figures = 1\n", "mining.keep_figures must be true or false"),
         ("not toml", "cannot be read as TOML"),
+        (f"[mining]\nworkers = {'[' * 500}\n", "cannot be read as TOML"),
+        (f"[mining]\nworkers = {'9' * 5000}\n", "cannot be read as TOML"),
         ('[segmentation]\nmode = "best"\n', "segmentation.mode must be one of discriminative, bayesian, filtered"),
         ('[scalebar]\nocr = "eyes"\n', "scalebar.ocr must be one of rapidocr, tesseract"),
         ("[segmentation]\nsamples = 0\n", "segmentation.samples must be a whole number from 1 on, not 0"),
@@ -63,6 +65,12 @@ def test_a_wrong_file_names_the_file_and_the_setting(config, content, message):
     with pytest.raises(UsageError, match=message) as caught:
         load_settings({})
     assert str(config) in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_of_a_windows_editor_is_read(config, encoding):
+    config.write_text('[segmentation]\r\nmodel = "é"\r\n', encoding=encoding, newline="")
+    assert load_settings({}).segmentation.model == "é"
 
 
 def test_keys_are_neither_shown_nor_recorded():

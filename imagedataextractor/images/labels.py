@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import tifffile
-from PIL import UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from skimage.measure import label as connected_regions
 
 from imagedataextractor.errors import InputError
@@ -26,6 +27,13 @@ LabelMap = npt.NDArray[np.int32]
 PIECES = 4.0
 #: Colours of a map, at most.
 _MOST_COLOURS = 65_535
+#: Values up to which a map may be one of classes rather than of particles, separate pieces a value from which it is
+#: one, and the least size of a piece, px.
+CLASSES, CLASS_PIECES, _PIECE_PX = 4, 2.0, 16
+#: Share of the picture above which a mask's one region, if it reaches all four sides, is what lies between particles.
+GROUND_SHARE = 0.5
+#: Pages of a file that are looked at for labels.
+_MOST_PAGES = 100
 
 
 def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
@@ -50,7 +58,7 @@ def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
     if not path.is_file():
         raise InputError(f"{path}: {'is a folder; name one label map' if path.is_dir() else 'no such label map'}")
     try:
-        array = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else _pixels(path)
+        array = np.load(path, allow_pickle=False) if path.suffix.lower() == ".npy" else _pixels(path, tell)
     except InputError:
         raise
     except UnidentifiedImageError as error:
@@ -68,15 +76,15 @@ def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
         raise InputError(f"{path}: {error}") from error
 
 
-def _pixels(path: Path) -> npt.NDArray[Any]:
-    """The numbers of a picture file, unchanged."""
+def _pixels(path: Path, tell: Tell) -> npt.NDArray[Any]:
+    """The numbers of a picture file, unchanged; of a palette that begins with another colour than black, black is 0."""
     with path.open("rb") as stream:
         head = stream.read(26)
     if head[:3] == b"\xff\xd8\xff":
         raise InputError(f"{path}: JPEG changes labels at every edge; save the label map as PNG or TIFF")
     if is_tiff(path):
         with tifffile.TiffFile(path) as file:
-            page = page_at(file, 0)
+            page = _page_with_labels(path, file, tell)
             bounds.require_size(path, int(page.imagewidth), int(page.imagelength))
             packed = getattr(page.compression, "name", "")
             if packed in ("JPEG", "OJPEG"):
@@ -89,11 +97,41 @@ def _pixels(path: Path) -> npt.NDArray[Any]:
     with opened(path) as image:
         if not deep_colours:
             image.load()
-            return np.asarray(image)
+            return _with_black_first(image) if image.mode == "P" else np.asarray(image)
     values = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if values is None:
         raise InputError(f"{path}: cannot be read as a label map (its 16-bit colours cannot be decoded)")
     return np.asarray(values)
+
+
+def _page_with_labels(path: Path, file: tifffile.TiffFile, tell: Tell) -> tifffile.TiffPage:
+    """The first page that holds labels: a stack may begin with blank slices."""
+    count = min(len(file.pages), _MOST_PAGES)
+    first = page_at(file, 0)
+    if count < 2:
+        return first
+    for index in range(count):
+        page = page_at(file, index)
+        bounds.require_size(path, int(page.imagewidth), int(page.imagelength))
+        with contextlib.suppress(Exception):  # a broken page holds no labels
+            if page.asarray().any():
+                tell(f"{path}: page {index + 1} of {len(file.pages)} is taken")
+                return page
+    return first
+
+
+def _with_black_first(image: Image.Image) -> npt.NDArray[Any]:
+    """Numbers of a picture with a palette: those of its colours, but 0 where it is black.
+
+    Programs that number from 0 write black there; an optimised palette may have it anywhere.
+    """
+    numbers = np.asarray(image).astype(np.int32)
+    palette = np.asarray(image.getpalette() or [], np.uint8).reshape(-1, 3)
+    used = [int(number) for number in np.unique(numbers) if number < len(palette)]
+    black = [number for number in used if not palette[number].any()]
+    if len(black) != 1 or black[0] == 0:
+        return numbers
+    return np.where(numbers == black[0], 0, np.where(numbers == 0, int(numbers.max()) + 1, numbers))
 
 
 def as_label_map(array: npt.NDArray[Any], tell: Tell = tell_nobody) -> LabelMap:
@@ -136,18 +174,39 @@ def as_label_map(array: npt.NDArray[Any], tell: Tell = tell_nobody) -> LabelMap:
     )
     count = int(regions.max())
     if values.size == 1:
+        _require_no_ground(regions)
         # A 16-bit map whose only value is 1 is how label maps of a single particle are written; it may lie in pieces.
         if array.dtype == np.uint16 and values[0] == 1:
             return labels
         if count > 1:
             tell(f"a mask with one value ({values[0]}) for all: its {count:,} separate regions are taken as particles")
         return np.asarray(regions, np.int32) if count > 1 else labels
-    if count > PIECES * values.size:
+    pieces = int((np.bincount(regions.ravel())[1:] >= _PIECE_PX).sum())
+    is_classes = values.size <= CLASSES and pieces >= CLASS_PIECES * values.size
+    if is_classes or count > PIECES * values.size:
         raise InputError(
             f"its {values.size:,} values lie in {count:,} separate pieces: these are grey levels or classes, "
             "not one value a particle; give each particle its own number first"
         )
     return labels
+
+
+def _require_no_ground(regions: npt.NDArray[np.int64]) -> None:
+    """See that a mask's one value is that of the particles, and not of the ground around them.
+
+    Raises
+    ------
+    InputError
+    """
+    largest = int(np.argmax(np.bincount(regions.ravel())[1:])) + 1
+    ground = regions == largest
+    sides = (ground[0], ground[-1], ground[:, 0], ground[:, -1])
+    share = float(ground.mean())
+    if share > GROUND_SHARE and all(side.any() for side in sides):
+        raise InputError(
+            f"a mask whose one value covers {share:.0%} of the picture, from side to side: that is the background; "
+            "invert it, so that the particles have a value and the background is 0"
+        )
 
 
 def _of_colours(array: npt.NDArray[Any], tell: Tell) -> npt.NDArray[Any]:

@@ -50,7 +50,8 @@ def opened(path: Path) -> Iterator[ImageFile.ImageFile]:
                 continue
             stream.seek(0)
             try:
-                image = factory(stream, str(path))
+                # Without a name: what Pillow maps into memory by its name it takes for turned already.
+                image = factory(stream, "")
             except (SyntaxError, IndexError, TypeError, EOFError) as error:
                 raise UnidentifiedImageError(str(error)) from error
             with image:

@@ -22,6 +22,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import tifffile
+from PIL import UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
@@ -45,6 +46,8 @@ _SAMPLE = 100_000
 #: Pages that are listed; a file with more of them is a film, of which the first ones are enough.
 MOST_PAGES = 10_000
 ORIENTATION = 274
+#: Kinds of PhotometricInterpretation whose numbers are no levels: palette, YCbCr.
+PACKED_COLOURS = (3, 6)
 
 
 def is_tiff(path: Path) -> bool:
@@ -94,11 +97,16 @@ def read_tiff(path: Path, page: int | None = None) -> tuple[npt.NDArray[np.uint8
         bounds.require_size(path, pages[chosen].width, pages[chosen].height)
         leaf = page_at(file, chosen)
         if _for_pillow(leaf):
-            pixels, orientation, _, _ = read_raster(path, chosen + 1)
-            return pixels, orientation, chosen + 1, len(pages), ""
+            try:
+                pixels, orientation, _, _ = read_raster(path, chosen + 1)
+                return pixels, orientation, chosen + 1, len(pages), ""
+            except UnidentifiedImageError:  # for another page's sake, say a mask before the picture
+                if leaf.dtype is None or leaf.photometric in PACKED_COLOURS:
+                    raise
         values, alpha, channel = _channels(path, leaf, _values(path, leaf, chosen))
         orientation = int(_tag(leaf, ORIENTATION, 1))
-        return reduced(values, alpha=alpha), orientation, chosen + 1, len(pages), channel
+        is_plain = values.dtype == np.uint8 and not alpha
+        return values if is_plain else reduced(values, alpha=alpha), orientation, chosen + 1, len(pages), channel
 
 
 def _listed(file: tifffile.TiffFile) -> list[_Page]:
@@ -149,7 +157,7 @@ def _contrast(values: npt.NDArray[Any]) -> float:
 
 def _for_pillow(leaf: tifffile.TiffPage) -> bool:
     """Whether Pillow reads all that is in the page: 8 bits, or one channel of 16."""
-    if leaf.dtype is None or leaf.bitspersample < 8 or leaf.photometric in (3, 6):  # palette, YCbCr
+    if leaf.dtype is None or leaf.bitspersample < 8 or leaf.photometric in PACKED_COLOURS:
         return True
     if leaf.dtype == np.uint8:
         return leaf.samplesperpixel <= 4

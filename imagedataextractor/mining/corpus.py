@@ -38,6 +38,7 @@ from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.search import Query, SearchName, search_to_file
 from imagedataextractor.checked import AtLeastOne, Text, checked, line_of
 from imagedataextractor.errors import IdeError, InputError, UsageError, printable
+from imagedataextractor.files import read_toml_text
 from imagedataextractor.settings import (
     ArticleSettings,
     FigureSettings,
@@ -130,14 +131,14 @@ def load_definition(path: Path) -> Definition:
         Something in it is wrong; the message names file and line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_toml_text(path)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # what is no TOML, and numbers that are too long
         raise UsageError(f"{path}: not TOML: {error}") from error
 
     def place(key: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,8 +24,9 @@ from sqlalchemy.engine import URL
 
 from imagedataextractor.errors import StoreError, UsageError
 from imagedataextractor.resources import resource_path
-from imagedataextractor.store.session import clear_errors, connect_sqlite_read_only, refusal, sqlite_path
-from imagedataextractor.store.tables import SCHEMA_REVISION
+from imagedataextractor.store.session import clear_errors, connect_sqlite_read_only, refusal, shown, sqlite_path
+from imagedataextractor.store.tables import MEASURED_PARTICLES, SCHEMA_REVISION, metadata
+from imagedataextractor.store.view import VIEW
 
 __all__ = ["NamedQuery", "Reader", "load_named_queries", "named_queries", "parameter_value"]
 
@@ -102,6 +103,13 @@ def parameter_value(text: str) -> int | float | str:
     return text
 
 
+#: Tables and the view, with their columns.
+_SCHEMA: Mapping[str, Sequence[str]] = {
+    **{table.name: [column.name for column in table.columns] for table in metadata.sorted_tables},
+    MEASURED_PARTICLES: [column.name for column in VIEW],
+}
+
+
 class Reader:
     """A connection that can only read."""
 
@@ -138,6 +146,20 @@ class Reader:
             revision = None
         if revision != SCHEMA_REVISION:
             raise StoreError(refusal(self._url, revision))
+        if self._url.drivername == "sqlite" and (lost := self._lost()):
+            raise StoreError(
+                f"{shown(self._url)}: is damaged: {lost} is not there; restore a copy, or start a new one with --db"
+            )
+
+    def _lost(self) -> str | None:
+        """The first table or column that another program took away."""
+        with self._lock, clear_errors(self._url):
+            for name, wanted in _SCHEMA.items():
+                there = {row[1] for row in self._connection.execute(f'PRAGMA table_info("{name}")')}
+                missing = [column for column in wanted if column not in there]
+                if missing:
+                    return f"the column {name}.{missing[0]}" if there else f"the table {name}"
+        return None
 
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Column names and all rows. See `Store.query`."""
@@ -221,8 +243,11 @@ def _explained(error: BaseException, connection: Any, sql: str) -> str:
     if _NO_TABLE.search(said):
         return f"{said}; there are {', '.join(tables)}"
     words = set(re.findall(r"\w+", sql.lower()))
-    named = [table for table in tables if table in words] or ["measured_particles"]
-    return "; ".join([said, *(f"{table} has {', '.join(_columns(connection, table))}" for table in named)])
+    named = [table for table in tables if table in words] or [MEASURED_PARTICLES]
+    try:
+        return "; ".join([said, *(f"{table} has {', '.join(_columns(connection, table))}" for table in named)])
+    except sqlite3.Error:  # a view of what is not there any more
+        return said
 
 
 def _tables(connection: Any) -> list[str]:

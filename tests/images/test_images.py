@@ -147,18 +147,19 @@ def test_conversions_between_grey_and_colour():
     assert to_grey(RGB).shape == GREY.shape
 
 
+@pytest.mark.parametrize("stored", [RGB[:32], GREY[:32]], ids=["colour", "grey"])
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
-def test_the_camera_s_turn_is_applied(tmp_path, suffix):
-    picture = Image.fromarray(np.ascontiguousarray(RGB[:32]))
+def test_the_camera_s_turn_is_applied(tmp_path, suffix, stored):
+    picture = Image.fromarray(np.ascontiguousarray(stored))
     upright = {
-        1: RGB[:32],
-        2: RGB[:32, ::-1],
-        3: np.rot90(RGB[:32], 2),
-        4: RGB[:32][::-1],
-        5: RGB[:32].swapaxes(0, 1),
-        6: np.rot90(RGB[:32], -1),
-        7: np.rot90(RGB[:32], 2).swapaxes(0, 1),
-        8: np.rot90(RGB[:32], 1),
+        1: stored,
+        2: stored[:, ::-1],
+        3: np.rot90(stored, 2),
+        4: stored[::-1],
+        5: stored.swapaxes(0, 1),
+        6: np.rot90(stored, -1),
+        7: np.rot90(stored, 2).swapaxes(0, 1),
+        8: np.rot90(stored, 1),
     }
     for orientation, expected in upright.items():
         exif = Image.Exif()
@@ -329,6 +330,15 @@ def test_of_a_tiff_with_a_thumbnail_first_the_picture_is_taken(tmp_path, kind):
     assert picture.pixels.shape == FIELD.shape
     assert (picture.page, picture.pages, picture.choice) == (2, 2, "page 2 of 2")
     assert load_image(path, page=1).shape == (60, 80)
+
+
+def test_a_mask_before_the_picture_costs_nothing_of_it(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(GREY > 120, subfiletype=4, photometric="mask")
+        file.write(GREY, photometric="minisblack")
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.array_equal(picture.pixels, GREY)
+    assert (picture.page, picture.pages) == (2, 2)
 
 
 def test_a_smaller_page_that_does_not_say_so_is_no_picture_either(tmp_path):

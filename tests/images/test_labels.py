@@ -90,6 +90,21 @@ def test_one_bit_and_palette_pictures_hold_labels_too(tmp_path):
         assert same_regions(read_label_map(tmp_path / name))
 
 
+def test_a_palette_may_have_its_black_anywhere(tmp_path):
+    palette = Image.fromarray(((LABELS + 2) % (LABELS.max() + 1)).astype(np.uint8), "P")
+    colours = [(0, 0, 0) if i == 2 else (9 * i + 9, 200 - i, 30) for i in range(int(LABELS.max()) + 1)]
+    palette.putpalette([value for colour in colours for value in colour])
+    palette.save(tmp_path / "palette.png")
+    assert same_regions(read_label_map(tmp_path / "palette.png"))
+
+
+def test_of_a_stack_the_first_slice_with_labels_is_taken_and_told(tmp_path):
+    told = []
+    tifffile.imwrite(tmp_path / "a.tif", np.stack([LABELS * 0, LABELS]).astype(np.uint16), photometric="minisblack")
+    assert same_regions(read_label_map(tmp_path / "a.tif", told.append))
+    assert told == [f"{tmp_path / 'a.tif'}: page 2 of 2 is taken"]
+
+
 def test_a_particle_in_two_pieces_stays_one(tmp_path):
     labels = LABELS.copy()
     labels[:, 88:92] = 0  # another one lies over two of them
@@ -104,6 +119,14 @@ def test_a_particle_in_two_pieces_stays_one(tmp_path):
         ("noise.png", NOISE[..., 0], "grey levels or classes"),
         ("classes.png", CLASSES, "classes"),
         ("photo.png", NOISE, "no pixel is black"),
+        ("two_classes.png", np.where(LABELS == 1, 128, np.where(LABELS > 0, 255, 0)).astype(np.uint8), "classes"),
+        (
+            "rims.png",
+            np.where(cv2.erode(LABELS, np.ones((3, 3))) > 0, 255, np.where(LABELS > 0, 128, 0)).astype(np.uint8),
+            "classes",
+        ),
+        ("inverted.png", np.where(LABELS > 0, 0, 255).astype(np.uint8), "that is the background; invert it"),
+        ("all.npy", np.ones((20, 30)), "that is the background; invert it"),
         ("halves.npy", LABELS / 2, "not whole numbers"),
         ("holes.npy", np.where(LABELS > 0, np.nan, 0.0), "not whole numbers"),
         ("negative.npy", LABELS.astype(int) - 1, "between 0"),

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -262,3 +263,21 @@ def test_a_server_that_goes_away_is_one_clear_line(postgresql_url, run):
         with pytest.raises(StoreError) as error:
             store.write_article(make_result(), run.id)
         one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("statement", "lost"),
+    [
+        ("DROP VIEW measured_particles", "the table measured_particles"),
+        ("DROP TABLE corrections", "the table corrections"),
+        ("ALTER TABLE scalebars RENAME COLUMN witnesses TO other", "the column scalebars.witnesses"),
+    ],
+)
+def test_a_database_that_lost_a_part_is_one_clear_line(tmp_path, statement, lost):
+    path = str(tmp_path / "p.db")
+    Store.open(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+    with pytest.raises(StoreError) as error:
+        Store.open(path, read_only=True)
+    assert f"is damaged: {lost} is not there" in one_line(error)

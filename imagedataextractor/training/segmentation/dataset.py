@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.files import decoded
 from imagedataextractor.images import load_image, to_grey
 from imagedataextractor.images.labels import read_label_map
 
@@ -120,8 +122,13 @@ def split_names(folder: Path, split: str) -> list[str]:
     table = folder / "split.csv"
     if not table.is_file():
         raise InputError(f"{table}: missing, so the split {split!r} is unknown; use the split 'all'")
-    with table.open(newline="", encoding="utf-8") as handle:
-        rows = [(row["name"], row["split"]) for row in csv.DictReader(handle)]
+    try:
+        lines = list(csv.DictReader(io.StringIO(decoded(table.read_bytes()), newline="")))
+        rows = [(str(row["name"]), str(row["split"])) for row in lines]
+    except KeyError as error:
+        raise InputError(f"{table}: has no column {error}; its first line is name,split") from error
+    except (OSError, csv.Error) as error:
+        raise InputError(f"{table}: cannot be read ({error})") from error
     names = [name for name, part in rows if part == split and name in set(present)]
     if not names:
         raise InputError(f"{table}: no image of the split {split!r}; it has {sorted({part for _, part in rows})}")

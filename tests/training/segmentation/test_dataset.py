@@ -52,6 +52,21 @@ def test_an_unknown_split_or_layout_is_one_clear_line(folder, tmp_path):
         split_names(tmp_path / "images", "all")
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_split_as_a_spreadsheet_writes_it(folder, encoding):
+    (folder / "split.csv").write_text("name,split\r\naa,train\r\nbb,val\r\n", encoding=encoding, newline="")
+    assert split_names(folder, "train") == ["aa"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"), [("file,split\naa,train\n", "no column 'name'"), ("", "no image of the split")]
+)
+def test_a_split_that_is_none_is_one_clear_line(folder, text, says):
+    (folder / "split.csv").write_text(text)
+    with pytest.raises(InputError, match=says):
+        split_names(folder, "train")
+
+
 def test_a_map_of_another_size_than_its_image_is_refused(folder):
     Image.fromarray(np.zeros((5, 5), np.uint16)).save(folder / "segmaps" / "aa.png")
     with pytest.raises(InputError, match="label map has"):
