@@ -47,7 +47,7 @@ CPU_LIMIT_S, WALL_LIMIT_S = 20.0, 240.0
 #: Memory that a process may take at its peak, bytes.
 MEMORY_LIMIT = 2_000_000_000
 #: Inputs that one child process gets, and one in how many is run in a process of its own.
-BATCH, FRESH = 250, 100
+BATCH, FRESH = 250, 250
 #: Kind of input → its share.
 SHARES = {"picture": 0.15, "labelmap": 0.2, "train": 0.08, "database": 0.3, "toml": 0.15, "table": 0.12}
 
@@ -336,7 +336,12 @@ def train(rng: Rng, samples: Samples, folder: Path) -> Input:
     else:
         victim.write_bytes(mutated(rng, victim.read_bytes()))
     small = ["--steps", "1", "--crops", "64x1", "--validate", ""]
-    return Input("train", str(victim.relative_to(data)), ["train", str(data), "--out", str(folder / "run"), *small], {})
+    return Input(
+        "train",
+        str(victim.relative_to(data)),
+        ["train", "segmentation", str(data), "--out", str(folder / "run"), *small],
+        {},
+    )
 
 
 def database(rng: Rng, samples: Samples, folder: Path) -> Input:
