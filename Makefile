@@ -11,7 +11,7 @@ EXTRAS := tesseract,postgresql,dask,parquet,microscopes,serve,training,test,docs
 WORKERS ?= logical
 DEMO := demo-output
 
-.PHONY: venv demo test lint docs generated clean
+.PHONY: venv demo test lint docs benchmarks examples generated clean
 
 venv: $(READY)
 
@@ -43,10 +43,22 @@ lint: $(READY)
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W --keep-going -b html docs site
 
+# The tables of docs/evaluation, with machine and date; QUICK=1 on a few drawn micrographs.
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/tables.py $(if $(QUICK),--quick)
+
+# The files that the guide names, the database that its questions ask, and what is made of both: answers, pictures.
+examples: $(READY)
+	$(BIN)/python docs/example_files.py examples
+	cd examples && ../$(BIN)/ide extract data/sample my-micrographs micrograph.png --scales scales.csv \
+		--pictures overlays --again
+	$(BIN)/python docs/answer_questions.py sqlite:///examples/particles.db
+	$(BIN)/python docs/make_pictures.py examples
+
 # Pages made from the tables and columns themselves.
 generated: $(READY)
 	$(BIN)/python -m imagedataextractor.store.schema picture > db/schema.md
 	$(BIN)/python -m imagedataextractor.store.schema columns > docs/columns.md
 
 clean:
-	rm -rf $(VENV) $(DEMO) build site *.egg-info
+	rm -rf $(VENV) $(DEMO) examples build site *.egg-info

@@ -264,10 +264,27 @@ def size_statements(caption: str, segments: Sequence[Segment]) -> tuple[SizeStat
                 mean = _nanometres(match["mean"], match["unit1"])
             if mean <= 0:
                 continue
-            panels = _home_of(start, "", segments, caption) or _letters_of(start, segments)
+            panels = (
+                _panels_named_behind(caption, match.end(), segments)
+                or _home_of(start, "", segments, caption)
+                or _letters_of(start, segments)
+            )
             words = caption[match.start() : match.end()]
             found[start] = SizeStatement(mean, spread, panels, words, match.start(), match.end())
     return _respectively([found[start] for start in sorted(found)], caption, segments)
+
+
+#: "377 nm for (a)". A letter without bracket could be the article: "377 nm in a matrix".
+_OF_THESE = re.compile(
+    rf"\s*(?:in|for|of)\s+(?:panels?\s+(?P<word>{GROUP})(?!\w)|(?:panels?\s+)?\(\s*(?P<bracket>{GROUP})\s*\))",
+    re.IGNORECASE,
+)
+
+
+def _panels_named_behind(caption: str, position: int, segments: Sequence[Segment]) -> tuple[str, ...]:
+    match = _OF_THESE.match(caption, position)
+    known = {letter for segment in segments for letter in segment.letters}
+    return tuple(letter for letter in expand(match["word"] or match["bracket"]) if letter in known) if match else ()
 
 
 _DEVIATION = re.compile(

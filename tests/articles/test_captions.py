@@ -580,6 +580,14 @@ def test_size_belongs_to_the_panel_whose_text_it_stands_in() -> None:
     assert [(s.mean_nm, s.panels) for s in facts.size_statements] == [(8.0, ("a",)), (30.0, ("b",))]
 
 
+def test_size_belongs_to_the_panel_named_behind_it() -> None:
+    facts = parse_caption(
+        "Silica with (a) 2 mL and (b) 4 mL of ammonia, (c) a third batch. "
+        "The mean diameters are 377 ± 20 nm for (a) and 359 ± 37 nm in panel c."
+    )
+    assert [(s.mean_nm, s.panels) for s in facts.size_statements] == [(377.0, ("a",)), (359.0, ("c",))]
+
+
 def test_every_panel_of_a_real_caption_with_back_references() -> None:
     caption = (
         "(a) Top view, (b) bottom view, and (c,d) cross-section SEM images of a film obtained at magnifications of "
