@@ -12,7 +12,6 @@ import importlib
 import json
 import os
 import runpy
-import signal
 import socket
 import subprocess
 import sys
@@ -63,14 +62,15 @@ def warm(folder: Path) -> Iterator[Path]:
 def _serve(listening: socket.socket) -> None:
     for module in LOADED:
         importlib.import_module(module)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
     while True:
         line, _ = listening.accept()
         if not os.fork():
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             listening.close()
             _answer(line)
         line.close()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
 
 def _answer(line: socket.socket) -> None:
