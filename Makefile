@@ -11,7 +11,7 @@ EXTRAS := tesseract,postgresql,dask,parquet,microscopes,serve,training,test,docs
 WORKERS ?= logical
 DEMO := demo-output
 
-.PHONY: venv demo test lint docs benchmarks examples generated clean
+.PHONY: venv demo test lint docs benchmarks examples show generated clean
 
 venv: $(READY)
 
@@ -55,10 +55,14 @@ examples: $(READY)
 	$(BIN)/python docs/answer_questions.py sqlite:///examples/particles.db
 	$(BIN)/python docs/make_pictures.py examples
 
+# A corpus to show: the open articles of ../shared/samples, with report and attribution, into show/.
+show: $(READY)
+	$(BIN)/python docs/show.py
+
 # Pages made from the tables and columns themselves.
 generated: $(READY)
 	$(BIN)/python -m imagedataextractor.store.schema picture > db/schema.md
 	$(BIN)/python -m imagedataextractor.store.schema columns > docs/columns.md
 
 clean:
-	rm -rf $(VENV) $(DEMO) examples build site *.egg-info
+	rm -rf $(VENV) $(DEMO) examples show build site *.egg-info
