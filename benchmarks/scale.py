@@ -14,12 +14,12 @@ import argparse
 #: CPU seconds a measured micrograph, all stages, default mode: `make demo`, ten micrographs of 460 to 580 px, less
 #: the start of the program.
 SECONDS_A_PANEL = 2.7
-#: CPU seconds of the coordinator and of the server an article: benchmarks/simulated_corpus.py.
-COORDINATOR_S, SERVER_S = 0.010, 0.008
+#: CPU seconds of the coordinator an article, over Dask: benchmarks/simulated_corpus.py.
+COORDINATOR_S = 0.038
 #: Measured micrographs an article, and particles a micrograph: the simulated corpus, after open articles and EMPS.
 PANELS, PARTICLES = 5.5, 24
 #: Bytes in PostgreSQL, indices included: benchmarks/simulated_corpus.py.
-BYTES_A_PARTICLE = 930
+BYTES_A_PARTICLE = 625
 #: Full text and figure files, bytes an article: the four folders of PMC in ../shared/samples/jats.
 DOWNLOAD_BYTES = 2.2e6
 #: Seconds an article at PMC open data: ten requests, 0.05 s apart (articles/retrieve/pmc.py).

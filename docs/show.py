@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import threading
 import time
 import urllib.error
@@ -28,11 +29,13 @@ SAMPLES = Path(__file__).resolve().parents[2] / "shared" / "samples"
 
 #: Pages of Datasette that show numbers and words, and no figure of an article.
 PAGES = {
-    "tables": "/",
+    "tables": "/show",
     "materials": "/show/materials",
-    "panels": "/show/segmentations?_facet=model",
     "licences": "/show/licences",
 }
+
+#: Characters of a title that are shown.
+TITLE = 120
 
 ARTICLES = """
 SELECT a.doi, a.title, a.journal, a.year, coalesce(a.licence, 'not stated') AS licence,
@@ -60,7 +63,8 @@ def attribution(database: Path) -> str:
         "| --- | --- | --- | --- |",
     ]
     for doi, title, journal, year, licence, panels, particles in zip(*rows.values(), strict=True):
-        lines.append(f"| [{title}](https://doi.org/{doi}), {journal}, {year} | {licence} | {panels} | {particles} |")
+        name = textwrap.shorten(title, TITLE, placeholder="…")
+        lines.append(f"| [{name}](https://doi.org/{doi}), {journal}, {year} | {licence} | {panels} | {particles} |")
     return "\n".join(lines) + "\n"
 
 

@@ -6,7 +6,7 @@
 -- notice. More parts: the last statement, with higher bounds; what lies above all bounds goes into particles_rest.
 DO $$
 DECLARE
-    -- Segmentations of a part: some 120 million particles, 100 GB.
+    -- Segmentations of a part: some 120 million particles, 75 GB.
     width CONSTANT bigint := 5000000;
     parts CONSTANT int := 4;
     shown text := pg_get_viewdef('measured_particles');
