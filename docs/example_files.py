@@ -25,26 +25,26 @@ SAMPLE = Path(__file__).resolve().parents[1] / "data" / "sample"
 CUTS = {
     "micrograph.png": ("g003.jpg", (576, 48, 1136, 428)),
     "no-bar.png": ("g003.jpg", (576, 48, 856, 258)),
-    "my-micrographs/sample-A/1.tif": ("g001.jpg", (94, 54, 344, 424)),
-    "my-micrographs/sample-A/2.tif": ("g001.jpg", (344, 14, 594, 384)),
-    "my-micrographs/sample-B/1.tif": ("g001.jpg", (608, 64, 898, 404)),
-    "my-micrographs/sample-B/2.tif": ("g001.jpg", (898, 14, 1188, 354)),
+    "my-micrographs/sample-A/A1.tif": ("g001.jpg", (94, 54, 344, 424)),
+    "my-micrographs/sample-A/A2.tif": ("g001.jpg", (344, 14, 594, 384)),
+    "my-micrographs/sample-B/B1.tif": ("g001.jpg", (608, 64, 898, 404)),
+    "my-micrographs/sample-B/B2.tif": ("g001.jpg", (898, 14, 1188, 354)),
 }
 
 TABLES = {
     "scales.csv": [
         ("file", "panel", "nm_per_px", "bar", "bar_px", "field_width"),
-        ("sample-A/1.tif", "", "6.41", "", "", ""),
-        ("sample-A/2.tif", "", "", "500 nm", "78", ""),
-        ("sample-B/1.tif", "", "", "", "", "3.19 um"),
-        ("sample-B/2.tif", "", "", "", "", "3.19 um"),
+        ("sample-A/A1.tif", "", "6.41", "", "", ""),
+        ("sample-A/A2.tif", "", "", "500 nm", "78", ""),
+        ("sample-B/B1.tif", "", "", "", "", "3.19 um"),
+        ("sample-B/B2.tif", "", "", "", "", "3.19 um"),
     ],
     "samples.csv": [
         ("file", "batch"),
-        ("sample-A/1.tif", "B1"),
-        ("sample-A/2.tif", "B1"),
-        ("sample-B/1.tif", "B2"),
-        ("sample-B/2.tif", "B2"),
+        ("sample-A/A1.tif", "batch-1"),
+        ("sample-A/A2.tif", "batch-1"),
+        ("sample-B/B1.tif", "batch-2"),
+        ("sample-B/B2.tif", "batch-2"),
     ],
 }
 

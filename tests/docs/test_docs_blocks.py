@@ -46,6 +46,17 @@ def test_blocks_of_a_page_run_in_their_order(page, workplace, monkeypatch):
     assert not failed, "\n\n".join(failed)
 
 
+def test_thirty_questions_are_answered_with_the_columns_they_ask_for(workplace):
+    blocks = [b for b in blocks_of(ROOT / "docs" / "questions.md") if b.language in ("sql", "text")]
+    assert [b.language for b in blocks] == ["sql", "text"] * 30
+    with Store.open(str(workplace.kept / "particles.db"), read_only=True) as store:
+        for question, answer in zip(blocks[::2], blocks[1::2], strict=True):
+            columns, _ = store.query(question.text)
+            assert answer.text.split("\n", 1)[0].split() == list(columns), (
+                f"{question.name}: `make examples` answers anew"
+            )
+
+
 def _run(block: Block, workplace: Any, names: dict[str, Any]) -> str | None:
     """What went wrong."""
     if block.language == "bash":
