@@ -224,7 +224,8 @@ class Extractor:
         (article,) = result.articles
         name = target.key if isinstance(target, Target) else None
         standing = store.write_article(article, run_id, target=name, fingerprint=mark)
-        return dataclasses.replace(result, standing=standing or 0)
+        held = {key: scale for figure in article.figures for key, scale in store.scales_by_hand(figure.image_sha256)}
+        return dataclasses.replace(result, standing=standing or 0, held=held if standing else {})
 
     # ------------------------------------------------------------ single stages
 

@@ -433,6 +433,11 @@ class MeasuredPanel(Table, Drawn):
         return f"{self._article.doi or self._article.title or self._article.key} {self.name}"
 
     @property
+    def place(self) -> tuple[str, int]:
+        """The SHA-256 of its picture, and its index: what it is known by, whatever it is called."""
+        return self._figure.image_sha256, self.index
+
+    @property
     def box(self) -> Box:
         """Where it lies in its figure, px."""
         return self.result.panel.box
@@ -615,6 +620,8 @@ class Result(Table):
     pixels: Mapping[str, Pixels] = field(default_factory=dict, repr=False)
     #: Corrections by people that hold in the database for what was written there.
     standing: int = 0
+    #: Of them the scales, nm per px, by the picture's SHA-256 and the panel's index.
+    held: Mapping[tuple[str, int], float] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, results: Sequence[Result]) -> Result:
@@ -626,6 +633,7 @@ class Result(Table):
             tuple(failure for one in results for failure in one.waiting),
             {digest: pixels for one in results for digest, pixels in one.pixels.items()},
             sum(one.standing for one in results),
+            {place: scale for one in results for place, scale in one.held.items()},
         )
 
     @functools.cached_property
@@ -696,7 +704,7 @@ class Result(Table):
     def __iter__(self) -> Iterator[Result]:
         """One result a target that gave something."""
         for article in self.articles:
-            yield Result((article,), article.failures, pixels=self.pixels)
+            yield Result((article,), article.failures, pixels=self.pixels, held=self.held)
 
     @property
     def is_complete(self) -> bool:

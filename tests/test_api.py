@@ -100,6 +100,20 @@ def test_with_a_database_what_is_finished_is_passed_over(tmp_path):
         extractor.extract("a.png")
 
 
+def test_a_scale_by_hand_holds_in_what_later_runs_print(tmp_path):
+    Image.fromarray(drawn()).save(tmp_path / "a.png")
+    plain = ["extract", "a.png", "--assume-em", "--mode", "discriminative", "--ocr", "none"]
+    said = CliRunner().invoke(command, [*plain, "--nm-per-px", "99"])
+    later = CliRunner().invoke(command, plain)
+    assert "1 correction holds" in later.stderr
+    (first,), (second,) = (
+        [line for line in done.stdout.splitlines() if line.startswith("a.png")] for done in (said, later)
+    )
+    assert first.split() == second.split()
+    assert "1 micrograph measured, 1 with a scale" in later.stdout
+    assert "without a scale" not in later.stdout
+
+
 def test_of_a_file_with_several_pages_the_rows_say_which_was_taken(tmp_path):
     pages = [np.zeros((200, 280), np.uint8), drawn(1), drawn(2)]
     with tifffile.TiffWriter(tmp_path / "stack.tif") as file:

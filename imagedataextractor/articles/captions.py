@@ -47,7 +47,7 @@ def parse_caption(
     CaptionFacts
         Lengths in nm; spans as character offsets into `caption`.
     """
-    caption = caption[:MAX_CHARS].translate(_PLAIN)
+    caption = _in_latin_letters(caption[:MAX_CHARS].translate(_PLAIN))
     segments = split_caption(caption, label, emphasised=emphasised)
     subcaptions: dict[str, str] = {}
     for segment in segments:
@@ -62,6 +62,30 @@ def parse_caption(
         size_statements=size_statements(caption, segments),
         materials=figure_materials(caption, segments, words or Words()),
     )
+
+
+#: Letters of panels in the order of the Russian alphabet, without those that are passed over; and Greek ones.
+_OTHER_LETTERS = {"абвгдежзик": "abcdefghij", "АБВГДЕЖЗИК": "ABCDEFGHIJ", "αβγδεζηθ": "abcdefgh"}
+_OTHER_MARKER = r"(?:(?<=\()|(?<![\w(])){}(?=\)|\s?[–—]\s)"
+
+
+def _in_latin_letters(caption: str) -> str:
+    """A caption whose panels bear Cyrillic or Greek letters ("а) …; б) …"), character by character, in Latin ones.
+
+    Only where the second letter of the alphabet names a panel too: by itself "(α)" is a phase.
+    """
+    for others, latin in _OTHER_LETTERS.items():
+        marked = re.compile(_OTHER_MARKER.format(f"[{others}]"))
+        named = {match.group() for match in marked.finditer(caption)}
+        # The first letter looks as the Latin one does, and is often typed so.
+        if others[1] in named and (others[0] in named or re.search(_OTHER_MARKER.format(f"[{latin[0]}]"), caption)):
+            if others[0] == "α" and not re.search(r"[\u0370-\u03ff]{3}", caption):
+                continue
+            characters = list(caption)
+            for match in marked.finditer(caption):
+                characters[match.start()] = latin[others.index(match.group())]
+            caption = "".join(characters)
+    return caption
 
 
 def _both(first: str, second: str) -> str:

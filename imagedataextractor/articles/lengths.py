@@ -56,7 +56,9 @@ def scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleSt
         before = _length_before(caption, word.start())
         start, end = word.start(), _statement_end(caption, word.end())
         # What is said in a panel's own words ends with them.
-        end = next((s.end for s in segments if s.start <= start < s.end), end)
+        around = next((s for s in segments if s.start <= start < s.end), None)
+        if around is not None and not _is_own_sentence(caption, around, start):
+            end = around.end
         if before:
             after = _OF_PANELS.match(caption, word.end())
             start, end = before.start, after.end() if after else word.end()
@@ -70,6 +72,12 @@ def scale_statements(caption: str, segments: Sequence[Segment]) -> tuple[ScaleSt
             found.append(ScaleStatement(statement.length_nm, panels, statement.text, statement.start, statement.end))
         taken = end
     return tuple(found)
+
+
+def _is_own_sentence(caption: str, home: Segment, start: int) -> bool:
+    """Whether a segment is a sentence on bars, whose letters follow it: "Scale bars: 5 µm (a, c) and 2 µm (b, d)."."""
+    opens = not re.search(r"\w{4,}", caption[home.start : start])
+    return opens and caption[: home.start].rstrip()[-1:] in (".", ";")
 
 
 #: Characters before the words "scale bar" in which the length of a "200 nm scale bar" is sought.

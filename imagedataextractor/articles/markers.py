@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from imagedataextractor.articles import techniques
+from imagedataextractor.articles.figure_words import FIGURE_WORD, LABEL_END, SCALE_WORD
 
 __all__ = [
     "BAR_WORD",
@@ -135,8 +136,16 @@ def label_end(caption: str, label: str | None) -> int:
         match = re.match(rf"\s*{re.escape(label.strip().rstrip('.:'))}\s*[.:|]?\s+(?=\S)", caption, re.IGNORECASE)
         if match:
             return match.end()
-    match = re.match(r"\s*(?:Fig(?:ure|\.)?|Scheme)\s*S?\d+\s*[.:|]?\s+(?=\S)", caption, re.IGNORECASE)
+    match = _LABEL.match(caption)
     return match.end() if match else len(caption) - len(caption.lstrip())
+
+
+#: A label, or the labels of two languages: "Fig. 1 / 図1".
+_ONE_LABEL = rf"(?:{FIGURE_WORD}|Scheme)\s*S?\d+{LABEL_END}"
+_LABEL = re.compile(
+    rf"\s*{_ONE_LABEL}(?:\s*[/|(]\s*{_ONE_LABEL}\)?)?(?:\s*[.:|]?\s+(?=\S)|[.:]?(?=[(\u3040-\u9fff\uac00-\ud7af]))",
+    re.IGNORECASE,
+)
 
 
 # ---------------------------------------------------------------- panel markers
@@ -206,6 +215,7 @@ LEADS_ON = re.compile(
 CLAUSE_END = re.compile(r"\s*(?:[.;]|$)")
 #: Words that a scale bar is spoken of with.
 BAR_WORD = re.compile(
+    rf"(?<![A-Za-z\u00c0-\u052f]){SCALE_WORD}(?![a-zа-я])|"
     r"\bscale[\s-]*(?:bars?|markers?|lengths?)\b|\b(?:white|black|yellow|red|all)\s+bars?\b(?=\s*[:=,])|"
     r"(?<![\w-])bars?\s*(?=[:=]|,\s*\d|(?:represents?|corresponds?\s+to|equals?|indicates?|denotes?|is|are)\s+\d|\d)|"
     r"\bscale\b\s*(?=[:=])",

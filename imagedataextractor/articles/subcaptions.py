@@ -385,7 +385,9 @@ _GENERAL_IN_PASSING = re.compile(rf"{_GENERAL.pattern}|(?:the\s+)?scale\s*-?bar\
 
 
 _LEADING = re.compile(r"[\s,;:.|)\u2013\u2014-]+|and\b\s*")
-_TRAILING = re.compile(r"(?:[\s,;:.\u2013\u2014]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the))$")
+_TRAILING = re.compile(
+    r"(?:[\s,;:.\u2013\u2014]|(?:(?<=\s)|^)(?:and|or|while|whereas|with|the|und|et|y|e|и|й|і|oraz))$"
+)
 
 
 def _trimmed(caption: str, start: int, end: int) -> Span:

@@ -43,10 +43,12 @@ _WORDS: dict[str, str] = {
     rf"\b(?:HR|AC|EF|cryo|Cs|BF|DF|ABF|HAADF|ADF|MAADF|LAADF)?{_SPACE}STEM\b(?!\s+cells?)"
     rf"|(?i:scanning{_SPACE}transmission{_SPACE}electron)",
     "HAADF": rf"\b(?:HAADF|MAADF|LAADF|ADF)\b|(?i:annular{_SPACE}dark)|(?i:\bZ{_SPACE}contrast\b)",
-    "TEM": r"(?<!扫描)透射(?:式)?电|穿透式電|(?<!走査)(?<!走査型)透過(?:型)?電|투과\s?전자|ПЭМ|просвечивающ|"
+    "TEM": r"(?<![А-яЁёІі])[ТП]ЕМ(?![А-яЁёІі])|"
+    r"(?<!扫描)透射(?:式)?电|穿透式電|(?<!走査)(?<!走査型)透過(?:型)?電|투과\s?전자|ПЭМ|просвечивающ|"
     rf"(?i:\btransmissionselektronen|{_ELECTRON_MICROSCOPY}trans?mis)|{_foreign_em('MET(?:-?HR)?')}|(?<![\w])(?:HR|EF|BF|DF|AC|Cs|cryo|Cryo|LR|LC|E|in{_SPACE}situ)?{_SPACE}TEMs?\b(?!{_SPACE}\w*PO)"
     rf"|(?i:transmission{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo))|\bXTEM\b|\bHR-TEMs?\b|\bHRTEM\w?\b",
-    "SEM": r"扫描(?:式)?电|掃描(?:式)?電|走査(?:型)?電|주사\s?전자|[РС]ЭМ|(?:растров|сканирующ)[а-яё]*\s+электрон|"
+    "SEM": r"(?<![А-яЁёІі])[СР]ЕМ(?![А-яЁёІі])|"
+    r"扫描(?:式)?电|掃描(?:式)?電|走査(?:型)?電|주사\s?전자|[РС]ЭМ|(?:растров|сканирующ)[а-яё]*\s+электрон|"
     rf"(?i:\brasterelektronen|{_ELECTRON_MICROSCOPY}(?:balayage|barrido|varredura|scansione))|"
     rf"{_foreign_em('FE-?REM|REM|MEB(?:-?FEG)?|MEV(?:-?FEG)?')}|(?<![\w±])(?:FE|FEG|HR|E|BSE|BS|SE|cryo|Cryo|FIB|LV|VP|CL|UHR|XHR|EDX?|EDS)?{_SPACE}(?:FE)?SEMs?\b"
     rf"|\b(?:FE|HR|FEG|UHR|BSE)SEMs?\b|(?i:scanning{_SPACE}electron(?:ic)?{_SPACE}(?:micro|image|photo|beam))"

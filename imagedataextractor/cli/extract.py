@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -99,7 +100,7 @@ def _as_object(result: Result) -> dict[str, Any]:
         "key": article.article.doi or article.article.key,
         "title": article.article.title,
         "figures": len(article.article.figures),
-        "panels": [panel.row() for panel in result.panels],
+        "panels": [_values(panel, result.held.get(panel.place)) for panel in result.panels],
         "failures": [failure.message for failure in result.failures],
     }
 
@@ -135,7 +136,7 @@ class _Summary:
             self.measured += 1
             self.particles += len(panel.particles)
             self.accepted += len(panel.particles.accepted)
-            if panel.nm_per_px is not None:
+            if panel.nm_per_px is not None or panel.place in result.held:
                 self.scaled += 1
             else:
                 self._note_missing_scale(panel)
@@ -158,7 +159,7 @@ class _Summary:
             click.echo(_line("picture", "kind", "nm/px", "found", "accepted", "median ECD"))
             self._has_head = True
         for panel in result.panels:
-            click.echo(_row(panel))
+            click.echo(_row(panel, result.held.get(panel.place)))
 
     def print(self, *, to_stderr: bool) -> None:
         for line in self.lines():
@@ -188,8 +189,18 @@ class _Summary:
         return lines
 
 
-def _row(panel: MeasuredPanel) -> str:
+def _values(panel: MeasuredPanel, by_hand: float | None) -> dict[str, Any]:
+    """What is said of a panel, by the scale that a person gave it where one did."""
     row = panel.row()
+    if by_hand is not None:
+        diameters = [float(diameter) for diameter in panel.particles.accepted["ecd_px"]]
+        row["nm_per_px"] = float(f"{by_hand:.5g}")
+        row["median_ecd_nm"] = float(f"{median(diameters) * by_hand:.4g}") if diameters else None
+    return row
+
+
+def _row(panel: MeasuredPanel, by_hand: float | None) -> str:
+    row = _values(panel, by_hand)
     if panel.kind != "em":
         return _line(panel.full_name, panel.kind, "", "", "", "")
     scale = "–" if row["nm_per_px"] is None else f"{row['nm_per_px']:.4g}"

@@ -36,7 +36,11 @@ class FiniteRange(click.FloatRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         read = parse_number(value) if isinstance(value, str) else None
-        number = super().convert(value if read is None else read, param, ctx)
+        try:
+            read = float(value) if read is None else read
+        except ValueError:
+            self.fail(f"{value!r} is no number; write it as 0.42.", param, ctx)
+        number = super().convert(read, param, ctx)
         if not math.isfinite(number):
             self.fail(f"{value!r} is no number to reckon with.", param, ctx)
         return number

@@ -321,6 +321,21 @@ class Store:
         _, rows = self.query(sql, {} if correction_id is None else {"id": correction_id})
         return [read_correction(row) for row in rows]
 
+    def scales_by_hand(self, image_sha256: str) -> list[tuple[tuple[str, int], float]]:
+        """The scales, nm per px, that hold for a picture's panels in place of those that the program found.
+
+        Returns
+        -------
+        list of ((image_sha256, panel_index), nm_per_px)
+        """
+        sql = (
+            "SELECT f.image_sha256, n.panel_index, b.nm_per_px FROM scalebars b JOIN panels n ON n.id = b.panel_id "
+            "JOIN figures f ON f.id = n.figure_id WHERE b.is_current AND NOT b.is_latest AND b.nm_per_px IS NOT NULL "
+            "AND f.image_sha256 = :sha256"
+        )
+        _, rows = self.query(sql, {"sha256": image_sha256})
+        return [((sha256, index), scale) for sha256, index, scale in rows]
+
     def em_places(self) -> frozenset[tuple[str, Box | None]]:
         """Pictures, and boxes in them, that a person said to be electron micrographs after all."""
         said: dict[tuple[str, Box | None], bool] = {}

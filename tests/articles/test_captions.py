@@ -597,3 +597,45 @@ def test_every_panel_of_a_real_caption_with_back_references() -> None:
     assert subcaptions["a"] == "Top view"
     assert subcaptions["b"] == "bottom view"
     assert subcaptions["c"].startswith("cross-section SEM images of a film")
+
+
+@pytest.mark.parametrize(
+    ("caption", "subcaptions", "bars_nm"),
+    [
+        ("图1 (a) TEM照片; (b) SEM照片. 标尺: 200 nm", {"a": "TEM照片", "b": "SEM照片. 标尺: 200 nm"}, [200]),
+        ("図3 （a）TEM像、（b）SEM像。スケールバー：100 nm", {"a": "TEM像", "b": "SEM像.スケールバー:100 nm"}, [100]),
+        ("Fig. 1 / 図1 (a) TEM image; (b) SEM image", {"a": "TEM image", "b": "SEM image"}, []),
+        (
+            "Рис. 2. ПЭМ-изображения частиц (а) золота и (б) серебра. Масштаб 50 нм",
+            {"a": "золота", "b": "серебра"},
+            [50],
+        ),
+        ("Рис. 1. СЭМ: а) порошок; б) плёнка; в) слой", {"a": "порошок", "b": "плёнка", "c": "слой"}, []),
+        (
+            "Abb. 1: REM-Aufnahme: a) vor und b) nach dem Sintern. Maßstab: 0,5 µm",
+            {"a": "vor", "b": "nach dem Sintern"},
+            [500],
+        ),
+        (
+            "Figura 2. Imágenes de MEB: (a) polvo y (b) película. Barra de escala: 5 µm",
+            {"a": "polvo", "b": "película"},
+            [5000],
+        ),
+        ("Fig. 3 – Clichés MEB des poudres ; barre d'échelle : 2 µm", {}, [2000]),
+        ("Εικόνα 1. Εικόνες SEM: (α) δείγμα Α, (β) δείγμα Β", {"a": "δείγμα Α", "b": "δείγμα Β"}, []),
+        ("Fig. 4. SEM images of the (α) and (β) phases", {}, []),
+    ],
+)
+def test_captions_in_other_languages_and_scripts(caption, subcaptions, bars_nm):
+    facts = parse_caption(caption)
+    assert facts.is_em
+    assert facts.subcaptions == subcaptions
+    assert [bar.length_nm for bar in facts.scale_statements] == bars_nm
+
+
+def test_letters_behind_the_lengths_of_bars():
+    facts = parse_caption("SEM images of films. Scale bars represent 100 µm (a, c) and 20 µm (b, d).")
+    assert [(bar.length_nm, bar.panels) for bar in facts.scale_statements] == [
+        (100_000, ("a", "c")),
+        (20_000, ("b", "d")),
+    ]

@@ -57,6 +57,7 @@ def test_every_command_explains_itself():
         (["extract", "x.png", "--scalebar", "long"], 2, "is no length"),
         (["extract", "x.png", "--nm-per-px", "1", "--scalebar", "1 nm"], 2, "use one of them"),
         (["extract", "x.png", "--nm-per-px", "inf"], 2, "no number to reckon with"),
+        (["extract", "x.png", "--nm-per-px", "1/2nm"], 2, "'1/2nm' is no number; write it as 0.42"),
         (["extract", "x.png", "--threshold", "nan"], 2, "no number to reckon with"),
         (["measure", "x.png", "--nm-per-px", "nan"], 2, "no number to reckon with"),
         (["train", "segmentation", ".", "--out", "x", "--steps", "0"], 2, "'--steps'"),

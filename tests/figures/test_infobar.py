@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from imagedataextractor.figures.panels.infobar import find_info_bar, parse_info
+from imagedataextractor.images import load_image
 from imagedataextractor.records import Box
 
 BOX = Box(0, 0, 10, 10)
@@ -25,6 +26,44 @@ def test_a_bar_at_the_lower_edge_is_found_to_a_pixel_or_two(ground, ink):
     assert box is not None
     assert (box.x0, box.x1, box.y1) == (0, 400, 300)
     assert abs(box.y0 - 270) <= 3
+
+
+def test_a_length_over_its_line_makes_a_bar_even_where_its_letters_touch():
+    image = micrograph()
+    image[275:] = 0
+    cv2.putText(image, "1 um", (200, 291), cv2.FONT_HERSHEY_SIMPLEX, 0.55, 255, 2, cv2.LINE_AA)
+    image[290:292, 216:270] = 255
+    box = find_info_bar(image)
+    assert box is not None
+    assert abs(box.y0 - 275) <= 3
+
+
+def test_a_bar_printed_into_the_micrograph_is_cut_off_with_what_is_below_it():
+    image = micrograph() // 4 + 20
+    image[255:285, 20:370] = 0
+    cv2.putText(image, "10.0kV 15000x SE 2 um", (30, 276), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_AA)
+    box = find_info_bar(image)
+    assert box is not None
+    assert abs(box.y0 - 255) <= 3
+    assert box.y1 == 300
+
+
+def test_a_black_box_without_an_instruments_words_is_no_bar():
+    image = micrograph() // 4 + 20
+    image[255:285, 20:370] = 0
+    assert find_info_bar(image) is None
+    cv2.putText(image, "b", (30, 276), cv2.FONT_HERSHEY_SIMPLEX, 0.6, 255, 1, cv2.LINE_AA)
+    assert find_info_bar(image) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "height_px"), [("b0e3041a0d", 64), ("2bc87a8698", 25), ("4628753cd8", 47), ("d04d7ced9f", 30)]
+)
+def test_data_bars_of_real_micrographs(shared, name, height_px):
+    image = load_image(shared / "emps-train" / "images" / f"{name}.png")
+    box = find_info_bar(image)
+    assert box is not None
+    assert abs(box.height - height_px) <= 3
 
 
 def test_a_micrograph_without_a_bar_has_none():

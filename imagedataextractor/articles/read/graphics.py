@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from imagedataextractor.articles.figure_words import FIGURE_WORD
+
 __all__ = ["GRAPHIC_SUFFIXES", "GraphicsFolder", "file_name", "pictures_below", "plain_stem", "referenced_stems"]
 
 #: Suffixes of pictures, the least compressed first: where a picture lies there twice, this one is taken.
@@ -68,10 +70,12 @@ class GraphicsFolder:
 
         For saved pages, whose pictures the user named himself; None where no file or several fit.
         """
-        match = re.search(r"(fig|scheme|chart)\w*\.?\s*(s?\d+)$", label.strip(" .:"), re.IGNORECASE)
+        match = re.search(rf"(?:(scheme|chart)s?|{FIGURE_WORD})\.?\s*(s?\d+)$", label.strip(" .:"), re.IGNORECASE)
         if match is None:
             return None
-        kind = {"fig": "(?:fig(?:ure)?|f|g|gr)", "scheme": "(?:scheme|sch|s)", "chart": "chart"}[match[1].lower()]
+        kind = {"scheme": "(?:scheme|sch|s)", "chart": "chart"}.get(
+            (match[1] or "").lower(), rf"(?:{FIGURE_WORD}|figures?|f|g|gr)"
+        )
         ends = re.compile(rf"(?:^|.*[^a-z]){kind}[ _.-]?0*{match[2].lower()}(?:_html|_lrg)?$")
         files = {path for stem, paths in self._by_stem.items() if ends.fullmatch(stem) for path in paths}
         return files.pop() if len(files) == 1 else None

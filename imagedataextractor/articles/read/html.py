@@ -18,6 +18,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from imagedataextractor.articles.dois import plain_doi
+from imagedataextractor.articles.figure_words import FIGURE_WORD, LABEL_END
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
@@ -33,8 +34,8 @@ __all__ = ["read_html"]
 
 _LABEL = re.compile(
     r"\s*(?P<label>(?:(?:supplementary|supporting|extended\s+data|appendix)\s+)?"
-    r"(?:fig(?:ure|\.)?|schemes?|charts?|plates?|graphs?|diagrams?)\s*\.?\s*"
-    r"(?:[A-Z]{1,2}[.-]?)?\d+(?:[.-]\d+)?[a-z]?)(?!\w)\s*(?:[.:|\u2013\u2014]+\s*)?",
+    rf"(?:{FIGURE_WORD}|schemes?|charts?|plates?|graphs?|diagrams?)\s*\.?\s*"
+    rf"(?:[A-Z]{{1,2}}[.-]?)?\d+(?:[.-]\d+)?[a-z]?){LABEL_END}\s*(?:[.:|\u2013\u2014\uff0e\uff1a]+\s*)?",
     re.IGNORECASE,
 )
 _BLOCKS = frozenset(

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from imagedataextractor.articles.dois import plain_doi
+from imagedataextractor.articles.figure_words import FIGURE_WORD, LABEL_END
 from imagedataextractor.articles.licences import normalise_licence
 from imagedataextractor.articles.read.document import Document, DocumentFigure
 from imagedataextractor.articles.read.markup import (
@@ -44,6 +45,7 @@ _THUMBNAIL = re.compile(r"thumb|small|preview", re.IGNORECASE)
 _NUMBERED = re.compile(
     r"\s*(?:supplement\w*\s+|extended\s+data\s+|appendix\s+)?(?:fig|scheme|chart|plate|image|box|graph)", re.I
 )
+_LABEL = re.compile(rf"\s*((?:{FIGURE_WORD}|Scheme|Chart)\s*S?\d+){LABEL_END}", re.IGNORECASE)
 _REVIEWS = ("sub-article", "response")
 
 
@@ -155,7 +157,7 @@ def _figures(article: Any) -> Iterator[DocumentFigure]:
     for element in _figure_elements(article):
         figure = _grouped(element) if element.tag == "fig-group" else _figure(element)
         if not figure.label:
-            match = re.match(r"\s*((?:Fig(?:ure|\.)?|Scheme|Chart)\s*S?\d+)\b", figure.caption, re.IGNORECASE)
+            match = _LABEL.match(figure.caption)
             unnumbered += not match
             label = match[1] if match else f"unnumbered figure {unnumbered}"
             figure = replace(figure, label=label)

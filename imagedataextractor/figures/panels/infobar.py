@@ -35,8 +35,16 @@ LETTER = (0.08, 0.8)
 STROKE = 0.2
 #: Parts of one line of writing (letters, or words where letters run together) that a bar has at least: "1 µm".
 LEAST_PARTS = 3
+#: Length of a scale bar's line as a share of the data bar, at least and at most: a longer one is a frame.
+LINE_SHARE = (0.08, 0.6)
 #: Parts that are looked at: no bar holds as many letters.
 MOST_PARTS = 2000
+#: A bar printed into the micrograph: its least width as a share of the picture's, how far it ends above the foot as a
+#: share of the picture's height, and the parts of one line of writing that it has at least: it holds what an instrument
+#: says, and not the length alone.
+BOX_WIDTH, BOX_MARGIN, BOX_PARTS = 0.5, 0.06, 6
+#: Share of its level and of its upright sides that is its ground, within so many pixels of them.
+BOX_LEVEL, BOX_UPRIGHT, BOX_BLUR = 0.8, 0.4, 4
 #: Height to which a bar's text is enlarged before it is read, px.
 READ_HEIGHT = 64
 
@@ -73,8 +81,39 @@ def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
     height, width = grey.shape
     if height < 80 or width < 80:
         return None
-    rows = max((rows for rows in _candidates(grey) if _is_bar(grey, rows)), default=0)
+    rows = max((rows for rows in _candidates(grey) if _is_bar(grey, rows)), default=0) or _rows_of_label(grey)
     return Box(0, height - rows, width, height) if rows else None
+
+
+def _rows_of_label(grey: npt.NDArray[np.uint8]) -> int:
+    """Rows from the top of a data bar to the picture's foot, where the bar is a black or white box within it; or 0.
+
+    Some instruments print their bar into the micrograph, with a strip of it below and beside.
+    """
+    height, width = grey.shape
+    least, most = max(10, round(HEIGHT_RANGE[0] * height)), round(HEIGHT_RANGE[1] * height)
+    reach = round((HEIGHT_RANGE[1] + BOX_MARGIN) * height)
+    strip = grey[height - reach :]
+    for ground in (0, 255):
+        even = np.abs(strip.astype(np.int16) - ground) <= TOLERANCES[-1]
+        count, regions, stats, _ = cv2.connectedComponentsWithStats(even.astype(np.uint8), connectivity=4)
+        if count < 2:
+            continue
+        largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
+        x, y, w, h, _ = stats[largest].tolist()
+        if not (least <= h <= most and w >= BOX_WIDTH * width and reach - y - h <= BOX_MARGIN * height and y > 0):
+            continue
+        box = regions[y : y + h, x : x + w] == largest
+        # Its edges are blurred over some rows, and its first letter may stand at its very end.
+        level = min(float(box[:BOX_BLUR].mean(axis=1).max()), float(box[-BOX_BLUR:].mean(axis=1).max()))
+        upright = min(float(box[:, :BOX_BLUR].mean()), float(box[:, -BOX_BLUR:].mean()))
+        if level < BOX_LEVEL or upright < BOX_UPRIGHT:
+            continue
+        away = np.abs(strip[y : y + h, x : x + w].astype(np.int16) - ground)
+        written = float((away > TOLERANCES[-1]).mean())
+        if WRITTEN[0] < written < WRITTEN[1] and _written_parts(away) >= BOX_PARTS:
+            return int(reach - y)
+    return 0
 
 
 def _candidates(grey: npt.NDArray[np.uint8]) -> Iterator[int]:
@@ -116,7 +155,14 @@ def _is_bar(grey: npt.NDArray[np.uint8], rows: int) -> bool:
     ends = bool(even[:, : max(2, even.shape[1] // 100)].mean() > 0.5)
     if not (WRITTEN[0] < written < WRITTEN[1] and covered > 0.75 and ends):
         return False
-    return _has_edge(grey, rows, ground) and _written_parts(bar) >= LEAST_PARTS
+    return _has_edge(grey, rows, ground) and _written_parts(bar) + _has_scale_line(bar) >= LEAST_PARTS
+
+
+def _has_scale_line(bar: npt.NDArray[np.int16]) -> bool:
+    """Whether a level stroke stands in a bar: of the parts of "1 µm" over a line, two letters may run together."""
+    ink = (bar > max(INK_LEVELS, 0.4 * float(np.percentile(bar, 99.5)))).astype(np.uint8)
+    least, most = (np.ones((1, max(12, round(share * bar.shape[1])))) for share in LINE_SHARE)
+    return bool(cv2.erode(ink, least, borderValue=0).any()) and not cv2.erode(ink, most, borderValue=0).any()
 
 
 def _has_edge(grey: npt.NDArray[np.uint8], rows: int, ground: int) -> bool:
