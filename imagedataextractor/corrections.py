@@ -28,6 +28,8 @@ Outline = Sequence[Sequence[float]]
 
 #: Hexadecimal digits by which a picture may be named at least.
 _SHORTEST_SHA256 = 8
+#: Points of a line that cuts, and particles from which there is something to merge.
+_ENDS_OF_LINE, _LEAST_TO_MERGE = 2, 2
 
 
 @dataclass(frozen=True)
@@ -245,12 +247,12 @@ def _contents(said: Said, place: _Place) -> list[tuple[CorrectionKind, dict[str,
     if said.restore:
         note(CorrectionKind.RESTORE, [place.outline(number) for number in said.restore])
     if said.merge:
-        if len(set(said.merge)) < 2:
+        if len(set(said.merge)) < _LEAST_TO_MERGE:
             raise UsageError("correct: a merge takes the numbers of two particles or more")
         meant = [place.outline(number) for number in said.merge]
         note(CorrectionKind.MERGE, meant, [united_outline(meant, place.shape)])
     if said.split is not None:
-        if len(said.along) != 2 or said.along[0] == said.along[1]:
+        if len(said.along) != _ENDS_OF_LINE or said.along[0] == said.along[1]:
             raise UsageError("correct: a split takes the line to cut along, as two points: --along 'x,y x,y'")
         whole = place.outline(said.split)
         note(CorrectionKind.SPLIT, [whole], cut_outline(whole, said.along[0], said.along[1], place.shape))

@@ -17,6 +17,10 @@ __all__ = [
     "printable",
 ]
 
+#: Codes of the halves of pairs, which are no characters (Unicode), and those in which Python keeps bytes that are no
+#: UTF-8, from the byte 0 on (PEP 383).
+_SURROGATES, _BYTES = range(0xD800, 0xE000), range(0xDC80, 0xDD00)
+
 
 def printable(text: object) -> str:
     r"""A text, or a file's name, that every terminal, JSON and database takes.
@@ -34,9 +38,9 @@ def printable(text: object) -> str:
 
 def _printable(character: str) -> str:
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    return "\ufffd" if 0xD800 <= code <= 0xDFFF else character
+    if code in _BYTES:
+        return f"\\x{code & 0xFF:02x}"
+    return "\ufffd" if code in _SURROGATES else character
 
 
 class IdeError(Exception):

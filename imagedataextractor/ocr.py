@@ -37,6 +37,14 @@ MIN_SIDE_PX = 32
 MAX_LINES = 250
 #: Seconds after which a hung `tesseract` process is stopped.
 TESSERACT_TIMEOUT_S = 120
+#: Side below which an image holds no letter, px.
+_LEAST_SIDE_PX = 2
+#: Grey level below which a line's ground is dark; Tesseract reads dark text on light ground.
+_DARK_GROUND = 128
+#: Height to which Tesseract's lines are brought, and the margin they are given, px: what it was trained on.
+_LINE_PX, _LINE_MARGIN_PX = 40.0, 12
+#: Share of a line that another, surer reading of the same place covers where both are one.
+_SAME_LINE = 0.3
 
 
 @dataclass(frozen=True)
@@ -206,13 +214,13 @@ class _RapidOcr:
         return [line for line in lines if line.box.area > 0]
 
     def read_line(self, image: Image) -> tuple[str, float]:
-        if min(image.shape[:2]) < 2:
+        if min(image.shape[:2]) < _LEAST_SIDE_PX:
             return "", 0.0
         with self._lock:
             return self._recognise(to_rgb(image))
 
     def _recognise(self, line: Image) -> tuple[str, float]:
-        if min(line.shape[:2]) < 2:
+        if min(line.shape[:2]) < _LEAST_SIDE_PX:
             return "", 0.0
         result: Any = self._engine(line, use_det=False, use_rec=True)
         if not result.txts or not result.txts[0].strip():
@@ -289,19 +297,19 @@ class _Tesseract:
         lines.sort(key=lambda line: -line.score)
         kept: list[TextBox] = []
         for line in lines:
-            if all(line.box.intersection(other.box).area < 0.3 * line.box.area for other in kept):
+            if all(line.box.intersection(other.box).area < _SAME_LINE * line.box.area for other in kept):
                 kept.append(line)
         return sorted(kept, key=lambda line: (line.box.y0, line.box.x0))[:MAX_LINES]
 
     def read_line(self, image: Image) -> tuple[str, float]:
-        if min(image.shape[:2]) < 2:
+        if min(image.shape[:2]) < _LEAST_SIDE_PX:
             return "", 0.0
         grey = to_grey(image)
-        scale = 40.0 / grey.shape[0]
+        scale = _LINE_PX / grey.shape[0]
         grey = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
-        if np.median(grey) < 128:
+        if np.median(grey) < _DARK_GROUND:
             grey = 255 - grey
-        grey = np.pad(grey, 12, mode="edge")
+        grey = np.pad(grey, _LINE_MARGIN_PX, mode="edge")
         words = self._words(grey, "--psm 7")
         if not words:
             return "", 0.0

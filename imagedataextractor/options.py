@@ -176,8 +176,7 @@ def _manual(options: Options) -> Manual:
     given = {"nm_per_px": nm_per_px, "scalebar": scalebar, "field_width": field_width}
     names = [f"{name} (--{name.replace('_', '-')})" for name, value in given.items() if value is not None]
     if len(names) > 1:
-        each = "both" if len(names) == 2 else "all"
-        raise UsageError(f"{' and '.join(names)} {each} give the scale; use one of them")
+        raise UsageError(f"{' and '.join(names)} give the scale; use one of them")
     if bar_px is not None and scalebar is None:
         raise UsageError("bar_px (--bar-px) is a bar's length in pixels; say what it stands for with scalebar, too")
     for name, value in (("nm_per_px", nm_per_px), ("bar_px", bar_px)):

@@ -32,6 +32,8 @@ _PAGE_BYTES = 16_384
 #: Chunks of a PNG that are looked at for the mark; they come before the pixels.
 _CHUNKS = 32
 _PAGES = frozenset({".html", ".htm", ".xhtml", ".svg", ".pdf"})
+#: Bytes of a chunk's head: its length and its kind (PNG specification, 5.3).
+_CHUNK_HEAD = 8
 
 
 def save_marked(image: Image.Image, path: Path) -> None:
@@ -79,8 +81,8 @@ def is_written_here(path: Path) -> bool:
 def _png_is_marked(stream: BinaryIO) -> bool:
     """Whether a text chunk before the pixels names this program as the software."""
     for _ in range(_CHUNKS):
-        header = stream.read(8)
-        if len(header) < 8:
+        header = stream.read(_CHUNK_HEAD)
+        if len(header) < _CHUNK_HEAD:
             return False
         length, kind = struct.unpack(">I4s", header)
         if kind == b"IDAT":

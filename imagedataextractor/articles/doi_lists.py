@@ -42,6 +42,8 @@ _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "an old Excel file; save it as CSV",
     b"%PDF": "a PDF; name it as an article, not as a list",
 }
+#: Columns from which a first row can be the head of a table; one alone is a list.
+_LEAST_COLUMNS = 2
 
 
 def read_doi_list(path: Path) -> list[str]:
@@ -339,7 +341,7 @@ class _Table:
         row = next(_read(beginning, delimiter), [])
         names = [" ".join(re.sub(r"[_\W]+", " ", name).lower().split()) for name in row]
         column = _doi_column(names)
-        if column is None or len(names) < 2 or any(map(plain_doi, row)):
+        if column is None or len(names) < _LEAST_COLUMNS or any(map(plain_doi, row)):
             return None
         others = [place for place, name in enumerate(names) if place != column and name == names[column]]
         others += [place for place, name in enumerate(names) if _LINKS.search(name) and place != column]

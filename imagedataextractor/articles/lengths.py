@@ -38,6 +38,8 @@ _LETTER_GROUP = re.compile(
     rf"(?:^|(?<=[,;:]\s))(?P<bare>{GROUP})(?=\s*[,:=]?\s*\d|\s*(?:is|are)\b)",
     re.IGNORECASE,
 )
+#: From so many on, lengths are several, which a caption may spread over panels.
+_SEVERAL = 2
 
 
 def _nanometres(number: str, unit: str) -> float:
@@ -97,7 +99,7 @@ _OF_PANELS = re.compile(rf"\s*(?:in|for|of)\s+(?:panels?\s+)?\(?(?P<group>{GROUP
 def _homes(statements: Sequence[ScaleStatement], segments: Sequence[Segment], caption: str) -> list[tuple[str, ...]]:
     """Panels of lengths without letters: those in whose words they stand, one by one where they are as many."""
     homes = [_home_of(statement.start, "", segments, caption) for statement in statements]
-    if len(statements) < 2 or any(statement.panels for statement in statements):
+    if len(statements) < _SEVERAL or any(statement.panels for statement in statements):
         return homes
     groups = list(dict.fromkeys(segment.letters for segment in segments))
     if re.match(r"\W*respectively\b", caption[statements[-1].end :]) and len(groups) == len(statements):
@@ -312,7 +314,7 @@ def _respectively(
     found: Sequence[SizeStatement], caption: str, segments: Sequence[Segment]
 ) -> tuple[SizeStatement, ...]:
     """Sizes listed for all panels at the end ("10 nm and 16 nm, respectively"), each with its panel."""
-    if len(found) < 2 or not re.search(r"\brespectively\b", caption[found[-1].end : found[-1].end + 40]):
+    if len(found) < _SEVERAL or not re.search(r"\brespectively\b", caption[found[-1].end : found[-1].end + 40]):
         return tuple(found)
     groups = list(dict.fromkeys(segment.letters for segment in segments))
     if len({statement.panels for statement in found}) > 1 or len(groups) != len(found):

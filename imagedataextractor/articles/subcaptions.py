@@ -36,6 +36,8 @@ __all__ = ["MAX_CHARS", "Segment", "split_caption"]
 
 #: Characters of a caption that are read; the longest of real articles have some five thousand.
 MAX_CHARS = 10_000
+#: Letters, or texts, from which something is shared by several.
+_SEVERAL = 2
 
 
 @dataclass(frozen=True)
@@ -296,7 +298,7 @@ def _inner(text: CaptionText, group: Marker, brackets: Sequence[Marker], start: 
 
     "a–c TEM images of rods (a), cubes (b) and plates (c)"; "(b–d) EDS maps of (b) Ti, (c) O and (d) both".
     """
-    if len(group.letters) < 2:
+    if len(group.letters) < _SEVERAL:
         return []
     first = bisect.bisect_left(brackets, start, key=lambda m: m.start)
     last = bisect.bisect_left(brackets, end, lo=first, key=lambda m: m.start)
@@ -324,7 +326,7 @@ def _detailed(text: CaptionText, group: Marker, inner: Sequence[Marker], span: S
 
 def _before_closing_bar(text: CaptionText, definitions: Sequence[Marker], start: int, end: int) -> int:
     """End of the last of several texts, without the scale bar that closes the caption for all of them."""
-    if len(definitions) < 2 or BAR_WORD.search(text.caption, definitions[0].end, definitions[-1].start):
+    if len(definitions) < _SEVERAL or BAR_WORD.search(text.caption, definitions[0].end, definitions[-1].start):
         return end
     closing = re.compile(r"(?:the\s+)?(?:scale\s*-?)?bars?\b", re.IGNORECASE)
     return next((b for b in text.boundaries if start < b < end and closing.match(text.caption, b)), end)

@@ -22,6 +22,8 @@ _FOREIGN_PICTURE = (
     r"(?i:aufnahmen?|bild(?:er|es)?|mikroskop\w*|untersuchung\w*|abbildung\w*|fotos?|clich[eé]s?|micrograph\w*|"
     r"micrograf[ií]as?|photographies?|photos?|vues?|images?|im[aá]gen(?:es|s)?|imagem|immagin[ei])"
 )
+#: Longest scale bar that shows an electron microscope by itself, nm: light resolves no less, and its bars are longer.
+_NANO_BAR_NM = 500
 
 
 def _foreign_em(names: str) -> str:
@@ -200,7 +202,7 @@ def shows_em(caption: str) -> bool:
     if _UNNAMED.search(masked) and not _DRAWN.search(masked):
         return True
     bar = _NANO_BAR.search(masked)
-    return bool(bar and float(bar["number"]) <= 500)
+    return bool(bar and float(bar["number"]) <= _NANO_BAR_NM)
 
 
 def _is_shown(caption: str, mention: re.Match[str]) -> bool:

@@ -18,6 +18,7 @@ from PIL import UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
+from imagedataextractor.images.channels import RGB, RGBA, has_channels, is_flat
 from imagedataextractor.images.microscopes import MICROSCOPE_SUFFIXES, microscope_of, read_microscope
 from imagedataextractor.images.raster import read_raster, reduced
 from imagedataextractor.images.stretch import stretched
@@ -119,11 +120,11 @@ def as_picture(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     InputError
         It is of another shape, is empty or too large, or holds no numbers.
     """
-    is_colour = array.ndim == 3 and array.shape[2] in (3, 4)
-    if not (array.ndim == 2 or is_colour) or array.size == 0:
+    is_colour = has_channels(array) and array.shape[2] in (RGB, RGBA)
+    if not (is_flat(array) or is_colour) or array.size == 0:
         raise InputError(f"a picture is an array of shape (H, W) or (H, W, 3); this one has the shape {array.shape}")
     bounds.require_size(Path("array"), array.shape[1], array.shape[0])
-    pixels = array[..., :3] if is_colour else array
+    pixels = array[..., :RGB] if is_colour else array
     if pixels.dtype == np.uint8:
         return np.ascontiguousarray(pixels)
     if pixels.dtype == np.bool_:
@@ -163,7 +164,7 @@ _TURNS: Mapping[int, Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]]] =
 
 def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Luma (ITU-R BT.601) of an (H, W, 3) image, or the (H, W) image itself."""
-    if image.ndim == 2:
+    if is_flat(image):
         return image
     weights = np.array([0.299, 0.587, 0.114], np.float32)
     grey = np.empty(image.shape[:2], np.uint8)
@@ -176,7 +177,7 @@ def to_grey(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 
 def to_rgb(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The image as (H, W, 3)."""
-    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    return image if has_channels(image) else np.repeat(image[..., None], RGB, axis=2)
 
 
 def sha256_of(path: str | Path) -> str:

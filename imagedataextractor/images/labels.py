@@ -15,6 +15,7 @@ from skimage.measure import label as connected_regions
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
+from imagedataextractor.images.channels import RGB, RGBA, has_channels, is_flat
 from imagedataextractor.images.raster import opened
 from imagedataextractor.images.tiff import is_tiff, page_at
 from imagedataextractor.telling import Tell, tell_nobody
@@ -34,6 +35,12 @@ CLASSES, CLASS_PIECES, _PIECE_PX = 4, 2.0, 16
 GROUND_SHARE = 0.5
 #: Pages of a file that are looked at for labels.
 _MOST_PAGES = 100
+#: First bytes of a PNG up to its colour type, and where in them its bit depth and that stand.
+_PNG_HEAD, _PNG_DEPTH, _PNG_COLOUR = 26, 24, 25
+#: Colour types of a PNG with several channels, and the depth at which Pillow cuts them to 8 bits.
+_PNG_CHANNELS, _DEEP_BITS = (2, 4, 6), 16
+#: Channels of a picture whose colours are labels: grey or colours, with transparency or without.
+_COLOURED = (2, RGB, RGBA)
 
 
 def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
@@ -79,7 +86,7 @@ def read_label_map(path: Path, tell: Tell = tell_nobody) -> LabelMap:
 def _pixels(path: Path, tell: Tell) -> npt.NDArray[Any]:
     """The numbers of a picture file, unchanged; of a palette that begins with another colour than black, black is 0."""
     with path.open("rb") as stream:
-        head = stream.read(26)
+        head = stream.read(_PNG_HEAD)
     if head[:3] == b"\xff\xd8\xff":
         raise InputError(f"{path}: JPEG changes labels at every edge; save the label map as PNG or TIFF")
     if is_tiff(path):
@@ -91,9 +98,10 @@ def _pixels(path: Path, tell: Tell) -> npt.NDArray[Any]:
                 raise InputError(f"{path}: JPEG changes labels at every edge; save the label map uncompressed")
             if packed in ("NONE", "ADOBE_DEFLATE", "DEFLATE", "PACKBITS", "LZMA"):
                 array = np.asarray(page.asarray())
-                planar = array.ndim == 3 and array.shape[0] in (3, 4) and array.shape[2] not in (3, 4)
+                planar = has_channels(array) and array.shape[0] in (RGB, RGBA) and array.shape[2] not in (RGB, RGBA)
                 return np.moveaxis(array, 0, -1) if planar else array
-    deep_colours = head[:4] == b"\x89PNG" and len(head) == 26 and head[24] == 16 and head[25] in (2, 4, 6)
+    is_png = head[:4] == b"\x89PNG" and len(head) == _PNG_HEAD
+    deep_colours = is_png and head[_PNG_DEPTH] == _DEEP_BITS and head[_PNG_COLOUR] in _PNG_CHANNELS
     with opened(path) as image:
         if not deep_colours:
             image.load()
@@ -108,7 +116,7 @@ def _page_with_labels(path: Path, file: tifffile.TiffFile, tell: Tell) -> tifffi
     """The first page that holds labels: a stack may begin with blank slices."""
     count = min(len(file.pages), _MOST_PAGES)
     first = page_at(file, 0)
-    if count < 2:
+    if count <= 1:
         return first
     for index in range(count):
         page = page_at(file, index)
@@ -153,9 +161,9 @@ def as_label_map(array: npt.NDArray[Any], tell: Tell = tell_nobody) -> LabelMap:
     InputError
         It is of another shape, or holds no labels.
     """
-    if array.ndim == 3 and array.shape[2] in (2, 3, 4):
+    if has_channels(array) and array.shape[2] in _COLOURED:
         array = _of_colours(array, tell)
-    if array.ndim != 2 or array.size == 0:
+    if not is_flat(array) or array.size == 0:
         raise InputError(f"a label map has one channel and some pixels, this has shape {array.shape}")
     if array.dtype == np.bool_:
         array = array.astype(np.uint8)

@@ -27,6 +27,7 @@ import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
+from imagedataextractor.images.channels import RGBA, has_channels, is_flat
 from imagedataextractor.images.raster import require_page
 
 __all__ = ["MICROSCOPE_SUFFIXES", "Acquisition", "MicroscopeFile", "microscope_of", "read_microscope"]
@@ -36,6 +37,10 @@ MICROSCOPE_SUFFIXES = frozenset({".dm3", ".dm4", ".ser", ".mrc", ".emd"})
 #: Nanometres in the units that these files write.
 _UNITS_NM = {"m": 1e9, "mm": 1e6, "um": 1e3, "µm": 1e3, "μm": 1e3, "nm": 1.0, "a": 0.1, "å": 0.1, "pm": 1e-3}
 _DM, _SER, _HDF5 = "DigitalMicrograph", "TIA", "EMD"
+#: Axes of a picture, and places on an axis from which its step is known.
+_AXES, _LEAST_PLACES = 2, 2
+#: Seconds since 1970 up to which a time is one (the year 5138): Velox writes others where it knows none.
+_LATEST_S = 1e11
 
 
 @dataclass(frozen=True)
@@ -117,10 +122,15 @@ def _plain(value: object) -> str:
 #: Encoded type → (struct code); lengths follow from it.
 _DM_TYPES = {2: "h", 3: "i", 4: "H", 5: "I", 6: "f", 7: "d", 8: "B", 9: "b", 10: "B", 11: "q", 12: "Q"}
 _DM_STRUCT, _DM_STRING, _DM_ARRAY = 15, 18, 20
+#: Versions of the format; the kinds of its tags: a group of tags, or data; numbers that describe one, at most.
+_DM3, _DM4 = 3, 4
+_DM_GROUP, _DM_DATA, _DM_PARTS = 20, 21, 10_000
 #: ImageData.DataType → numpy; the others are complex or packed.
 _DM_PIXELS = {
     1: "i2", 2: "f4", 6: "u1", 7: "i4", 9: "i1", 10: "u2", 11: "u4", 12: "f8", 14: "u1", 23: "u1", 39: "i8", 40: "u8",
 }  # fmt: skip
+#: The DataType of pictures in colours, four bytes a pixel.
+_DM_COLOURS = 23
 #: Depth and number of tags that are followed: real files have ten levels and some thousands of tags.
 _DM_DEPTH, _DM_TAGS = 64, 1_000_000
 
@@ -145,9 +155,9 @@ class _DmReader:
         self._size = size
         self._left = _DM_TAGS
         version = self._int("i")
-        if version not in (3, 4):
+        if version not in (_DM3, _DM4):
             raise ValueError(f"version {version} of DigitalMicrograph's format is not known")
-        self._word = "q" if version == 4 else "i"
+        self._word = "q" if version == _DM4 else "i"
         self._int(self._word)
         self.order = "<" if self._int("i") == 1 else ">"
         self.tags = self._group(0)
@@ -174,9 +184,9 @@ class _DmReader:
             name = self._take(self._int("H")).decode("latin-1") or str(number)
             if self._word == "q":
                 self._int("q")
-            if kind == 20:
+            if kind == _DM_GROUP:
                 tags[name] = self._group(depth + 1)
-            elif kind == 21:
+            elif kind == _DM_DATA:
                 tags[name] = self._data()
             else:
                 raise ValueError(f"a tag of the kind {kind} is not known")
@@ -186,7 +196,7 @@ class _DmReader:
         if self._take(4) != b"%%%%":
             raise ValueError("a tag does not begin as one")
         count = self._int(self._word)
-        if not 1 <= count <= 10_000:
+        if not 1 <= count <= _DM_PARTS:
             raise ValueError(f"a tag of {count} parts")
         info = [self._int(self._word) for _ in range(count)]
         kind = info[0]
@@ -228,14 +238,14 @@ def _read_dm(path: Path, page: int | None) -> MicroscopeFile:
         bounds.require_size(path, width, height)
         require_page(path, page or 1, pages)
         form = np.dtype(reader.order + _DM_PIXELS[int(data["DataType"])])
-        per_pixel = 4 if int(data["DataType"]) == 23 else 1
+        per_pixel = RGBA if int(data["DataType"]) == _DM_COLOURS else 1
         count = width * height * per_pixel
         stream.seek(data["Data"].offset + (page or 1) * count * form.itemsize - count * form.itemsize)
         raw = stream.read(count * form.itemsize)
         if len(raw) != count * form.itemsize:
             raise InputError(f"{path}: cannot be read as an image (the file is truncated)")
-        values = np.frombuffer(raw, form).reshape((height, width, 4) if per_pixel == 4 else (height, width))
-        if per_pixel == 4:
+        values = np.frombuffer(raw, form).reshape((height, width, RGBA) if per_pixel == RGBA else (height, width))
+        if per_pixel == RGBA:
             values = values[..., 2::-1]
         text = {
             name: _dig(image, "ImageTags", "DataBar", f"Acquisition {name}", default=None) for name in ("Date", "Time")
@@ -273,7 +283,7 @@ def _is_picture(image: Any) -> bool:
     return (
         isinstance(data.get("Data"), _DmArray)
         and isinstance(sizes, Mapping)
-        and len(sizes) >= 2
+        and len(sizes) >= _AXES
         and int(list(sizes.values())[1]) > 1
         and data.get("DataType") in _DM_PIXELS
     )
@@ -296,6 +306,8 @@ def _string(stream: BinaryIO, reader: _DmReader, value: Any) -> str:
 
 _SER_PIXELS = {1: "u1", 2: "u2", 3: "u4", 4: "i1", 5: "i2", 6: "i4", 7: "f4", 8: "f8"}
 _SER_PICTURES = 0x4122
+#: Version from which places in the file are 64 bits wide.
+_SER_WIDE = 0x220
 
 
 def _read_ser(path: Path, page: int | None) -> MicroscopeFile:
@@ -303,7 +315,7 @@ def _read_ser(path: Path, page: int | None) -> MicroscopeFile:
         _, _, version, kind, _, _, pages = struct.unpack("<hhhiiii", _exactly(stream, 22, path))
         if kind != _SER_PICTURES:
             raise InputError(f"{path}: holds spectra, no pictures")
-        wide = version >= 0x220
+        wide = version >= _SER_WIDE
         (table,) = struct.unpack("<q" if wide else "<i", _exactly(stream, 8 if wide else 4, path))
         require_page(path, page or 1, pages)
         stream.seek(table + ((page or 1) - 1) * (8 if wide else 4))
@@ -365,7 +377,7 @@ def _read_mrc(path: Path, page: int | None) -> MicroscopeFile:
     except ImportError as error:
         raise _needs(path, "mrcfile") from error
     with mrcfile.mmap(path, mode="r", permissive=True) as file:
-        if file.data is None or file.data.ndim < 2:
+        if file.data is None or file.data.ndim < _AXES:
             raise InputError(f"{path}: cannot be read as an image (it holds no picture, or is truncated)")
         stack = file.data.reshape(-1, *file.data.shape[-2:])
         require_page(path, page or 1, len(stack))
@@ -389,13 +401,13 @@ def _read_emd(path: Path, page: int | None) -> MicroscopeFile:
             groups = [
                 g for g in velox.values() if isinstance(g, h5py.Group) and isinstance(g.get("Data"), h5py.Dataset)
             ]
-            groups = [g for g in groups if g["Data"].ndim in (2, 3)]
+            groups = [g for g in groups if is_flat(g["Data"]) or has_channels(g["Data"])]
             if groups:
                 require_page(path, page or 1, len(groups))
                 group = groups[(page or 1) - 1]
                 data = group["Data"]
                 bounds.require_size(path, data.shape[1], data.shape[0])
-                values = np.asarray(data[..., 0] if data.ndim == 3 else data[...])
+                values = np.asarray(data[..., 0] if has_channels(data) else data[...])
                 return MicroscopeFile(values, page or 1, len(groups), _velox(group.get("Metadata")))
         found: list[Any] = []
         file.visititems(lambda _, item: found.append(item) if _is_emd(item, h5py) else None)
@@ -417,20 +429,20 @@ def _is_emd(item: Any, h5py: Any) -> bool:
         isinstance(item, h5py.Group)
         and "emd_group_type" in item.attrs
         and isinstance(item.get("data"), h5py.Dataset)
-        and item["data"].ndim >= 2
+        and item["data"].ndim >= _AXES
     )
 
 
 def _step(axis: Any) -> float | None:
     """The distance of the first two places on an axis, nm."""
-    if axis is None or len(axis) < 2:
+    if axis is None or len(axis) < _LEAST_PLACES:
         return None
     return _nm(float(axis[1]) - float(axis[0]), axis.attrs.get("units", ""))
 
 
 def _velox(metadata: Any) -> Acquisition:
     said: Any = {}
-    if metadata is not None and metadata.ndim == 2:
+    if metadata is not None and is_flat(metadata):
         with contextlib.suppress(ValueError):
             said = json.loads(bytes(np.asarray(metadata[:, 0], np.uint8)).split(b"\0")[0])
     binary = _dig(said, "BinaryResult", default={})
@@ -440,7 +452,7 @@ def _velox(metadata: Any) -> Acquisition:
     ]
     start = _positive(_dig(said, "Acquisition", "AcquisitionStartDatetime", "DateTime", default=None))
     taken = None
-    if start is not None and start < 1e11:
+    if start is not None and start < _LATEST_S:
         taken = datetime.fromtimestamp(start, UTC).isoformat(timespec="seconds")
     return Acquisition(
         "Velox",

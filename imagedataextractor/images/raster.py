@@ -15,6 +15,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
+from imagedataextractor.images.channels import RGB, RGBA, has_channels, is_flat
 from imagedataextractor.images.stretch import stretched
 
 __all__ = ["opened", "read_raster", "reduced", "require_page"]
@@ -24,6 +25,8 @@ FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM", "JPEG2000")
 _HEAD_BYTES = 16
 #: Place of the bit depth and the colour type in a PNG file, and the colour types that have several channels.
 _PNG_DEPTH, _PNG_COLOUR, _PNG_CHANNELS = 24, 25, (2, 4, 6)
+#: Bits a channel at which Pillow keeps the upper 8 of them.
+_DEEP_BITS = 16
 
 
 @contextmanager
@@ -101,7 +104,7 @@ def _deep_png(path: Path) -> npt.NDArray[np.uint8] | None:
         head = stream.read(_PNG_COLOUR + 1)
     if not head.startswith(b"\x89PNG\r\n\x1a\n") or len(head) <= _PNG_COLOUR:
         return None
-    if head[_PNG_DEPTH] != 16 or head[_PNG_COLOUR] not in _PNG_CHANNELS:
+    if head[_PNG_DEPTH] != _DEEP_BITS or head[_PNG_COLOUR] not in _PNG_CHANNELS:
         return None
     with opened(path) as image:  # for the bound, and so that a truncated file is an error
         image.load()
@@ -109,8 +112,10 @@ def _deep_png(path: Path) -> npt.NDArray[np.uint8] | None:
     if values is None:
         raise InputError(f"{path}: cannot be read as an image (its 16-bit colours cannot be decoded)")
     # OpenCV gives BGR and BGRA.
-    order = [2, 1, 0, 3][: values.shape[2]] if values.ndim == 3 else None
-    return reduced(values if order is None else values[..., order], alpha=values.ndim == 3 and values.shape[2] == 4)
+    if is_flat(values):
+        return reduced(values)
+    channels = values.shape[2]
+    return reduced(values[..., [2, 1, 0, 3][:channels]], alpha=channels == RGBA)
 
 
 def reduced(values: npt.NDArray[Any], *, alpha: bool = False) -> npt.NDArray[np.uint8]:
@@ -122,9 +127,9 @@ def reduced(values: npt.NDArray[Any], *, alpha: bool = False) -> npt.NDArray[np.
     alpha : bool
         The last channel says how much of a pixel shows; the rest of it is white.
     """
-    if values.ndim == 2:
+    if is_flat(values):
         return stretched(values)
-    colours = values[..., :3]
+    colours = values[..., :RGB]
     if np.array_equal(colours[..., 0], colours[..., 1]) and np.array_equal(colours[..., 1], colours[..., 2]):
         pixels = stretched(np.ascontiguousarray(colours[..., 0]))
     else:
@@ -133,7 +138,7 @@ def reduced(values: npt.NDArray[Any], *, alpha: bool = False) -> npt.NDArray[np.
         return pixels
     most = float(np.iinfo(values.dtype).max) if np.issubdtype(values.dtype, np.integer) else 1.0
     shows = np.clip(values[..., 3].astype(np.float32) / most, 0, 1)
-    if pixels.ndim == 3:
+    if has_channels(pixels):
         shows = shows[..., None]
     laid = np.round(255 - shows * (255 - pixels.astype(np.float32)))
     return np.asarray(laid, np.uint8)
@@ -147,16 +152,16 @@ def _to_uint8(image: Image.Image) -> npt.NDArray[np.uint8]:
     colour: npt.NDArray[np.uint8] | None = None
     for rows, strip in _strips(image):
         pixels = _plain(strip)
-        if colour is None and pixels.ndim == 3:
+        if colour is None and has_channels(pixels):
             if np.array_equal(pixels[..., 0], pixels[..., 1]) and np.array_equal(pixels[..., 1], pixels[..., 2]):
                 pixels = pixels[..., 0]
             else:
-                colour = np.empty((height, width, 3), np.uint8)
+                colour = np.empty((height, width, RGB), np.uint8)
                 colour[: rows.start] = grey[: rows.start, :, None]
         if colour is None:
             grey[rows] = pixels
         else:
-            colour[rows] = pixels if pixels.ndim == 3 else pixels[..., None]
+            colour[rows] = pixels if has_channels(pixels) else pixels[..., None]
     return grey if colour is None else colour
 
 

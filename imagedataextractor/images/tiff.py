@@ -26,6 +26,7 @@ from PIL import UnidentifiedImageError
 
 from imagedataextractor.errors import InputError
 from imagedataextractor.images import bounds
+from imagedataextractor.images.channels import RGB, RGBA, has_channels, is_flat
 from imagedataextractor.images.raster import read_raster, reduced, require_page
 
 __all__ = ["is_tiff", "page_at", "read_tiff"]
@@ -48,6 +49,12 @@ MOST_PAGES = 10_000
 ORIENTATION = 274
 #: Kinds of PhotometricInterpretation whose numbers are no levels: palette, YCbCr.
 PACKED_COLOURS = (3, 6)
+#: Bits a sample below which a page is packed, as masks are.
+_BYTE = 8
+#: PhotometricInterpretation (TIFF 6.0, page 37): white is zero; RGB.
+_WHITE_IS_ZERO, _IS_RGB = 0, 2
+#: ExtraSamples that say how much of a pixel shows: premultiplied or not.
+_ALPHA = (1, 2)
 
 
 def is_tiff(path: Path) -> bool:
@@ -103,7 +110,7 @@ def read_tiff(path: Path, page: int | None = None) -> tuple[npt.NDArray[np.uint8
             except UnidentifiedImageError:  # for another page's sake, say a mask before the picture
                 if leaf.dtype is None or leaf.photometric in PACKED_COLOURS:
                     raise
-        values, alpha, channel = _channels(path, leaf, _values(path, leaf, chosen))
+        values, alpha, channel = _channels(leaf, _values(path, leaf, chosen))
         orientation = int(_tag(leaf, ORIENTATION, 1))
         is_plain = values.dtype == np.uint8 and not alpha
         return values if is_plain else reduced(values, alpha=alpha), orientation, chosen + 1, len(pages), channel
@@ -157,11 +164,11 @@ def _contrast(values: npt.NDArray[Any]) -> float:
 
 def _for_pillow(leaf: tifffile.TiffPage) -> bool:
     """Whether Pillow reads all that is in the page: 8 bits, or one channel of 16."""
-    if leaf.dtype is None or leaf.bitspersample < 8 or leaf.photometric in PACKED_COLOURS:
+    if leaf.dtype is None or leaf.bitspersample < _BYTE or leaf.photometric in PACKED_COLOURS:
         return True
     if leaf.dtype == np.uint8:
-        return leaf.samplesperpixel <= 4
-    inverted = leaf.photometric == 0
+        return leaf.samplesperpixel <= RGBA
+    inverted = leaf.photometric == _WHITE_IS_ZERO
     return leaf.samplesperpixel == 1 and not inverted and leaf.dtype == np.uint16
 
 
@@ -191,7 +198,7 @@ def _values(path: Path, leaf: tifffile.TiffPage, index: int) -> npt.NDArray[Any]
                 f"{path}: {leaf.dtype} numbers packed as {packed} cannot be unpacked; save it uncompressed"
             ) from error
         values = np.asarray(read[0])
-        return values[..., ::-1] if values.ndim == 3 and values.shape[2] == 3 else values
+        return values[..., ::-1] if has_channels(values) and values.shape[2] == RGB else values
     axes = leaf.axes
     for name in [a for a in axes if a not in "YXS"]:  # depth and the like: the first
         values = values.take(0, axis=axes.index(name))
@@ -199,16 +206,16 @@ def _values(path: Path, leaf: tifffile.TiffPage, index: int) -> npt.NDArray[Any]
     return np.moveaxis(values, axes.index("S"), -1) if "S" in axes else values
 
 
-def _channels(path: Path, leaf: tifffile.TiffPage, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], bool, str]:
+def _channels(leaf: tifffile.TiffPage, values: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], bool, str]:
     """What of a pixel's samples is the picture: grey, RGB or RGBA; and in words which, where that is a choice."""
-    if leaf.photometric == 0 and values.ndim == 2:  # white is zero
+    if leaf.photometric == _WHITE_IS_ZERO and is_flat(values):
         values = values.max() - values
-    if values.ndim == 2 or values.shape[2] == 1:
+    if is_flat(values) or values.shape[2] == 1:
         return values.reshape(values.shape[:2]), False, ""
     samples = values.shape[2]
-    if leaf.photometric == 2 and samples >= 3:
-        alpha = samples == 4 and any(kind in (1, 2) for kind in leaf.extrasamples)
-        return values[..., : 4 if alpha else 3], alpha, ""
+    if leaf.photometric == _IS_RGB and samples >= RGB:
+        alpha = samples == RGBA and any(kind in _ALPHA for kind in leaf.extrasamples)
+        return values[..., : RGBA if alpha else RGB], alpha, ""
     contrasts = [_contrast(values[..., i]) for i in range(samples)]
     least = BLANK_SHARE * float(np.median([c for c in contrasts if c > 0] or [0.0]))
     at = next((i for i, contrast in enumerate(contrasts) if contrast > 0 and contrast >= least), 0)

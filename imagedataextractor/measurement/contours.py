@@ -26,6 +26,8 @@ __all__ = ["decode_contour", "encode_contours"]
 _HALF_PIXELS, _FLOATS, _RUNS_FROM_X, _RUNS_FROM_Y = b"\x01", b"\x02", b"\x03", b"\x04"
 _INT16 = np.iinfo(np.int16)
 _LONGEST_RUN = 127
+#: Corners from which an outline has a side.
+_LEAST_CORNERS = 2
 
 
 def encode_contours(contours: Sequence[Sequence[Sequence[float]] | npt.NDArray[np.float64]]) -> list[bytes | None]:
@@ -78,7 +80,7 @@ def _with_runs(
     spoilt = np.concatenate([np.flatnonzero(odd & inner), np.flatnonzero(~whole)])
     regular = np.ones(len(lengths), bool)
     regular[np.searchsorted(ends, spoilt, side="right")] = False
-    regular &= lengths >= 2
+    regular &= lengths >= _LEAST_CORNERS
     data = np.where(np.abs(runs) <= _LONGEST_RUN, runs, 0).astype(np.int8).tobytes()
     first = points.astype("<i2").tobytes()
     marks = [_RUNS_FROM_X if begins else _RUNS_FROM_Y for begins in np.append(along_x, False).tolist()]

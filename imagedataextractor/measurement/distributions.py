@@ -44,6 +44,8 @@ GRID = 256
 MODE_PROMINENCE = 0.1
 #: Limit of the European Commission's definition of a nanomaterial (2022/C 229/01), nm, and the share it asks for.
 NANO_NM, NANO_SHARE = 100.0, 0.5
+#: A² at which the formula for its p changes (D'Agostino and Stephens 1986, table 4.9).
+_A2_HIGH, _A2_MIDDLE, _A2_LOW = 0.6, 0.34, 0.2
 
 
 @dataclass(frozen=True)
@@ -274,11 +276,11 @@ def _anderson_darling(numbers: Reals) -> tuple[float, float]:
     a = float(-n - ((2 * i - 1) * (np.log(z) + np.log1p(-z[::-1]))).mean()) * (1 + 0.75 / n + 2.25 / n**2)
     if a >= _NO_CHANCE:
         p = 0.0
-    elif a >= 0.6:
+    elif a >= _A2_HIGH:
         p = np.exp(1.2937 - 5.709 * a + 0.0186 * a * a)
-    elif a > 0.34:
+    elif a > _A2_MIDDLE:
         p = np.exp(0.9177 - 4.279 * a - 1.38 * a * a)
-    elif a > 0.2:
+    elif a > _A2_LOW:
         p = 1 - np.exp(-8.318 + 42.796 * a - 59.938 * a * a)
     else:
         p = 1 - np.exp(-13.436 + 101.14 * a - 223.73 * a * a)

@@ -24,6 +24,8 @@ SAME_IOU = 0.5
 COVERED_SHARE = 0.5
 #: Small outlines are compared on a finer grid: so many steps across.
 _STEPS = 48
+#: Corners from which an outline has an inside.
+_LEAST_CORNERS = 3
 
 
 def _mask(outline: Points, origin: Points, shape: tuple[int, int], factor: float = 1.0) -> npt.NDArray[np.bool_]:
@@ -128,7 +130,7 @@ def measure_outlines(
 def _pixels_of(outline: Points, shape: tuple[int, int]) -> tuple[npt.NDArray[np.bool_], tuple[int, int]]:
     """The pixels of the panel within an outline, cut to its bounding box, and where that begins."""
     points = np.asarray(outline, float).reshape(-1, 2)
-    if len(points) < 3 or not np.isfinite(points).all():
+    if len(points) < _LEAST_CORNERS or not np.isfinite(points).all():
         raise InputError("an outline needs three corners or more")
     low = np.clip(np.floor(points.min(0)), 0, (shape[1], shape[0])).astype(int)
     high = np.clip(np.ceil(points.max(0)), 0, (shape[1], shape[0])).astype(int)

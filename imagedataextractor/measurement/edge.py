@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.images.channels import RGB, has_channels, is_flat
 from imagedataextractor.measurement.edge_models import EdgeModel, fit_edge_model
 from imagedataextractor.measurement.outlines import Loops, trace_loops
 from imagedataextractor.measurement.polygons import Polygons
@@ -79,6 +80,8 @@ LEAST_DOUBT = 0.05
 BATCH_VERTICES = 8_000
 #: Values that the image's noise is taken from, at most about: a million tell a median to a thousandth.
 NOISE_VALUES = 1_000_000
+#: Share of a backward side that smoothing leaves at a vertex from which that is smoothed, too: the whole reach of it.
+_CURLED = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
@@ -319,7 +322,7 @@ class _Search:
             backwards = (sides * along).sum(axis=1) <= 0
             if not backwards.any():
                 break
-            near = ring.smoothed(backwards.astype(float), SMOOTH_STEPS) > 1e-3
+            near = ring.smoothed(backwards.astype(float), SMOOTH_STEPS) > _CURLED
             displaced = np.where(near, ring.smoothed(displaced, 2 * SMOOTH_STEPS), displaced)
         return displaced
 
@@ -454,9 +457,9 @@ def _offsets(farthest: float) -> Reals:
 
 def _grey(image: npt.NDArray[np.generic]) -> Floats:
     array = np.asarray(image)
-    if array.ndim == 3:
-        array = array[..., :3].mean(axis=2)
-    if array.ndim != 2:
+    if has_channels(array):
+        array = array[..., :RGB].mean(axis=2)
+    if not is_flat(array):
         raise InputError(f"an image has two dimensions and perhaps colours, not the shape {array.shape}")
     return np.ascontiguousarray(array, np.float32)
 

@@ -52,6 +52,8 @@ WEIGHT_PX = 3.5
 RADII_PX = tuple(float(r) for r in np.round(5 * 1.3 ** np.arange(11), 1))
 
 _AXIS = np.arange(-round(HALF_PX / FINE_PX), round(HALF_PX / FINE_PX) + 1) * FINE_PX
+#: Share of thickness contrast from which the blur is that of its fit; below, that of the step's.
+_MOSTLY_THICKNESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,7 @@ def fit_edge_model(profiles: Reals, radii: Reals, offsets: Reals, *, transmissio
     if_thick = np.log1p(wrong[:, 0, 1].min() / floor)
     ratio = float(np.log(misfit[step_blur, 0] / misfit[best, kind + 1]))
     thickness = float(np.clip((ratio - if_step) / max(if_thick - if_step, 1e-6), 0, 1))
-    if thickness < 0.5:
+    if thickness < _MOSTLY_THICKNESS:
         best = step_blur
     return EdgeModel(BLURS_PX[best], ABSORPTIONS[kind], thickness)
 

@@ -34,6 +34,8 @@ LATTICE_EVENNESS = 0.75
 MEAN_GAP_ANGLES = 15
 #: Hulls are measured together in groups of similar numbers of vertices, each padded to the largest.
 _GROUPS = (8, 16, 32, 64, 128, 256, 512)
+#: Height, px, below which a side of a hull is level: its ends are one place for a chord.
+_LEVEL_PX = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,7 +239,7 @@ def _chord(along: Reals, sideways: Reals, level: Reals) -> Reals:
     """Length of the chord of each hull at a level of `along`."""
     a, b = along, np.roll(along, -1, axis=1)
     p, q = sideways, np.roll(sideways, -1, axis=1)
-    share = np.clip((level[:, None] - a) / np.where(np.abs(b - a) > 1e-12, b - a, 1e-12), 0, 1)
+    share = np.clip((level[:, None] - a) / np.where(np.abs(b - a) > _LEVEL_PX, b - a, _LEVEL_PX), 0, 1)
     crossing = (np.minimum(a, b) <= level[:, None] + 1e-9) & (np.maximum(a, b) >= level[:, None] - 1e-9)
     at = p + share * (q - p)
     high = np.where(crossing, at, -np.inf).max(axis=1)

@@ -16,6 +16,8 @@ Reals = npt.NDArray[np.float64]
 
 #: Default bins up to the largest distance.
 _BINS = 50
+#: Particles from which there are distances, and from which a triangulation has an inside.
+_LEAST_PAIR, _LEAST_MESH = 2, 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +108,7 @@ def radial_distribution_function(
     middles = (edges[1:] + edges[:-1]) / 2
     n = len(points)
     density = n / (width * height)
-    if n < 2:
+    if n < _LEAST_PAIR:
         return RadialDistribution(middles, np.full(bins, np.nan), np.zeros(bins, np.int64), density)
     pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
     apart = np.abs(points[pairs[:, 0]] - points[pairs[:, 1]])
@@ -144,7 +146,7 @@ def hexatic_order(positions: npt.ArrayLike) -> Reals:
     """
     points = np.asarray(positions, float).reshape(-1, 2)
     order = np.full(len(points), np.nan)
-    if len(points) < 4:
+    if len(points) < _LEAST_MESH:
         return order
     try:
         mesh = Delaunay(points)

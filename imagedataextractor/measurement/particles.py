@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.images.channels import RGB, has_channels, is_flat
 from imagedataextractor.measurement.edge import Edges, refine_edges
 from imagedataextractor.measurement.feret import digitisation_gaps, ferets, lattice_points
 from imagedataextractor.measurement.outlines import Loops, Steps, find_steps, trace_loops
@@ -47,6 +48,10 @@ _LARGEST_DIRECT = 1_000_000
 
 #: Lattice directions of the perimeter estimate, with the share of all orientations that each stands for.
 _DIRECTIONS = ((1, 0), (2, 1), (1, 1), (1, 2), (0, 1), (-1, 2), (-1, 1), (-2, 1))
+#: Orientations lie above minus a quarter turn, degrees; that itself is written as its opposite.
+_QUARTER_TURN_DEG = 90.0
+#: Pixels about a particle that the edge's blur reaches: no ground yet.
+BLURRED_PX = 2
 
 
 def measure_particles(
@@ -189,7 +194,7 @@ def _reason(is_cut: np.bool_, is_support: np.bool_, is_filtered: np.bool_, is_at
 
 def _checked(label_map: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
     array = np.asarray(label_map)
-    if array.ndim != 2:
+    if not is_flat(array):
         raise InputError(f"a label map has two dimensions, not {array.ndim} (shape {array.shape})")
     if array.dtype == bool:
         raise InputError("a mask of true and false is no label map; number its particles first")
@@ -512,7 +517,7 @@ class _Bodies:
         minor = np.sqrt(8 * np.maximum(xx + yy - root, 0.0))
         # y runs down the picture, and angles are counted as seen: its sign turns
         angle = np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy))
-        return major, minor, np.where(angle <= -90.0, 90.0, angle + 0.0)
+        return major, minor, np.where(angle <= -_QUARTER_TURN_DEG, _QUARTER_TURN_DEG, angle + 0.0)
 
 
 # ---------------------------------------------------------------- surroundings
@@ -542,11 +547,11 @@ def grey_levels(image: npt.NDArray[np.generic], labels: npt.NDArray[np.int32], p
     """Mean grey level of each particle, and what it has over that of the ground about it.
 
     The ground is what lies within `GROUND_PX` of a particle and is nearer to it than to any other, less the
-    first two pixels, which the edge's blur reaches.
+    first `BLURRED_PX`, which the edge's blur reaches.
     """
     grey = np.asarray(image, np.float32)
-    if grey.ndim == 3:
-        grey = grey[..., :3].mean(axis=2)
+    if has_channels(grey):
+        grey = grey[..., :RGB].mean(axis=2)
     pixels, sums = _sums(labels, grey)
     size = len(pixels)
     inside = sums / np.maximum(pixels, 1)
@@ -557,7 +562,7 @@ def grey_levels(image: npt.NDArray[np.generic], labels: npt.NDArray[np.int32], p
     on = np.flatnonzero(flat)
     numbered = np.zeros(int(nearest.max()) + 1, np.int32)
     numbered[nearest[on]] = flat[on]
-    ring = np.flatnonzero((away > 2) & (away <= GROUND_PX))
+    ring = np.flatnonzero((away > BLURRED_PX) & (away <= GROUND_PX))
     owner = numbered[nearest[ring]]
     count = np.bincount(owner, minlength=size)
     ground = np.bincount(owner, grey.ravel()[ring], size) / np.maximum(count, 1)

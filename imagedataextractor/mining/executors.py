@@ -32,6 +32,8 @@ T = TypeVar("T")
 
 #: Environment variables by which numerical libraries are told how many threads to use.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+#: Age at which the number of a cluster's workers is asked for anew, seconds: they come and go.
+_SLOTS_AGE_S = 2.0
 
 
 class WorkerLostError(Exception):
@@ -362,7 +364,7 @@ class DaskExecutor(WorkExecutor):
 
     @property
     def slots(self) -> int:
-        if time.monotonic() - self._counted_at > 2.0:  # workers come and go
+        if time.monotonic() - self._counted_at > _SLOTS_AGE_S:
             self._slots = self._count_slots()
             self._counted_at = time.monotonic()
             if not self._slots and not self._waits:

@@ -33,6 +33,8 @@ _NAMED = 4
 #: Up to so many seconds, and so many hours, a time is given in the smaller unit.
 _SECONDS, _HOURS = 90, 48
 _HOUR_MIN, _DAY_MIN = 60, 1440
+#: Past counts that a rate needs: where it was, and where it is.
+_LEAST_PAST = 2
 
 
 @dataclass
@@ -170,7 +172,7 @@ class Shown(logging.Handler):
     def _draw(self, counts: Counts, now: float) -> None:
         if not self._past or counts.written != self._past[-1][1]:
             self._past.append((now, counts.written))
-        while len(self._past) > 2 and now - self._past[0][0] > _RATE_S:
+        while len(self._past) > _LEAST_PAST and now - self._past[0][0] > _RATE_S:
             self._past.pop(0)
         line = describe(counts, self._rate(now))
         self._drawn = now

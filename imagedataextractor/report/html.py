@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from imagedataextractor import __version__
 from imagedataextractor.errors import InputError, UsageError
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.measurement import panel_statistics, radial_distribution_function, size_distribution
 from imagedataextractor.records import Particle, Reason
 from imagedataextractor.report.graphs import curve_svg, histogram_svg, ranges_svg
@@ -45,6 +46,8 @@ _PICTURE_QUALITY = 80
 
 #: Particles from which a radial distribution function is more than noise.
 _ORDER_FROM = 50
+#: Accepted particles from which the distribution of their aspect ratios is drawn: of fewer it shows nothing.
+_LEAST_RATIOS = 5
 
 
 def write_report(
@@ -260,7 +263,7 @@ def _picture(panel: ReportPanel, most_px: int) -> tuple[str | None, str]:
     if image.shape[1] > most_px:
         height = max(1, round(image.shape[0] * most_px / image.shape[1]))
         image = np.asarray(cv2.resize(image, (most_px, height), interpolation=cv2.INTER_AREA), np.uint8)
-    ordered = image if image.ndim == 2 else image[..., ::-1]
+    ordered = image if is_flat(image) else image[..., ::-1]
     done, packed = cv2.imencode(".jpg", np.ascontiguousarray(ordered), [cv2.IMWRITE_JPEG_QUALITY, _PICTURE_QUALITY])
     if not done:
         return None, "picture cannot be embedded"
@@ -345,7 +348,7 @@ def _graphs(panel: ReportPanel, *, detailed: bool) -> str:
     graphs = [histogram_svg(sizes.edges.tolist(), sizes.counts.tolist(), f"ECD / {unit}", sizes.median)]
     if not detailed:
         return graphs[0]
-    if len(accepted) >= 5:
+    if len(accepted) >= _LEAST_RATIOS:
         ratios = size_distribution(accepted["aspect_ratio"])
         graphs.append(histogram_svg(ratios.edges.tolist(), ratios.counts.tolist(), "aspect ratio", ratios.median))
     present = panel.particles.where(panel.particles["accepted"] | (panel.particles["reason"] == Reason.BORDER))

@@ -32,6 +32,8 @@ _VERDICTS = {
     "no": "No nanomaterial by number: fewer than half have a minimum Feret diameter of 100 nm or less.",
     "too few": "Undecided: the particles are too few, or too near to the limit, for a verdict.",
 }
+#: Height on the printed page, as a share of it, below which no further picture is listed: the note stands there.
+_LIST_ENDS = 0.13
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +217,7 @@ def _pdf(found: Screening, out: Path) -> None:
     line("Where it comes from", 11, bold=True, gap=0.008)
     for picture in found.sample.pictures:
         left_out = ", ".join(f"{n} {reason}" for reason, n in picture.left_out.items()) or "none"
-        if top[0] < 0.13:
+        if top[0] < _LIST_ENDS:
             line("… and more; the HTML page has all", 8)
             break
         line(f"{picture.name}: {picture.budget.sentence()}; {picture.scale}; left out: {left_out}", 8)

@@ -20,6 +20,8 @@ _SAME_PLACE = 0.3
 
 #: … and its diameter differs by no more than this factor (areas in a ratio of 2, as IoU ≥ 0.5 asks).
 _SAME_SIZE = 2**0.5
+#: Relative error of a scale up to which it is read right, as the summary says: 2 %.
+_SCALE_IS_RIGHT = 0.02
 
 
 @dataclass(frozen=True)
@@ -191,12 +193,13 @@ def _verdict(rows: Sequence[PanelComparison]) -> list[str]:
     true, found = sum(r.true_count for r in panels), sum(r.found for r in panels)
     accepted, false = sum(r.count for r in panels), sum(r.false for r in panels)
     scaled = [r for r in panels if r.true_nm_per_px is not None]
-    right = [r for r in scaled if r.scale_error is not None and abs(r.scale_error) <= 0.02]
+    right = [r for r in scaled if r.scale_error is not None and abs(r.scale_error) <= _SCALE_IS_RIGHT]
     invented = [r for r in panels if r.true_nm_per_px is None and r.nm_per_px is not None]
     others = [r for r in rows if r.kind != "em" and r.count]
+    scales = f"{len(right)} of {len(scaled)} within {100 * _SCALE_IS_RIGHT:g} %"
     lines = [
         f"particles: {found} of {true} found, {false} of {accepted} accepted ones false",
-        f"scales: {len(right)} of {len(scaled)} within 2 %, {len(invented)} where there is none to read",
+        f"scales: {scales}, {len(invented)} where there is none to read",
     ]
     errors = [abs(r.size_error) for r in panels if r.size_error is not None]
     if errors:

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.records import ScaleBar
 from imagedataextractor.report.pictures import overlay, panel_pixels, particle_crop, picture_pixels
 from imagedataextractor.report.rows import ReportPanel, read_panel
@@ -75,7 +76,7 @@ def _overlay(panel: ReportPanel) -> npt.NDArray[np.uint8]:
 
 def png(image: npt.NDArray[np.uint8]) -> bytes:
     """An image, grey or RGB, as a PNG file."""
-    ordered = image if image.ndim == 2 else image[..., ::-1]
+    ordered = image if is_flat(image) else image[..., ::-1]
     done, packed = cv2.imencode(".png", np.ascontiguousarray(ordered))
     if not done:
         raise InputError("the picture cannot be drawn")

@@ -235,10 +235,10 @@ def _reassign(result: npt.NDArray[np.int32], pieces: list[tuple[tuple[slice, sli
         for part in range(1, count + 1):
             piece = parts == part
             rim = ndimage.binary_dilation(piece) & ~piece
-            neighbours = np.bincount(view[rim])
-            if neighbours.size < 2 or neighbours[1:].max() * 2 < rim.sum():
+            around = np.bincount(view[rim])[1:]
+            if not around.size or around.max() * 2 < rim.sum():
                 continue  # more background than particle around it
-            view[piece] = int(neighbours[1:].argmax()) + 1
+            view[piece] = int(around.argmax()) + 1
 
 
 def _fill_holes(result: npt.NDArray[np.int32]) -> None:

@@ -22,6 +22,8 @@ Mask = npt.NDArray[np.uint8]
 
 #: Width of the rims on both sides of an outline, as a share of √area, and its bounds, px.
 _RIM_SHARE, _RIM_LEAST, _RIM_MOST = 0.08, 2, 4
+#: φ from which a pixel is the core of a particle: half the way to its centre.
+_CORE_PHI = 0.5
 
 
 def particle_means(values: npt.NDArray[np.float32], labels: Labels, count: int) -> Floats:
@@ -52,7 +54,7 @@ def particle_features(maps: Maps, labels: Labels) -> dict[str, Floats]:
         "seed": particle_means(maps.seed, labels, count),
         "seed_peak": peak,
         "phi": particle_means(phi, labels, count),
-        "core": particle_means((phi > 0.5).astype(np.float32), labels, count),
+        "core": particle_means((phi > _CORE_PHI).astype(np.float32), labels, count),
         "area_px": areas / maps.scale**2,
         "image_seed": np.full(count, np.median(peak) if count else 0.0),
         "count": np.full(count, float(count)),

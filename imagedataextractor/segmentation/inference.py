@@ -26,6 +26,8 @@ _STRIDE = 32
 #: surroundings, and are taken from the neighbour.
 TILE_SIDE_PX = 1536
 TILE_MARGIN_PX = 128
+#: Axes of an image that may be mirrored: columns and rows.
+_COLUMNS, _ROWS = -1, -2
 
 
 def choose_device(name: str = "auto") -> str:
@@ -161,8 +163,8 @@ def _unflipped(geometry: Tensor, dims: tuple[int, ...]) -> Tensor:
         return geometry
     geometry = torch.flip(geometry, dims)
     sign = torch.ones(4, device=geometry.device)
-    if -1 in dims:
+    if _COLUMNS in dims:
         sign[0] = -1.0
-    if -2 in dims:
+    if _ROWS in dims:
         sign[1] = -1.0
     return geometry * sign[:, None, None]

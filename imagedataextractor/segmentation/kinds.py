@@ -44,6 +44,8 @@ _DENSE_COVER = 0.2
 _TOUCH_PX, _PILE_SHARE = 2, 0.6
 #: IoU of a particle with the ellipse of its moments: 0.98 of a labelled disc, 0.92 of a square, 0.87 of a triangle.
 _ROUND_IOU = 0.94
+#: Squared Mahalanobis distance of the rim of the ellipse with the same second moments: two standard deviations.
+_ELLIPSE_RIM = 4.0
 
 
 def kind_of(true: npt.NDArray[np.integer[Any]]) -> Kind | None:
@@ -80,7 +82,7 @@ def _shape(mask: npt.NDArray[np.bool_]) -> tuple[float, float]:
     small, large = np.linalg.eigvalsh(moments)
     rows, columns = np.mgrid[-2 : mask.shape[0] + 2, -2 : mask.shape[1] + 2]
     offset = np.stack([columns - x.mean(), rows - y.mean()], -1)
-    ellipse = np.einsum("...i,ij,...j->...", offset, np.linalg.inv(moments), offset) <= 4.0
+    ellipse = np.einsum("...i,ij,...j->...", offset, np.linalg.inv(moments), offset) <= _ELLIPSE_RIM
     padded = np.pad(mask, 2)
     return float(np.sqrt(large / small)), float((ellipse & padded).sum() / (ellipse | padded).sum())
 

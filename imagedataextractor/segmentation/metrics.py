@@ -83,6 +83,10 @@ _HISTOGRAM_VARIANTS = ("", "_b10", "_b20", "_gtrange")
 
 
 # ---------------------------------------------------------------- the contingency table
+#: IoU above which the paper's mean takes a true particle as found.
+_PAPER_FOUND = 0.5
+#: Relative errors within which the shares of images are told: 10 % and 20 %.
+_WITHIN_10, _WITHIN_20 = 0.10, 0.20
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,7 +187,7 @@ def paper_scores(ov: Overlap) -> dict[str, float]:
     best = ov.iou.max(axis=0)
     ap, ap_np2 = _paper_area(precision, recall)
     return {
-        "paper_miou": float(np.where(best > 0.5, best, 0.0).mean()),
+        "paper_miou": float(np.where(best > _PAPER_FOUND, best, 0.0).mean()),
         "paper_ap": ap,
         "paper_ap50": float(precision[PAPER_THRESHOLDS.index(0.5)]),
         "paper_ap75": float(precision[PAPER_THRESHOLDS.index(0.75)]),
@@ -508,8 +512,8 @@ def _error_summary(values: Iterable[float]) -> dict[str, Any]:
         "mean_abs_ci95": [low, high],
         "median_signed": _median(x),
         "mean_signed": float(x.mean()) if len(x) else math.nan,
-        "within_10pct": float((size <= 0.10).mean()) if len(x) else math.nan,
-        "within_20pct": float((size <= 0.20).mean()) if len(x) else math.nan,
+        "within_10pct": float((size <= _WITHIN_10).mean()) if len(x) else math.nan,
+        "within_20pct": float((size <= _WITHIN_20).mean()) if len(x) else math.nan,
     }
 
 

@@ -46,6 +46,8 @@ NEAR_LEVELS = (-2, -1, 1, 2)
 ABSENT = -1.0
 #: Rows of the frame that are compared at once: bounds the memory, whatever the image's size.
 _ROWS = 512
+#: IoU above which another level's proposal is the same particle.
+_SAME_IOU = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -249,7 +251,7 @@ def _agreement(found: Overlaps, likely: Floats, count: int) -> dict[str, Floats]
         "best_iou": best.max(1, initial=0.0),
         "best_likely": value[np.arange(total), best.argmax(1)] if total else np.zeros(0),
         "votes": (best * value).sum(1),
-        "seen_at": (best > 0.5).sum(1).astype(np.float64),
+        "seen_at": (best > _SAME_IOU).sum(1).astype(np.float64),
     }
     for step in NEAR_LEVELS:
         there = found.level + step

@@ -9,6 +9,9 @@ from scipy import ndimage
 
 __all__ = ["grey_resized", "label_resized"]
 
+#: Share of a pixel from which a particle has it where no other does.
+_HALF_PIXEL = 0.5
+
 
 def grey_resized(grey: npt.NDArray[np.uint8], scale: float) -> npt.NDArray[np.uint8]:
     size = (max(round(grey.shape[1] * scale), 1), max(round(grey.shape[0] * scale), 1))
@@ -44,7 +47,7 @@ def label_resized(labels: npt.NDArray[np.int32], size: tuple[int, int]) -> npt.N
             mask, matrix, shape, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
         )
         window, most = result[rows, columns], share[rows, columns]
-        wins = (here > most) | ((here >= 0.5) & (window == 0))
+        wins = (here > most) | ((here >= _HALF_PIXEL) & (window == 0))
         window[wins], most[wins] = index + 1, here[wins]
     return result
 

@@ -34,6 +34,8 @@ _MAX_NODES = 200
 #: Proposals of a group from which on it is not given to the solver: seconds, and no such group is a picture
 #: of particles.
 _MAX_GROUP = 4000
+#: The programme's variables are 0 or 1, but for rounding: what lies above is 1.
+_CHOSEN = 0.5
 
 
 def best_set(weight: Floats, conflicts: Pairs) -> Bools:
@@ -98,7 +100,7 @@ def _solved(weight: Floats, pairs: Pairs) -> Bools:
     )
     if found.x is None:
         return greedy
-    exact = found.x > 0.5
+    exact = found.x > _CHOSEN
     return exact if weight @ exact >= weight @ greedy else greedy
 
 

@@ -12,6 +12,9 @@ from array import array
 
 __all__ = ["add_functions"]
 
+#: Numbers from which a sample has a spread.
+_LEAST_SPREAD = 2
+
 
 class _Numbers:
     """An aggregate of numbers; NULL is left out, as in SQL's own aggregates."""
@@ -34,7 +37,7 @@ class _StandardDeviation(_Numbers):
 
     def finalize(self) -> float | None:
         n = len(self.numbers)
-        if n < 2:
+        if n < _LEAST_SPREAD:
             return None
         mean = math.fsum(self.numbers) / n
         return math.sqrt(math.fsum((x - mean) ** 2 for x in self.numbers) / (n - 1))

@@ -23,6 +23,11 @@ from imagedataextractor.articles.materials.vocabulary import (
 
 __all__ = ["SHAPE", "Mention", "find_mentions", "normalised_formula", "plain"]
 
+#: Elements from which a run of symbols is a compound; a single symbol is an element, or a word.
+_LEAST_ELEMENTS = 2
+#: Length of an abbreviation, characters, up to which "-N" behind it is read with it, as symbols of elements.
+_SHORT_ABBREVIATION = 2
+
 
 @dataclass(frozen=True)
 class Mention:
@@ -73,7 +78,7 @@ _ONE_LETTER_FORMULAE = frozenset({"BN", "B4C", "C3N4", "BCN", "WC", "WN", "VN", 
 def _is_formula(formula: str) -> bool:
     """Whether a run of element symbols is a material's formula rather than an abbreviation."""
     symbols = re.findall(_SYMBOLS, formula)
-    if formula in NOT_SAMPLES or len(symbols) < 2:
+    if formula in NOT_SAMPLES or len(symbols) < _LEAST_ELEMENTS:
         return formula in _ONE_LETTER_FORMULAE
     if all(len(symbol) == 1 for symbol in symbols):
         starts_with_metal = symbols[0] in _ONE_LETTER_METALS and any(map(str.isdigit, formula))
@@ -180,7 +185,8 @@ def _singles(words: str, known: Mapping[str, str]) -> Iterator[Mention]:
     """Mentions one by one, the surest kinds first; they may overlap."""
     for abbreviation in sorted(known, key=len, reverse=True):
         for match in re.finditer(rf"(?<![\w]){re.escape(abbreviation)}(?:s|NPs?)?(?![\w]|\.\d)", words):
-            if not (len(abbreviation) <= 2 and abbreviation.isupper() and words[match.end() : match.end() + 2] == "-N"):
+            short = len(abbreviation) <= _SHORT_ABBREVIATION and abbreviation.isupper()
+            if not (short and words[match.end() : match.end() + 2] == "-N"):
                 yield Mention(known[abbreviation], match.start(), match.end(), _ABBREVIATED)
     for pattern in (_FRAMEWORK, _ALLOY):
         for match in pattern.finditer(words):

@@ -96,6 +96,12 @@ _CHARACTER_PICTURE = re.compile(r"char_([0-9a-f]{4,5})\.gif", re.IGNORECASE)
 #: Codes that stand for no character known to others: such a picture's name in words says more.
 _PRIVATE_USE = (0xE000, 0xF8FF)
 _NAMED = {"double bond": "=", "triple bond": "\u2261", "bond": "\u2013", "thin space": " ", "degree": "\u00b0"}
+#: Longest heading in which a figure's label stands outside its caption, characters: a longer one is a caption itself.
+_LONGEST_HEADING = 200
+#: Longest text of a control ("Download full-size image"), characters.
+_LONGEST_CONTROL = 160
+#: Side below which a picture is an icon, px.
+_ICON_PX = 40
 
 
 def read_html(data: bytes, path: Path) -> Document:
@@ -328,7 +334,7 @@ def _with_outer_label(block: Any, parts: list[Any], text: FlatText) -> FlatText:
             continue
         own = plain_text(element)
         match = _LABEL.match(own)
-        if match and len(own) <= 200 and not any(part in element.iterdescendants() for part in parts):
+        if match and len(own) <= _LONGEST_HEADING and not any(part in element.iterdescendants() for part in parts):
             whole = FlatText()
             whole.add(own)
             whole.gap()
@@ -354,7 +360,7 @@ def _short_text(element: Any) -> str:
     for piece in element.itertext():
         pieces.append(piece)
         size += len(piece)
-        if size > 160:
+        if size > _LONGEST_CONTROL:
             return "-"
     return " ".join("".join(pieces).split())
 
@@ -427,7 +433,7 @@ def _is_figure_picture(element: Any) -> bool:
     source = next((url for url in sources if url and not url.startswith("data:")), "")
     described = f"{element.get('class', '')} {source}"
     small = [element.get(side, "") for side in ("width", "height")]
-    tiny = all(side.isdigit() and int(side) < 40 for side in small)
+    tiny = all(side.isdigit() and int(side) < _ICON_PX for side in small)
     return bool(source) and not tiny and not _NO_FIGURE.search(described)
 
 

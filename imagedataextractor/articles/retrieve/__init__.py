@@ -68,6 +68,8 @@ _IN_USE_S = 86_400.0
 #: Pruning leaves this share of the bound, and where too little could go, waits until the cache has grown by
 #: this factor: looking through all of it is paid for by what was fetched since the last time.
 _KEPT_SHARE, _GROWTH = 0.8, 1.25
+#: Longest DOI that is the name of its folder, characters, and what is kept of a longer one before the digest.
+_LONGEST_NAME, _KEPT_OF_NAME = 100, 80
 
 
 @dataclass(frozen=True)
@@ -249,9 +251,8 @@ def _folder_of(doi: str, cache: Path) -> Path:
     digest = hashlib.sha256(doi.encode()).hexdigest()
     readable = re.sub(r"[^a-z0-9.()-]+", "_", doi)
     # Two DOIs may look alike once cleaned, or be too long for a file name: the digest keeps them apart.
-    name = (
-        readable if readable.replace("_", "/", 1) == doi and len(readable) <= 100 else f"{readable[:80]}-{digest[:8]}"
-    )
+    is_plain = readable.replace("_", "/", 1) == doi and len(readable) <= _LONGEST_NAME
+    name = readable if is_plain else f"{readable[:_KEPT_OF_NAME]}-{digest[:8]}"
     return cache / "articles" / digest[:2] / name
 
 

@@ -17,6 +17,11 @@ from imagedataextractor.articles.read.pdf.layout import Page
 
 __all__ = ["about_article"]
 
+#: Shortest title, characters: what is shorter in a file's properties is a file name or an article number.
+_SHORTEST_TITLE = 12
+#: Characters up to which a line of large type is a logo or a heading ("Letter", "Article"), not the title.
+_SHORT_LINE = 8
+
 
 def about_article(
     document: Any, text: Sequence[str], pages: Sequence[Page], figures: tuple[DocumentFigure, ...]
@@ -25,7 +30,7 @@ def about_article(
     start = " ".join(text[:2])
     doi = _doi_of(told, start)
     title = told.get("Title", "").strip()
-    if len(title) < 12 or re.search(
+    if len(title) < _SHORTEST_TITLE or re.search(
         r"\.(?:indd|docx?|tex|dvi|pdf|qxd|3d)\b|untitled|microsoft word|^\S+$|10\.\d{4}", title, re.I
     ):
         title = _largest_text(pages)
@@ -92,7 +97,7 @@ def _unbroken(text: str) -> str:
 
 def _largest_text(pages: Sequence[Page]) -> str:
     """The title of an article that tells it nowhere: the largest lines of its first page."""
-    lines = [line for line in (pages[0].lines if pages else []) if len(line.text.strip()) > 8]
+    lines = [line for line in (pages[0].lines if pages else []) if len(line.text.strip()) > _SHORT_LINE]
     if not lines:
         return ""
     largest = max(line.size for line in lines)

@@ -17,6 +17,10 @@ _LABEL_ALONE = 1.0
 
 #: Characters that the library puts where a word is broken at the end of a line.
 BROKEN = "\u00ad\ufffe\x02"
+#: Sizes of type that differ by less are the same, points: files round them.
+_SAME_SIZE_PT = 0.5
+#: Longest line that can be a sub- or superscript by itself, characters.
+_LONGEST_SCRIPT = 6
 
 
 @dataclass
@@ -77,7 +81,7 @@ def _continues_paragraph(page: Page, index: int) -> bool:
     line = page.lines[index]
     for other in page.lines[max(0, index - 2) : index]:
         close = 0 < line.box.y0 - other.box.y0 < 1.7 * max(line.size, other.size)
-        same = other.font == line.font and abs(other.size - line.size) < 0.5
+        same = other.font == line.font and abs(other.size - line.size) < _SAME_SIZE_PT
         if close and same and line.box.overlap_x(other.box) > 0 and not re.search(r"[.:)\]]\s*$", other.text):
             return True
     return False
@@ -128,7 +132,7 @@ def _collected(page: Page, index: int, match: re.Match[str], score: float) -> Ca
 def _goes_on_beside(line: Line, lines: Sequence[Line], box: Rect) -> bool:
     """Whether a caption that is not at its end goes on at its top, in the next column."""
     first = lines[0]
-    alike = line.font == first.font and abs(line.size - first.size) < 0.5
+    alike = line.font == first.font and abs(line.size - first.size) < _SAME_SIZE_PT
     level = abs(line.box.y0 - first.box.y0) < 0.5 * first.size and line.box.x0 > box.x1
     return alike and level and not re.search(r"[.!?]\s*$", lines[-1].text) and not TITLE.match(line.text.lstrip())
 
@@ -136,7 +140,7 @@ def _goes_on_beside(line: Line, lines: Sequence[Line], box: Rect) -> bool:
 def _is_script(line: Line, last: Line, size: float) -> bool:
     """Whether a line is a sub- or superscript that the file gives as a line of its own."""
     near = last.box.x0 - size < line.box.x0 < last.box.x1 + 3 * size
-    return len(line.text.strip()) <= 6 and near and abs(line.box.y1 - last.box.y1) < 0.9 * size
+    return len(line.text.strip()) <= _LONGEST_SCRIPT and near and abs(line.box.y1 - last.box.y1) < 0.9 * size
 
 
 def _joined(lines: Sequence[Line]) -> tuple[str, list[tuple[int, int]]]:

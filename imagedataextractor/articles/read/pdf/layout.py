@@ -17,6 +17,7 @@ import pypdfium2.raw as pdfium_c
 from scipy import ndimage
 
 from imagedataextractor.articles.read.pdf.labels import is_label
+from imagedataextractor.images.channels import is_flat
 
 __all__ = [
     "HEAD",
@@ -60,6 +61,21 @@ _LIGATURES = {
     "\ufb05": "st",
     "\ufb06": "st",
 }
+#: Turns of a page, degrees clockwise.
+_QUARTER, _HALF, _THREE_QUARTERS = 90, 180, 270
+#: Longest side of a page, points (seven metres): what claims more is a damaged file.
+_LONGEST_SIDE_PT = 20_000
+#: Pixels at which the layout of a page is judged, at most: a poster is rendered coarser.
+_MOST_LAYOUT_PX = 4_000_000
+#: Characters that are looked at on a page, and those that tell how its text is turned, at most.
+_MOST_CHARACTERS, _TURN_SAMPLES = 60_000, 500
+#: Code of the space: what lies below is not printed.
+_SPACE = 32
+#: Codes of characters end here, and those of the halves of pairs (surrogates) lie here; neither is a character.
+_CODES_END, _SURROGATES = 0x110000, range(0xD800, 0xE000)
+#: Pages from which what they share is told from what they show, and the share of them that has it then: text fills
+#: columns alike on every page, only what is in nearly all of them is furniture.
+_LEAST_PAGES, _FURNITURE_SHARE = 3, 0.9
 
 
 @dataclass(frozen=True)
@@ -111,15 +127,15 @@ class _Sheet:
     @property
     def size(self) -> tuple[float, float]:
         width, height = self.right - self.left, self.top - self.bottom
-        return (width, height) if self.turn % 180 == 0 else (height, width)
+        return (width, height) if self.turn % _HALF == 0 else (height, width)
 
     def placed(self, x0: float, y0: float, x1: float, y1: float) -> Rect:
         """A rectangle of the file, whose y grows upwards, on the page."""
-        if self.turn == 90:
+        if self.turn == _QUARTER:
             return Rect(y0 - self.bottom, x0 - self.left, y1 - self.bottom, x1 - self.left)
-        if self.turn == 180:
+        if self.turn == _HALF:
             return Rect(self.right - x1, y0 - self.bottom, self.right - x0, y1 - self.bottom)
-        if self.turn == 270:
+        if self.turn == _THREE_QUARTERS:
             return Rect(self.top - y1, self.right - x1, self.top - y0, self.right - x0)
         return Rect(x0 - self.left, self.top - y1, x1 - self.left, self.top - y0)
 
@@ -140,13 +156,13 @@ def read_page(document: Any, number: int) -> Page:
     left, bottom, right, top = page.get_bbox()
     sheet = _Sheet(left, bottom, right, top, _turn_of(page))
     width, height = sheet.size
-    if not (0 < width < 20_000 and 0 < height < 20_000):
+    if not (0 < width < _LONGEST_SIDE_PT and 0 < height < _LONGEST_SIDE_PT):
         return Page(number, 1, 1, [], np.zeros((1, 1), bool), _Sheet(0, 0, 1, 1))
     page.set_rotation(sheet.turn)
-    scale = min(_LAYOUT_SCALE, math.sqrt(4_000_000 / (width * height)))
+    scale = min(_LAYOUT_SCALE, math.sqrt(_MOST_LAYOUT_PX / (width * height)))
     bitmap = page.render(scale=scale, grayscale=True, may_draw_forms=False)
-    ink = bitmap.to_numpy()[:, :, 0] < _INK if bitmap.to_numpy().ndim == 3 else bitmap.to_numpy() < _INK
-    ink = _resized(ink, round(height), round(width))
+    pixels = bitmap.to_numpy()
+    ink = _resized((pixels if is_flat(pixels) else pixels[:, :, 0]) < _INK, round(height), round(width))
     textpage = page.get_textpage()
     lines = list(_lines(textpage, sheet))
     textpage.close()
@@ -159,12 +175,12 @@ def _turn_of(page: Any) -> int:
     textpage = page.get_textpage()
     count = textpage.count_chars()
     angles = Counter(
-        round(math.degrees(pdfium_c.FPDFText_GetCharAngle(textpage.raw, index)) / 90) % 4
-        for index in range(0, min(count, 60_000), max(1, count // 500))
-        if pdfium_c.FPDFText_GetUnicode(textpage.raw, index) > 32
+        round(math.degrees(pdfium_c.FPDFText_GetCharAngle(textpage.raw, index)) / _QUARTER) % 4
+        for index in range(0, min(count, _MOST_CHARACTERS), max(1, count // _TURN_SAMPLES))
+        if pdfium_c.FPDFText_GetUnicode(textpage.raw, index) > _SPACE
     )
     textpage.close()
-    return int(-90 * angles.most_common(1)[0][0]) % 360 if angles else 0
+    return int(-_QUARTER * angles.most_common(1)[0][0]) % 360 if angles else 0
 
 
 def _resized(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArray[np.bool_]:
@@ -179,14 +195,14 @@ def _resized(mask: npt.NDArray[np.bool_], height: int, width: int) -> npt.NDArra
 
 def _lines(textpage: Any, sheet: _Sheet) -> Iterator[Line]:
     """Lines of a page in the order of the document, from its characters and their boxes."""
-    count = min(textpage.count_chars(), 60_000)
+    count = min(textpage.count_chars(), _MOST_CHARACTERS)
     name = ctypes.create_string_buffer(128)
     flags = ctypes.c_int()
     raw = textpage.raw
     characters: list[tuple[str, Rect | None, str]] = []
     for index in range(count):
         code = pdfium_c.FPDFText_GetUnicode(raw, index)
-        character = chr(code) if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000 else ""
+        character = chr(code) if 0 < code < _CODES_END and code not in _SURROGATES else ""
         if character in "\r\n":
             if characters:
                 yield from _split_wide(characters)
@@ -260,12 +276,11 @@ def remove_repeated_ink(pages: Sequence[Page]) -> None:
     _remove_running_heads(pages)
     shapes = Counter(page.ink.shape for page in pages)
     shape, count = shapes.most_common(1)[0]
-    if count < 3:
+    if count < _LEAST_PAGES:
         return
     same = [page for page in pages if page.ink.shape == shape]
     share = np.mean([ndimage.binary_dilation(page.ink, iterations=1) for page in same], axis=0)
-    # Text fills columns alike on every page; only what is in nearly all of them is furniture.
-    repeated = share > 0.9
+    repeated = share > _FURNITURE_SHARE
     for page in same:
         page.ink &= ~repeated
 

@@ -30,6 +30,16 @@ _PICTURE_GAP = 50.0
 
 #: Share of their common height from which two things stand level, and letters from which one is a table.
 _LEVEL, _MAX_LETTERS = 0.7, 120
+#: Thickest rule across a page, points, and the share of the page's width from which it is one.
+_RULE_PT, _RULE_SHARE = 3, 0.25
+#: How far a caption's box may reach into what it stands under, points: boxes of letters are taller than their ink.
+_OVERLAP_PT = 3
+#: Size up to which a thing is dust, points.
+_DUST_PT = 4
+#: Height and width below which the thing nearest a caption is a page number or a stray mark, points.
+_MARK_HEIGHT_PT, _MARK_WIDTH_PT = 6, 60
+#: Width, points, from which text stands in the way of a figure beside its caption.
+_BARRIER_PT = 10
 
 
 @dataclass(frozen=True)
@@ -126,7 +136,7 @@ def _without_frames(ink: npt.NDArray[np.bool_], captions: Sequence[Caption]) -> 
         filled = int((labels[slices] == index).sum())
         thin = filled < 0.08 * height * width
         head = rows.stop < HEAD * ink.shape[0] or rows.start > (1 - HEAD) * ink.shape[0]
-        rule = height <= 3 and (head or width > 0.25 * ink.shape[1])
+        rule = height <= _RULE_PT and (head or width > _RULE_SHARE * ink.shape[1])
         if (around and thin) or rule:
             cleared[slices][labels[slices] == index] = False
     return cleared
@@ -189,7 +199,7 @@ def _ink_box(ink: npt.NDArray[np.bool_], region: Rect, caption: Caption, others:
 def _is_nearer(other: Caption, caption: Caption, thing: Rect) -> bool:
     """Whether another caption stands under or over a thing, and not much further away than ours."""
     in_line = other.box.overlap_x(thing) > 0.2 * min(other.box.width, thing.width)
-    return in_line and -3 <= _gap(other, thing) <= max(_gap(caption, thing), 0.0) + MIN_SIDE
+    return in_line and -_OVERLAP_PT <= _gap(other, thing) <= max(_gap(caption, thing), 0.0) + MIN_SIDE
 
 
 def _gap(caption: Caption, thing: Rect) -> float:
@@ -231,14 +241,14 @@ def _with_pictures(box: Rect, pictures: Sequence[Rect]) -> Rect:
 
 def _cluster(things: list[Rect], caption: Caption, region: Rect) -> Rect | None:
     """Union of the things over the caption, from the nearest on, as long as the gaps are small."""
-    below = region.y0 >= caption.box.y1 - 3
-    over = [t for t in things if t.overlap_x(caption.box) > 0 and max(t.width, t.height) > 4]
+    below = region.y0 >= caption.box.y1 - _OVERLAP_PT
+    over = [t for t in things if t.overlap_x(caption.box) > 0 and max(t.width, t.height) > _DUST_PT]
     over.sort(key=lambda t: t.y0 if below else -t.y1)
     box: Rect | None = None
     for thing in over:
         if box is None:
-            if thing.height < 6 and thing.width < 60:
-                continue  # a page number or a stray mark
+            if thing.height < _MARK_HEIGHT_PT and thing.width < _MARK_WIDTH_PT:
+                continue
             box = thing
             continue
         gap = thing.y0 - box.y1 if below else box.y0 - thing.y1
@@ -272,7 +282,7 @@ def _beside(ink: npt.NDArray[np.bool_], caption: Caption, barriers: Sequence[Rec
     page = caption.page
     best: Rect | None = None
     for x0, x1 in ((0.0, caption.box.x0), (caption.box.x1, page.width)):
-        level = [b for b in barriers if b.overlap_x(Rect(x0, 0, x1, 1)) > 10]
+        level = [b for b in barriers if b.overlap_x(Rect(x0, 0, x1, 1)) > _BARRIER_PT]
         top = max((b.y1 for b in level if b.y1 <= caption.box.y0), default=0.0)
         bottom = min((b.y0 for b in level if b.y0 >= caption.box.y1), default=page.height)
         part = ink[int(top) : int(bottom), int(x0) : int(x1)]

@@ -24,6 +24,8 @@ _MIN_DPI, _MAX_DPI = 200.0, 600.0
 
 
 _MAX_PIXELS = 60_000_000
+#: Side up to which a picture in a page says nothing of the density of its figure, points: logos, symbols, lines.
+_SMALL_PICTURE_PT = 5
 
 
 def rendered_figure(document: Any, caption: Caption, place: Place | None, work_dir: Path | None) -> DocumentFigure:
@@ -80,7 +82,7 @@ def _native_scale(opened: Any, page: Page, box: Rect) -> float:
             continue
         placed = page.sheet.placed(x0, y0, x1, y1)
         inside = placed.overlap_x(box) > 0.5 * placed.width and min(placed.y1, box.y1) > max(placed.y0, box.y0)
-        if inside and placed.width > 5 and placed.height > 5:
+        if inside and min(placed.width, placed.height) > _SMALL_PICTURE_PT:
             densities.append(max(pixels[0] / placed.width, pixels[1] / placed.height))
     wanted = min(max(densities), _MAX_DPI / 72)
     return min(wanted, math.sqrt(_MAX_PIXELS / max(1.0, box.width * box.height)))
