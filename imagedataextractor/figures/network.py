@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.resources import resource_path
 
 __all__ = ["chances", "forward", "load_weights", "softmax", "use_weights"]
@@ -130,7 +131,7 @@ def chances(weights: Mapping[str, FloatArray], numbers: FloatArray) -> FloatArra
     """
     scaled = np.clip((numbers - weights["mean"]) / weights["scale"], -4, 4).astype(np.float32)
     probabilities = softmax(forward(weights, scaled))
-    return probabilities if probabilities.ndim == 2 else probabilities.mean(axis=0, dtype=np.float32)
+    return probabilities if is_flat(probabilities) else probabilities.mean(axis=0, dtype=np.float32)
 
 
 def softmax(logits: FloatArray) -> FloatArray:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.panels.layout import luma
+from imagedataextractor.images.channels import has_channels
 from imagedataextractor.records import Box, PanelKind
 
 __all__ = ["OWN_PRIOR", "is_figure", "within_paper"]
@@ -56,7 +57,7 @@ def is_figure(image: npt.NDArray[np.uint8], boxes: Sequence[Box], letters: Seque
     kind_of : callable
         What a picture shows, and how surely.
     """
-    if len(boxes) < 2:
+    if len(boxes) <= 1:
         return False
     return len(set(letters)) > 1 or _is_parted(luma(image), boxes) or _is_drawn(image, boxes, kind_of)
 
@@ -117,7 +118,7 @@ def _is_drawn(image: npt.NDArray[np.uint8], boxes: Sequence[Box], kind_of: Kinds
             continue
         part = image[box.slices]
         paper = float((luma(part) > WHITE).mean())
-        spread = part.max(axis=2) - part.min(axis=2) if part.ndim == 3 else np.zeros(1, np.uint8)
+        spread = part.max(axis=2) - part.min(axis=2) if has_channels(part) else np.zeros(1, np.uint8)
         if max(paper, float((spread > COLOURED).mean())) < DRAWN_SHARE:
             continue
         kind, score = kind_of(part)

@@ -36,6 +36,31 @@ WEIGHTS = "kinds.safetensors"
 EM = KINDS.index("em")
 
 Floats = npt.NDArray[np.float32]
+#: Chance up to which a panel is no micrograph: it is one only where that is likelier than all else together.
+EM_FROM = 0.5
+
+# What follows is what the network's numbers count: it was trained on these, and other values need another training.
+
+#: Difference of the channels, levels, from which a pixel is coloured, and strongly so.
+COLOURED_LEVELS, STRONG_LEVELS = 40, 110
+#: Share of coloured pixels below which their hues say nothing.
+LEAST_COLOURED = 0.005
+#: Brightest channel below which a pixel is dim, and above which it is lit; grey below which a colour is not bright.
+DIM_LEVEL, LIT_LEVEL, BRIGHT_LEVEL = 40, 60, 130
+#: Grey levels between which colours show, pixels from which they are judged, and stray from which one has two colours.
+TONES_WITH_COLOUR, LEAST_PIXELS, STRAY_LEVELS = (20, 240), 20, 6
+#: Grey levels between which texture shows, and spread of a neighbourhood up to which that is flat.
+TONES_WITH_TEXTURE, FLAT_SPREAD = (25, 235), 2
+#: Contrast of thin dark strokes, levels: on paper, and faint ones such as axes and writing.
+STROKE_LEVELS, FAINT_STROKE_LEVELS = 60, 40
+#: Sides of a mark as writing is made of, px: height at least and at most, width at most; of strokes on paper …
+BLOB_PX = (4, 24, 24)
+#: … and of faint ones, with their area at least; marks from which lines of writing are sought, and those of a line.
+MARK_PX, MARK_AREA_PX, LEAST_MARKS, MARKS_OF_LINE = (3, 16, 40), 4, 4, 4
+#: Part of a picture, as shares of its sides, within which writing stands inside it: left, right, top, bottom.
+INSIDE = (0.2, 0.95, 0.05, 0.8)
+#: Waves across the picture below which its spectrum is its shading, and above which it is noise and fine texture.
+LEAST_WAVES, FINE_WAVES = 6, 32
 
 
 def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None = None) -> tuple[PanelKind, float]:
@@ -63,7 +88,7 @@ def classify(panel: npt.NDArray[np.uint8], prior: dict[PanelKind, float] | None 
     if prior:
         chances = chances * np.array([prior.get(kind, 1.0) for kind in KINDS], np.float32)
         chances = chances / chances.sum()
-    if chances[EM] <= 0.5:
+    if chances[EM] <= EM_FROM:
         chances[EM] = 0.0  # rather something else, whatever that is, than a micrograph: particles hang on it
     best = int(np.argmax(chances))
     return KINDS[best], float(chances[best])
@@ -121,23 +146,24 @@ def _tones(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
 def _colours(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     highest, lowest = rgb.max(axis=2), rgb.min(axis=2)
     spread = highest - lowest
-    coloured = spread > 40
+    coloured = spread > COLOURED_LEVELS
     hue = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)[..., 0]
     share = float(coloured.mean())
     hues = np.bincount(hue[coloured] // 10, minlength=18).astype(np.float64)
     hues /= max(1.0, float(hues.sum()))
     used = hues[hues > 0]
-    dim = (highest < 40) & ~coloured
+    dim = (highest < DIM_LEVEL) & ~coloured
+    lit = highest > LIT_LEVEL
     around = np.convolve(np.concatenate([hues[-1:], hues, hues[:1]]), np.ones(3), mode="valid")
     return {
         "coloured": share,
-        "strongly_coloured": float((spread > 110).mean()),
+        "strongly_coloured": float((spread > STRONG_LEVELS).mean()),
         "mean_spread": float(spread.mean()) / 255,
-        "hue_entropy": float(-(used * np.log2(used)).sum()) / 4.2 if share > 0.005 else 0.0,
-        "main_hue_share": float(around.max()) if share > 0.005 else 0.0,
-        "grey_among_lit": float((~coloured & (highest > 60)).sum() / max(1, int((highest > 60).sum()))),
+        "hue_entropy": float(-(used * np.log2(used)).sum()) / 4.2 if share > LEAST_COLOURED else 0.0,
+        "main_hue_share": float(around.max()) if share > LEAST_COLOURED else 0.0,
+        "grey_among_lit": float((~coloured & lit).sum() / max(1, int(lit.sum()))),
         "dim": float(dim.mean()),
-        "coloured_not_bright": float((coloured & (grey < 130)).mean()),
+        "coloured_not_bright": float((coloured & (grey < BRIGHT_LEVEL)).mean()),
         **_colour_beyond_tone(rgb, grey),
     }
 
@@ -155,30 +181,30 @@ def _colour_beyond_tone(rgb: npt.NDArray[np.uint8], grey: npt.NDArray[np.uint8])
         inside = level == tone
         own = hues[inside]
         stray[inside] = np.abs(own - np.median(own, axis=0)).sum(axis=1)
-    lit = stray[(grey > 20) & (grey < 240)]
-    if lit.size < 20:
+    lit = stray[(grey > TONES_WITH_COLOUR[0]) & (grey < TONES_WITH_COLOUR[1])]
+    if lit.size < LEAST_PIXELS:
         return {"stray_colour": 0.0, "stray_colour_median": 0.0, "stray_coloured": 0.0}
     return {
         "stray_colour": float(np.minimum(lit, 40).mean()) / 40,
         "stray_colour_median": min(20.0, float(np.median(lit))) / 20,
-        "stray_coloured": float((lit > 6).mean()),
+        "stray_coloured": float((lit > STRAY_LEVELS).mean()),
     }
 
 
 def _texture(grey: npt.NDArray[np.uint8], prefix: str) -> dict[str, float]:
     kernel = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(grey, kernel), cv2.erode(grey, kernel))
-    middle = (grey > 25) & (grey < 235)
+    middle = (grey > TONES_WITH_TEXTURE[0]) & (grey < TONES_WITH_TEXTURE[1])
     values = grey.astype(np.float32)
     noise = np.abs(values - cv2.medianBlur(grey, 3))
     inside = spread[middle]
     return {
-        prefix + "flat": float((spread <= 2).mean()),
-        prefix + "flat_in_middle": float((inside <= 2).mean()) if inside.size > 20 else 1.0,
+        prefix + "flat": float((spread <= FLAT_SPREAD).mean()),
+        prefix + "flat_in_middle": float((inside <= FLAT_SPREAD).mean()) if inside.size > LEAST_PIXELS else 1.0,
         prefix + "middle": float(middle.mean()),
-        prefix + "spread_median": float(np.median(inside)) / 64 if inside.size > 20 else 0.0,
+        prefix + "spread_median": float(np.median(inside)) / 64 if inside.size > LEAST_PIXELS else 0.0,
         prefix + "spread_high": float(np.percentile(spread, 90)) / 255,
-        prefix + "noise": float(noise[middle].mean()) / 16 if inside.size > 20 else 0.0,
+        prefix + "noise": float(noise[middle].mean()) / 16 if inside.size > LEAST_PIXELS else 0.0,
     }
 
 
@@ -186,7 +212,7 @@ def _strokes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Long straight strokes on paper, and small blobs as writing is made of."""
     height, width = grey.shape
     sunk = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
-    ink = (sunk > 60).astype(np.uint8)
+    ink = (sunk > STROKE_LEVELS).astype(np.uint8)
     found = {}
     for name, kernel in (
         ("across", np.ones((1, max(9, width // 4)), np.uint8)),
@@ -195,15 +221,24 @@ def _strokes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
         lines = cv2.morphologyEx(ink, cv2.MORPH_OPEN, kernel)
         found["strokes_" + name] = float(lines.mean()) * 50
     count, _, stats, _ = cv2.connectedComponentsWithStats(ink, connectivity=8)
-    small = (stats[1:, 3] >= 4) & (stats[1:, 3] <= 24) & (stats[1:, 2] <= 24) if count > 1 else np.zeros(0, bool)
+    small = _of_size(stats[1:], BLOB_PX) if count > 1 else np.zeros(0, bool)
     found["ink"] = float(ink.mean())
     found["blobs"] = float(small.sum()) / 100
     return found
 
 
+def _of_size(stats: npt.NDArray[np.integer[Any]], size: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+    """Which of OpenCV's components are as high and as narrow as writing."""
+    lowest, highest, widest = size
+    wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
+    return np.asarray((high >= lowest) & (high <= highest) & (wide <= widest), np.bool_)
+
+
 def _ink(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """What is darker than its surroundings and as thin as strokes are, 0 or 1."""
-    return (cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8)) > 40).astype(np.uint8)
+    return (cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8)) > FAINT_STROKE_LEVELS).astype(
+        np.uint8
+    )
 
 
 def _axes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
@@ -247,7 +282,7 @@ def _writing(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     ink = _ink(grey)
     _, _, stats, centres = cv2.connectedComponentsWithStats(ink, connectivity=8)
     stats, centres = stats[1:], centres[1:]
-    small = (stats[:, 3] >= 3) & (stats[:, 3] <= 16) & (stats[:, 2] <= 40) & (stats[:, 4] >= 4)
+    small = _of_size(stats, MARK_PX) & (stats[:, 4] >= MARK_AREA_PX)
     found = {
         "small_marks": float(stats[small, 4].sum()) / max(1, int(ink.sum())),
         "marks_in_lines": 0.0,
@@ -255,11 +290,12 @@ def _writing(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
         "lines_of_marks": 0.0,
         "shapes": min(20, int((~small).sum())) / 20,
     }
-    if small.sum() > 4:
+    if small.sum() > LEAST_MARKS:
         x, y = centres[small, 0] / width, centres[small, 1] / height
         lines = np.bincount((centres[small, 1] / 4).astype(int))
-        found["marks_in_lines"] = float(lines[lines >= 4].sum()) / int(small.sum())
-        found["marks_inside"] = float(((x > 0.2) & (x < 0.95) & (y > 0.05) & (y < 0.8)).mean())
+        found["marks_in_lines"] = float(lines[lines >= MARKS_OF_LINE].sum()) / int(small.sum())
+        left, right, top, bottom = INSIDE
+        found["marks_inside"] = float(((x > left) & (x < right) & (y > top) & (y < bottom)).mean())
         found["lines_of_marks"] = float((lines > 0).mean())
     return found
 
@@ -279,7 +315,7 @@ def _spectrum(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     k = np.arange(3, side // 2)
     slope, offset = np.polyfit(np.log10(k), profile[3:], 1)
     residual = profile[3:] - (slope * np.log10(k) + offset)
-    inside = (radius > 6) & (radius < side // 2 - 1)
+    inside = (radius > LEAST_WAVES) & (radius < side // 2 - 1)
     excess = np.log10(power[inside]) - profile[np.minimum(rings[inside], side // 2 - 1)]
     along = (np.minimum(np.abs(x), np.abs(y)) <= 1) & inside
     return {
@@ -289,7 +325,7 @@ def _spectrum(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
         "residual_high": float(residual.max()),
         "peak": float(excess.max()) / 3,
         "along_axes": float(power[along].sum() / power[inside].sum()),
-        "high_frequencies": float(np.log10(power[radius > 32].mean())) / 6,
+        "high_frequencies": float(np.log10(power[radius > FINE_WAVES].mean())) / 6,
     }
 
 

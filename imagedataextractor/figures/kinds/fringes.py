@@ -16,6 +16,12 @@ SQUARE = 256
 PLACES = (0.5, 0.3, 0.7)
 #: Where a streak through the middle that holds a place of the spectrum is looked for: multiples of its radius.
 ALONG = (0.7, 0.8, 0.87, 1.15, 1.25, 1.4)
+#: Shortest side that is looked at, px: a smaller square has too few frequencies to tell a peak among.
+LEAST_SIDE = 64
+#: Periods of fringes that count, as shares of the square's side: from side / 20 to side / 2.8 waves across it.
+LEAST_WAVES, MOST_WAVES = 1 / 20, 1 / 2.8
+#: Frequencies along rows and columns, up to so many waves off, where scanning and compression leave theirs.
+ALONG_AXES = 2
 
 
 def fringe_strength(grey: npt.NDArray[np.uint8]) -> float:
@@ -37,7 +43,7 @@ def fringe_strength(grey: npt.NDArray[np.uint8]) -> float:
     """
     height, width = grey.shape
     side = min(SQUARE, height, width)
-    if side < 64:
+    if side < LEAST_SIDE:
         return 0.0
     return max(
         _peaks(grey[top : top + side, left : left + side].astype(np.float32))
@@ -60,7 +66,8 @@ def _peaks(square: npt.NDArray[np.float32]) -> float:
     values = decades.ravel()[order]
     usual = np.array([np.median(values[a:b]) for a, b in itertools.pairwise(edges)])
     excess = decades - usual[np.minimum(ring, centre - 1)]
-    looked = (radius > side / 20) & (radius < side / 2.8) & (np.minimum(np.abs(x), np.abs(y)) > 2)
+    looked = (radius > LEAST_WAVES * side) & (radius < MOST_WAVES * side)
+    looked &= np.minimum(np.abs(x), np.abs(y)) > ALONG_AXES
     where = [np.minimum(np.rint(f * grid[:, looked]).astype(int) + centre, side - 1) for f in ALONG]
     along = [excess[places[0], places[1]] for places in where]
     streak = np.maximum(0.0, np.median(along, axis=0))

@@ -40,6 +40,8 @@ STROKE_SHARE = 0.22
 MOST_BLOBS = 40
 #: Characters of a name at most: "viii".
 LONGEST_NAME = 4
+#: Characters of a letter in brackets, "(f)"; brackets add two to a name.
+BRACKETED, BRACKETS = 3, 2
 
 
 @dataclass(frozen=True)
@@ -216,10 +218,11 @@ def _alone_or_bracketed(blobs: list[Box]) -> list[list[Box]]:
         while at in follows:
             at = follows[at]
             word.append(ordered[at])
-        if len(word) <= 3 or (len(word) <= LONGEST_NAME + 2 and is_narrow(word[0]) and is_narrow(word[-1])):
+        bracketed = len(word) <= LONGEST_NAME + BRACKETS and is_narrow(word[0]) and is_narrow(word[-1])
+        if len(word) <= BRACKETED or bracketed:
             words.append(word)
         elif is_narrow(word[0]) and is_narrow(word[2]):
-            words.append(word[:3])  # "(f)" with something printed close behind it
+            words.append(word[:BRACKETED])  # "(f)" with something printed close behind it
     return words
 
 

@@ -46,6 +46,13 @@ CORNER_SINGLE = 2.5
 LAST_SINGLE = "l"
 #: Share of its figure that a panel on its own covers.
 WHOLE = 0.6
+#: Probability from which a blob is a bracket, and the one that will do where the other bracket is read well.
+BRACKET, BRACKET_VOUCHED = 0.4, 0.05
+#: Characters of a name without brackets, at most: "a1".
+LONGEST_BARE = 2
+#: Height, as a share of the letter's, up to which a mark is a stop, and up to which one that may well be no character
+#: (from this probability on) is none.
+SPECK, SPECK_DOUBTED, NO_CHARACTER = 0.4, 0.65, 0.3
 
 
 @dataclass(frozen=True)
@@ -134,10 +141,10 @@ _OPEN, _CLOSE, _NOTHING = CLASSES.index("("), CLASSES.index(")"), CLASSES.index(
 
 
 def _as_candidate(word: list[Box], chances: npt.NDArray[np.float32], inside: bool) -> Candidate | None:
-    opened = len(word) > 1 and chances[0, _OPEN] > 0.4
-    closed = len(word) > 1 and chances[-1, _CLOSE] > 0.4
+    opened = len(word) > 1 and chances[0, _OPEN] > BRACKET
+    closed = len(word) > 1 and chances[-1, _CLOSE] > BRACKET
     # One bracket that is read well vouches for the other.
-    opened |= bool(closed) and len(word) > 2 and is_narrow(word[0]) and chances[0, _OPEN] > 0.05
+    opened |= bool(closed) and len(word) > LONGEST_BARE and is_narrow(word[0]) and chances[0, _OPEN] > BRACKET_VOUCHED
     first, last = int(opened), len(word) - int(closed)
     height = max(blob.height for blob in word)
     while last - first > 1 and not closed and _is_speck(word[last - 1], height, chances[last - 1]):
@@ -145,16 +152,16 @@ def _as_candidate(word: list[Box], chances: npt.NDArray[np.float32], inside: boo
     while last - first > 1 and not opened and _is_speck(word[first], height, chances[first]):
         first += 1
     glyphs = tuple(word[first:last])
-    if not 1 <= len(glyphs) <= (LONGEST_NAME if opened and closed else 2):
+    if not 1 <= len(glyphs) <= (LONGEST_NAME if opened and closed else LONGEST_BARE):
         return None
     return Candidate(chances[first:last], bounding_box(word), glyphs, bool(opened or closed), inside)
 
 
 def _is_speck(blob: Box, height: float, chances: npt.NDArray[np.float32]) -> bool:
     """Whether a blob is the stop of "a.", or a mark beside a letter that is no character."""
-    if max(blob.width, blob.height) <= 0.4 * height:
+    if max(blob.width, blob.height) <= SPECK * height:
         return True
-    return blob.height < 0.65 * height and float(chances[_NOTHING]) > 0.3
+    return blob.height < SPECK_DOUBTED * height and float(chances[_NOTHING]) > NO_CHARACTER
 
 
 # ---------------------------------------------------------------- the figure's letters

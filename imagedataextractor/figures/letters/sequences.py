@@ -44,6 +44,19 @@ DROPPED = 3
 DOUBT, DOUBT_TOLD = 0.5, 2.0
 #: How far apart letters in one line may be, and what is one line when they are read, as a share of the page's size.
 IN_LINE, LEVEL = 0.012, 0.05
+#: Letters from which the least convincing one may be left out, and from which a capital may stand among them.
+SPARES_ONE, LEAST_BEFORE_CAPITAL = 4, 3
+#: Letters from which roman and numbered names are a sequence: "i" and "a1" alone are any mark.
+LEAST_SPECIAL = 2
+#: First names of a sequence at whose sizes others are sought, and the probability from which one is seen there.
+FIRST_NAMES, SEEN = 4, 0.4
+#: Value below which a name has no candidate.
+LEAST_VALUE = 0.02
+#: Letters from which there is an order.
+LEAST_ORDER = 2
+#: What the network's numbers count: sequences of two, and of four and more; letters read less surely than this, and
+#: such as agree less with the others. It was trained on these.
+COUNT_TWO, COUNT_MANY, READ_UNSURELY, AGREE_LITTLE = 2, 4, 0.6, 0.4
 
 
 @dataclass(frozen=True)
@@ -101,7 +114,7 @@ def runs(candidates: list[Candidate], layout: Layout, told: frozenset[str] = fro
 def _and_shorter(letters: list[Chosen]) -> list[list[Chosen]]:
     """A sequence as it is, without its last letters, and without the least convincing one: chance adds letters."""
     shorter = [letters[:-k] for k in range(1, DROPPED + 1) if len(letters) - k > 1]
-    if len(letters) > 3:
+    if len(letters) >= SPARES_ONE:
         worst = min(range(1, len(letters) - 1), key=lambda k: _evidence(letters[k]))
         shorter.append(letters[:worst] + letters[worst + 1 :])
     return [letters, *shorter]
@@ -114,7 +127,7 @@ def _may_be(letters: Sequence[Chosen], table: Table, told: frozenset[str]) -> bo
     names = [c.name.lower() for c in letters]
     if table.roman and not {"i", "ii"} <= set(names):
         return False
-    if (table.roman or table.numbered) and len(names) < 2:
+    if (table.roman or table.numbered) and len(names) < LEAST_SPECIAL:
         return False
     known = len([m for m in _meant(names, table) if m & told])
     begins = names[0] == _first(table)
@@ -205,15 +218,24 @@ def _of_names(run: LetterRun) -> list[float]:
     count, first = len(run.letters), run.letters[0].index
     span = run.letters[-1].index + 1
     begins = run.letters[0].name.lower() == _first(run.table)
-    return [count == 1, count == 2, np.log(count), count >= 4, begins, first, span - count - first, count / span]
+    return [
+        count == 1,
+        count == COUNT_TWO,
+        np.log(count),
+        count >= COUNT_MANY,
+        begins,
+        first,
+        span - count - first,
+        count / span,
+    ]
 
 
 def _of_chances(run: LetterRun) -> list[float]:
     chance = np.array([c.chance for c in run.letters])
     agreement = np.array([c.agreement for c in run.letters])
     return [
-        *(chance.mean(), chance.min(), (chance < 0.6).mean()),
-        *(agreement.mean(), agreement.min(), (agreement < 0.4).mean()),
+        *(chance.mean(), chance.min(), (chance < READ_UNSURELY).mean()),
+        *(agreement.mean(), agreement.min(), (agreement < AGREE_LITTLE).mean()),
         *(sum(map(_evidence, run.letters)), np.log(chance).sum(), np.log(agreement + 0.02).sum()),
     ]
 
@@ -256,7 +278,7 @@ def _of_places(run: LetterRun, layout: Layout) -> list[float]:
 
 def _in_order(centre: FloatArray) -> float:
     """Share of the letters that stand right of the one before or below it, by rows or by columns."""
-    if len(centre) < 2:
+    if len(centre) < LEAST_ORDER:
         return 1.0
     shares = []
     for x, y in (centre.T, centre.T[::-1]):
@@ -295,8 +317,8 @@ def _of_caption(run: LetterRun, told: frozenset[str]) -> list[float]:
 
 def _font_sizes(table: Table, low: float, high: float, told: frozenset[str]) -> list[float]:
     """Sizes worth trying: at which the first names of a sequence, or of the caption, are seen, and between them."""
-    first = [k for k, name in enumerate(table.names) if k < 4 or name.lower() in told]
-    seen = table.font_px[:, first][table.chance[:, first] > 0.4]
+    first = [k for k, name in enumerate(table.names) if k < FIRST_NAMES or name.lower() in told]
+    seen = table.font_px[:, first][table.chance[:, first] > SEEN]
     sizes = sorted({round(float(s)) for s in seen if low <= s <= high})
     between = {(a + b) // 2 for a, b in itertools.pairwise(sizes) if b - a <= 2 * _tolerance(a)}
     return [float(s) for s in sorted(between.union(sizes))]
@@ -319,7 +341,11 @@ def _sequence(table: Table, font_px: float, layout: Layout, told: frozenset[str]
             row, agreement = int(rows[picked[index][0]]), picked[index][1]
             size = float(table.font_px[row, index])
             run.append(Chosen(index, name, float(chance[row, index]), agreement, table.candidates[row], size))
-        elif len(run) >= 3 and not swapped and (capital := _other_case(table, index, font_px)) is not None:
+        elif (
+            len(run) >= LEAST_BEFORE_CAPITAL
+            and not swapped
+            and (capital := _other_case(table, index, font_px)) is not None
+        ):
             run.append(capital)
             swapped = True
         elif span - len(run) > max(MOST_MISSING * span, MOST_MISSING_ALONE):
@@ -401,7 +427,7 @@ class _Places:
             for name in order:
                 column = value[:, name] * self._agreement(name, picked)
                 best = int(np.argmax(column))
-                if column[best] > 0.02:
+                if column[best] > LEAST_VALUE:
                     picked[name] = best
                 else:
                     picked.pop(name, None)

@@ -25,6 +25,8 @@ FloatArray = npt.NDArray[np.float64]
 LOST_BRACKETS = 0.6
 #: Probability from which a numbered name (a1) is one of the figure's.
 SEEN = 0.75
+#: Characters of a numbered name: "a1".
+NUMBERED = 2
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Table:
 
     @property
     def numbered(self) -> bool:
-        return len(self.names[0]) == 2
+        return len(self.names[0]) == NUMBERED
 
     @property
     def roman(self) -> bool:
@@ -155,7 +157,7 @@ _DIGITS = np.array([CLASSES.index(c) for c in "123456789"])
 
 def _numbered(candidates: list[Candidate], *, upper: bool, wrapped: bool) -> Table | None:
     """a1, a2, b1 …: only the names that are seen, in order."""
-    group = [c for c in candidates if c.wrapped == wrapped and len(c.glyphs) == 2]
+    group = [c for c in candidates if c.wrapped == wrapped and len(c.glyphs) == NUMBERED]
     if not group:
         return None
     chances = np.stack([c.chances for c in group])

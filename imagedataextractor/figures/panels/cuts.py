@@ -46,6 +46,12 @@ GUTTER_PX = 2
 FRAME_PX = 4
 #: The widest gutters of a piece along each axis that are looked at.
 MOST_GUTTERS = 12
+#: Side from which ink is more than a stray pixel, px.
+LEAST_INK_PX = 2
+#: Length from which one stray pixel does not close a gutter, px.
+SPECK_LENGTH_PX = 100
+#: Share of a row or column that is ink where a frame's line runs along it.
+FRAME_LINE = 0.95
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,7 @@ class Page:
         self.usual_area = float(np.median(areas)) if areas.size else 0.1 * ink.size
         _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8), connectivity=8)
         x, y, w, h = (stats[1:, k].astype(np.float64) for k in range(4))
-        large = np.minimum(w, h) >= 2
+        large = np.minimum(w, h) >= LEAST_INK_PX
         self.blobs = np.stack([x, y, x + w, y + h], axis=1)[large]
         self.bare = (ink.mean(axis=1), ink.mean(axis=0))
 
@@ -95,7 +101,7 @@ def gutters(page: Page, box: Box) -> list[Gutter]:
         inked = part.mean(axis=1 - axis)
         origin = box.y0 if axis == 0 else box.x0
         length = part.shape[1 - axis]
-        speck = 1.0 / length if length > 100 else 0.0  # one stray pixel does not close a gutter
+        speck = 1.0 / length if length > SPECK_LENGTH_PX else 0.0
         strips = [(origin + a, origin + b) for a, b in runs(inked <= speck) if b - a >= GUTTER_PX]
         strips.sort(key=lambda s: s[0] - s[1])
         found += [Gutter(axis, a, b) for a, b in strips[:MOST_GUTTERS]]
@@ -295,7 +301,7 @@ def _inside_frame(ink: Bools) -> Box | None:
     depths = []
     for side in (ink, ink[::-1], ink.T, ink.T[::-1]):
         along = side[: FRAME_PX + 2].mean(axis=1)
-        line = int((np.cumsum(along < 0.95) == 0).sum())
+        line = int((np.cumsum(along < FRAME_LINE) == 0).sum())
         # Inside the line only the two lines that meet it leave ink.
         if not 0 < line <= FRAME_PX or along[line + 1] > 4 * FRAME_PX / side.shape[1]:
             return None

@@ -61,6 +61,18 @@ _KV = re.compile(r"(\d{1,3}(?:[.,]\d{1,3})?)\s*[kK]\s*[vV]")
 _TIMES = re.compile(r"(?:[x×X]\s*(\d[\d ,.]*)\s*([kK])?|(\d[\d ,.]*)\s*([kK])?\s*[x×X](?![a-z]))")
 _MAG = re.compile(r"Mag(?:nification)?\s*[=:]?\s*[x×X]?\s*(\d[\d ,.]*)\s*([kK])?", re.IGNORECASE)
 _DETECTORS = ("InLens", "SE2", "SESI", "ETD", "TLD", "BSE", "BSD", "AsB", "LFD", "CBS", "HAADF", "LEI", "SEI", "COMPO")
+#: Shortest side of a picture that may have a data bar, and height of one below it, px: smaller ones hold no writing.
+LEAST_SIDE_PX, LEAST_BELOW_PX = 80, 10
+#: Share of a column that is of the ground where the bar covers it; of the columns that it covers, and of its ends.
+COLUMN_SHARE, COVERED_SHARE, END_SHARE = 0.5, 0.75, 0.5
+#: Share of neighbours that must be as the ground is for their noise to say something.
+NOISE_SHARE = 0.3
+#: Height and area below which a mark is no letter, px.
+LEAST_LETTER_PX, LEAST_MARK_PX = 4, 6
+#: On the page's own white: contrast of ink, grey levels; inked pixels of a row of writing, and its rows, at least.
+PAGE_INK_LEVELS, ROW_INK_PX, LEAST_ROWS = 60, 2, 5
+#: Voltages and magnifications that an electron microscope has, kV and times; others are misread.
+VOLTAGES_KV, MAGNIFICATIONS = (0.1, 1500), (10, 5e6)
 
 
 def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
@@ -79,7 +91,7 @@ def find_info_bar(panel: npt.NDArray[np.uint8]) -> Box | None:
     """
     grey = luma(panel)
     height, width = grey.shape
-    if height < 80 or width < 80:
+    if min(height, width) < LEAST_SIDE_PX:
         return None
     rows = max((rows for rows in _candidates(grey) if _is_bar(grey, rows)), default=0) or _rows_of_label(grey)
     return Box(0, height - rows, width, height) if rows else None
@@ -151,9 +163,9 @@ def _is_bar(grey: npt.NDArray[np.uint8], rows: int) -> bool:
     bar = np.abs(grey[height - rows :].astype(np.int16) - ground)
     even = bar <= TOLERANCES[-1]
     written = float((~even).mean())
-    covered = float((even.mean(axis=0) > 0.5).mean())
-    ends = bool(even[:, : max(2, even.shape[1] // 100)].mean() > 0.5)
-    if not (WRITTEN[0] < written < WRITTEN[1] and covered > 0.75 and ends):
+    covered = float((even.mean(axis=0) > COLUMN_SHARE).mean())
+    ends = bool(even[:, : max(2, even.shape[1] // 100)].mean() > END_SHARE)
+    if not (WRITTEN[0] < written < WRITTEN[1] and covered > COVERED_SHARE and ends):
         return False
     return _has_edge(grey, rows, ground) and _written_parts(bar) + _has_scale_line(bar) >= LEAST_PARTS
 
@@ -182,7 +194,7 @@ def _noise_near(part: npt.NDArray[np.float32], ground: int) -> float:
     """Median difference between neighbours that are both as the ground is, grey levels; 0 where there are few."""
     near = np.abs(part - ground) <= 2 * TOLERANCES[-1]
     both = near[:, 1:] & near[:, :-1]
-    return float(np.median(np.abs(np.diff(part, axis=1))[both])) if both.mean() > 0.3 else 0.0
+    return float(np.median(np.abs(np.diff(part, axis=1))[both])) if both.mean() > NOISE_SHARE else 0.0
 
 
 def _written_parts(bar: npt.NDArray[np.int16]) -> int:
@@ -200,7 +212,7 @@ def _written_parts(bar: npt.NDArray[np.int16]) -> int:
     lines: list[tuple[int, int]] = []
     for i in range(1, min(count, MOST_PARTS)):
         x, y, w, h, area = stats[i].tolist()
-        if h < max(4, LETTER[0] * rows) or h > LETTER[1] * rows or area < 6:
+        if h < max(LEAST_LETTER_PX, LETTER[0] * rows) or h > LETTER[1] * rows or area < LEAST_MARK_PX:
             continue
         part = (slice(y, y + h), slice(x, x + w))
         # A particle is a body, writing is strokes.
@@ -238,14 +250,14 @@ def info_bar_below(image: npt.NDArray[np.uint8], panel: Box, others: Iterable[Bo
     for other in others:
         if other.y0 >= panel.y1 and min(other.x1, panel.x1) > max(other.x0, panel.x0):
             floor = min(floor, other.y0)
-    if floor - panel.y1 < 10:
+    if floor - panel.y1 < LEAST_BELOW_PX:
         return None
     strip = luma(image[panel.y1 : floor, panel.x0 : panel.x1]).astype(np.int16)
-    inked = (np.abs(strip - int(np.median(strip))) > 60).sum(axis=1) >= 2
+    inked = (np.abs(strip - int(np.median(strip))) > PAGE_INK_LEVELS).sum(axis=1) >= ROW_INK_PX
     # The panel's own lower edge may be blurred over a row or two.
     inked[:2] = False
     rows = np.flatnonzero(inked)
-    if rows.size < 5 or rows[0] > BELOW_GAP * panel.height:
+    if rows.size < LEAST_ROWS or rows[0] > BELOW_GAP * panel.height:
         return None
     breaks = np.flatnonzero(np.diff(rows) > max(6, 0.03 * panel.height))
     last = int(rows[breaks[0]] if breaks.size else rows[-1])
@@ -282,7 +294,7 @@ def _voltage(text: str) -> float | None:
     if match is None:
         return None
     value = float(match.group(1).replace(",", "."))
-    return value if 0.1 <= value <= 1500 else None
+    return value if VOLTAGES_KV[0] <= value <= VOLTAGES_KV[1] else None
 
 
 def _magnification(text: str) -> float | None:
@@ -296,7 +308,7 @@ def _magnification(text: str) -> float | None:
             if number is None:
                 continue
             value = number * (1000.0 if groups[-1] in ("k", "K") else 1.0)
-            if 10 <= value <= 5e6:
+            if MAGNIFICATIONS[0] <= value <= MAGNIFICATIONS[1]:
                 return value
     return None
 

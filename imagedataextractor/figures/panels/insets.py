@@ -14,12 +14,28 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.panels.layout import bounding_box, luma, runs, shrink
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.records import Box
 
 __all__ = ["Inset", "find_insets"]
 
 Grey = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+#: Shortest side of a panel that is searched, px.
+LEAST_SIDE_PX = 60
+#: Difference of the channels from which a pixel is coloured, levels: of spectra and maps, and of a plot's ink.
+COLOURED_LEVELS, INK_COLOURED_LEVELS = 40, 70
+#: Share of coloured pixels above which the whole is a false-colour micrograph, where coloured pictures are sought and
+#: where a plot's ink is; and from which a rectangle is coloured.
+FALSE_COLOUR, FALSE_COLOUR_INK, COLOURED_SHARE = 0.6, 0.3, 0.5
+#: Share of a coloured patch that is ink of its own, at least: arrows, outlines and letters are coloured too, but thin.
+PLOT_INK = 0.12
+#: A label's ground: share of it that is of one grey level, which lies below or above these.
+LABEL_EVEN, LABEL_DARK, LABEL_BRIGHT = 0.5, 40, 215
+#: What stands for the cover of a side on the picture's border, above all shares; and free sides that an inset has.
+ON_BORDER, BORDER_FROM, LEAST_FREE = 2.0, 1.5, 2
+#: Contrast of the strokes of axes, grey levels.
+AXIS_LEVELS = 25
 
 
 @dataclass(frozen=True)
@@ -66,7 +82,7 @@ def find_insets(panel: npt.NDArray[np.uint8]) -> list[Inset]:
     list of Inset
         In pixels of the panel, none inside another, largest first.
     """
-    if min(panel.shape[:2]) < 60:
+    if min(panel.shape[:2]) < LEAST_SIDE_PX:
         return []
     small = shrink(panel, SEARCH_SIDE)
     grey = luma(small)
@@ -93,12 +109,12 @@ def _laid_over(grey: Grey) -> list[Box]:
 
 def _coloured(panel: npt.NDArray[np.uint8]) -> list[Box]:
     """Coloured rectangles over a grey micrograph, which may be as dark as it: spectra, maps."""
-    if panel.ndim == 2:
+    if is_flat(panel):
         return []
     spread = np.asarray(panel.max(axis=2) - panel.min(axis=2), np.uint8)
-    if float((spread > 40).mean()) > 0.6:  # a false-colour micrograph
+    if float((spread > COLOURED_LEVELS).mean()) > FALSE_COLOUR:
         return []
-    return [b for b in _laid_over(spread) if float((spread[b.slices] > 40).mean()) > 0.5]
+    return [b for b in _laid_over(spread) if float((spread[b.slices] > COLOURED_LEVELS).mean()) > COLOURED_SHARE]
 
 
 def _breaks_off(grey: Grey, box: Box) -> bool:
@@ -146,7 +162,7 @@ def _is_label(part: Grey) -> bool:
     levels = np.bincount(part.ravel(), minlength=256)
     ground = int(levels.argmax())
     even = float(levels[max(0, ground - 8) : ground + 9].sum()) / part.size
-    return even > 0.5 and (ground < 40 or ground > 215)
+    return even > LABEL_EVEN and (ground < LABEL_DARK or ground > LABEL_BRIGHT)
 
 
 # ---------------------------------------------------------------- pictures laid over the picture
@@ -245,13 +261,13 @@ def _sides_covered(
     def upright(x: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         column = v_sum[:, np.minimum(x, width - 1)].T
         share = (column[:, bottoms][:, None, :] - column[:, tops][:, :, None]) / down
-        share[(x == 0) | (x == width)] = 2.0
+        share[(x == 0) | (x == width)] = ON_BORDER
         return np.asarray(share, np.float64)
 
     def level(y: npt.NDArray[np.int_]) -> npt.NDArray[np.float64]:
         row = h_sum[np.minimum(y, height - 1)]
         share = (row[:, rights][:, None, :] - row[:, lefts][:, :, None]) / across
-        share[(y == 0) | (y == height)] = 2.0
+        share[(y == 0) | (y == height)] = ON_BORDER
         return np.asarray(share, np.float64)
 
     sides = np.stack(
@@ -262,7 +278,7 @@ def _sides_covered(
             level(bottoms).transpose(1, 2, 0)[:, :, None, :],
         )
     )
-    enough = (sides <= 1.5).sum(axis=0) >= 2
+    enough = (sides <= BORDER_FROM).sum(axis=0) >= LEAST_FREE
     return np.where(fits & enough, sides.min(axis=0), 0.0)
 
 
@@ -271,12 +287,12 @@ def _sides_covered(
 
 def _drawn_plots(panel: npt.NDArray[np.uint8]) -> list[Box]:
     """Plots with coloured bars or curves over a grey micrograph, with their axes and labels."""
-    if panel.ndim == 2:
+    if is_flat(panel):
         return []
     height, width = panel.shape[:2]
     spread = panel.max(axis=2).astype(np.int16) - panel.min(axis=2)
-    coloured = (spread > 70).astype(np.uint8)
-    if coloured.mean() > 0.3:  # a false-colour micrograph
+    coloured = (spread > INK_COLOURED_LEVELS).astype(np.uint8)
+    if coloured.mean() > FALSE_COLOUR_INK:
         return []
     reach = max(5, round(0.03 * max(height, width)))
     joined = cv2.dilate(coloured, np.ones((reach, reach), np.uint8))
@@ -284,8 +300,8 @@ def _drawn_plots(panel: npt.NDArray[np.uint8]) -> list[Box]:
     boxes = []
     for x, y, w, h, _ in stats[1:].tolist():
         inside = coloured[y : y + h, x : x + w]
-        if w < SIDE_RANGE[0] * width or h < SIDE_RANGE[0] * height or inside.mean() < 0.12:
-            continue  # arrows, outlines and letters are coloured too, but thin
+        if w < SIDE_RANGE[0] * width or h < SIDE_RANGE[0] * height or inside.mean() < PLOT_INK:
+            continue
         box = Box(x, y, x + w, y + h)
         boxes.append(_with_axes(luma(panel), box))
     return boxes
@@ -295,7 +311,7 @@ def _with_axes(grey: Grey, box: Box) -> Box:
     """`box` widened to the axes around it and the numbers along them."""
     height, width = grey.shape
     dark = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((7, 7), np.uint8))
-    strokes = (dark > 25).astype(np.uint8)
+    strokes = (dark > AXIS_LEVELS).astype(np.uint8)
     pad_x, pad_y = round(0.35 * box.width), round(0.35 * box.height)
     zone = Box(max(0, box.x0 - pad_x), max(0, box.y0 - pad_y), min(width, box.x1 + pad_x), min(height, box.y1 + pad_y))
     part = strokes[zone.slices]

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.panels.seams import divide, flat_share, is_even_ground, runs
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.records import Box
 
 __all__ = ["Core", "Layout", "analyse", "bounding_box", "ink_box", "least_side", "luma", "magnified", "runs", "shrink"]
@@ -57,6 +58,21 @@ RULE_STRAIGHT = 0.97
 RULED_IMAGE = 0.35
 #: Share of flat pixels above which a coloured block is part of a drawing rather than a panel of its own.
 FLAT_DRAWING = 0.38
+#: White and black of the page, grey levels; of a black page the share of its rim that may be white, of its rim that is
+#: black at least, and of the whole that may be white.
+WHITE, BLACK, WHITE_RIM, BLACK_RIM, WHITE_SHARE = 235, 20, 0.05, 0.6, 0.1
+#: Where an image may be nearly white in parts: share of a block that is ink, and of the figure that it takes.
+PARTLY_INKED, PARTLY_AREA = 0.4, 0.04
+#: Share of a row or column that is no paper where an image runs along it; of the image itself, and of its block.
+ALONG_IMAGE, IMAGE_FILL, IMAGE_OF_BLOCK = 0.7, 0.93, 0.7
+#: Share of coloured pixels above which a flat block is a drawing's.
+COLOURED_DRAWING = 0.2
+#: How far a data bar may be off the foot of its micrograph, px: over it, under it, and to the sides.
+FOOT_OVER_PX, FOOT_UNDER_PX, FOOT_ASIDE_PX = 2, 3, 3
+#: Contrast of the strokes of axes, grey levels, and their thickness, px, at most.
+STROKE_LEVELS, STROKE_PX = 50, 8
+#: Writing along axes: height, px and as a share of the figure's size; width as such a share; area, px; marks of it.
+WRITING_PX, WRITING_HEIGHT, WRITING_WIDTH, WRITING_AREA_PX, LEAST_MARKS = 4, 0.06, 0.12, 6, 3
 
 
 @dataclass(frozen=True)
@@ -153,7 +169,7 @@ def shrink(image: npt.NDArray[np.uint8], longest: int) -> npt.NDArray[np.uint8]:
 
 def luma(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Luma (ITU-R BT.601), without the floating-point copy that the largest figures have no memory for."""
-    if image.ndim == 2:
+    if is_flat(image):
         return image
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
@@ -194,13 +210,13 @@ def analyse(image: npt.NDArray[np.uint8], *, divided: bool = True) -> Layout:
 def _paper_level(grey: GreyArray) -> int:
     """Grey level of the paper: white unless the figure's rim is mostly black and hardly any of it is white."""
     rim = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    if (rim > 235).mean() < 0.05 and (rim < 20).mean() > 0.6 and (grey > 235).mean() < 0.1:
+    if (rim > WHITE).mean() < WHITE_RIM and (rim < BLACK).mean() > BLACK_RIM and (grey > WHITE).mean() < WHITE_SHARE:
         return 0
     return 255
 
 
 def _coloured_mask(image: npt.NDArray[np.uint8]) -> BoolArray:
-    if image.ndim == 2:
+    if is_flat(image):
         return np.zeros(image.shape, np.bool_)
     channels = cv2.split(image)
     highest = cv2.max(cv2.max(channels[0], channels[1]), channels[2])
@@ -274,14 +290,15 @@ def _solid_boxes(layout: Layout) -> list[Box]:
         box = Box(x, y, x + w, y + h)
         inked = float(ink[box.slices].mean())
         if area < BLOCK_FILL * box.area:
-            found = _bright_rectangle(layout, box) if inked > 0.4 and box.area > 0.04 * ink.size else None
+            large = inked > PARTLY_INKED and box.area > PARTLY_AREA * ink.size
+            found = _bright_rectangle(layout, box) if large else None
             if found is None:
                 continue  # not a rectangle
             box, inked = found, 1.0
         if min(box.width, box.height) < shortest or inked < BLOCK_INK:
             continue  # too small, or the frame of a plot
         flat = flat_share(layout.grey[box.slices])
-        if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > 0.2:
+        if flat > FLAT_DRAWING and float(layout.coloured[box.slices].mean()) > COLOURED_DRAWING:
             continue
         pieces.append(box)
     return _drop_nested(pieces)
@@ -309,17 +326,17 @@ def _bright_rectangle(layout: Layout, box: Box) -> Box | None:
     found = Box(0, 0, faint.shape[1], faint.shape[0])
     for _ in range(3):
         # What hangs over the image's edge (an inset, a label) leaves most of its row or column bare.
-        across = max(runs(faint[found.slices].mean(axis=1) > 0.7), key=_length, default=(0, 0))
+        across = max(runs(faint[found.slices].mean(axis=1) > ALONG_IMAGE), key=_length, default=(0, 0))
         found = Box(found.x0, found.y0 + across[0], found.x1, found.y0 + across[1])
         if found.area == 0:
             return None
-        along = max(runs(faint[found.slices].mean(axis=0) > 0.7), key=_length, default=(0, 0))
+        along = max(runs(faint[found.slices].mean(axis=0) > ALONG_IMAGE), key=_length, default=(0, 0))
         found = Box(found.x0 + along[0], found.y0, found.x0 + along[1], found.y1)
         if found.area == 0:
             return None
     filled = float(faint[found.slices].mean())
     tight = found.shifted(zone.x0, zone.y0)
-    return tight if filled > 0.93 and tight.area > 0.7 * box.area else None
+    return tight if filled > IMAGE_FILL and tight.area > IMAGE_OF_BLOCK * box.area else None
 
 
 def _length(run: tuple[int, int]) -> int:
@@ -353,8 +370,9 @@ def _with_data_bars(grey: GreyArray, pieces: list[Box]) -> list[Box]:
 
 def _is_at_foot(part: Box, piece: Box) -> bool:
     """Whether `part` lies right under `piece`, no wider than it and as low as a data bar."""
-    under = -2 <= part.y0 - piece.y1 <= 3 and part.x0 >= piece.x0 - 3 and part.x1 <= piece.x1 + 3
-    return under and part.height <= BAR_SHARE * piece.height
+    under = -FOOT_OVER_PX <= part.y0 - piece.y1 <= FOOT_UNDER_PX
+    within = part.x0 >= piece.x0 - FOOT_ASIDE_PX and part.x1 <= piece.x1 + FOOT_ASIDE_PX
+    return under and within and part.height <= BAR_SHARE * piece.height
 
 
 # ---------------------------------------------------------------- axes
@@ -364,7 +382,7 @@ def _find_axes(layout: Layout) -> list[Core]:
     """Boxes spanned by the axes and frames of plots, outside the blocks."""
     shortest = max(24, round(AXIS_SIDE * layout.size))
     contrast = cv2.absdiff(layout.grey, np.full_like(layout.grey, layout.paper))
-    strokes = (contrast > 50).astype(np.uint8)
+    strokes = (contrast > STROKE_LEVELS).astype(np.uint8)
     for block in layout.blocks:
         strokes[block.box.slices] = 0
     horizontal = _strokes(strokes, shortest, axis=1)
@@ -395,9 +413,9 @@ def _is_numbered(layout: Layout, box: Box) -> bool:
             continue
         part = layout.ink[zone.slices].astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(part, connectivity=8)
-        sizes = stats[1:]
-        writing = (sizes[:, 3] >= 4) & (sizes[:, 3] <= 0.06 * layout.size) & (sizes[:, 2] <= 0.12 * layout.size)
-        if int((writing & (sizes[:, 4] >= 6)).sum()) >= 3:
+        _, _, wide, high, area = stats[1:].T
+        writing = (high >= WRITING_PX) & (high <= WRITING_HEIGHT * layout.size) & (wide <= WRITING_WIDTH * layout.size)
+        if int((writing & (area >= WRITING_AREA_PX)).sum()) >= LEAST_MARKS:
             return True
     return False
 
@@ -409,7 +427,7 @@ def _strokes(strokes: npt.NDArray[np.uint8], shortest: int, axis: int) -> list[B
     _, _, stats, _ = cv2.connectedComponentsWithStats(lines, connectivity=8)
     found = []
     for x, y, w, h, _ in stats[1:].tolist():
-        if (h if axis == 1 else w) <= 8:
+        if (h if axis == 1 else w) <= STROKE_PX:
             found.append(Box(x, y, x + w, y + h))
     return found
 

@@ -58,6 +58,14 @@ BELOW_GAP = 4.0
 MASS_AREA = 0.03
 #: … and its shorter side at least this share of the page's size (the root of its area).
 MASS_SIDE = 0.12
+#: Letters from which one tells where another panel begins.
+LEAST_LETTERS = 2
+#: Share of a mass of drawing that lies outside of the images, at least: gutters that are no paper hold nothing more.
+FREE_SHARE = 0.4
+#: Reach, px, down to which a mass is taken apart.
+LEAST_REACH_PX = 5
+#: Sides of a strip, on both of which there is a letter where it parts two.
+BOTH_SIDES = 2
 
 
 @dataclass(frozen=True)
@@ -101,7 +109,7 @@ def _under_their_letters(regions: list[Region], letters: Sequence[Box], size: fl
     except after the last: what follows that may be a panel whose letter was not read.
     """
     owners = assign_letters(letters, [r.box for r in regions])
-    if len(letters) < 2 or sum(owner is not None for owner in owners) < len(letters):
+    if len(letters) < LEAST_LETTERS or sum(owner is not None for owner in owners) < len(letters):
         return regions
     named = {owner: region for owner, region in zip(owners, regions, strict=True) if owner is not None}
     alone: list[Region] = []
@@ -230,13 +238,12 @@ def _gathered(
     found: list[Box] = []
     for x, y, w, h, _ in stats[1:].tolist():
         box = Box(x, y, x + w, y + h).shifted(zone.x0, zone.y0)
-        # The gutters between images, where they are no paper, hold nothing beside the images.
         free = 1.0 - sum(box.intersection(c.box).area for c in cores) / box.area
         large = box.area >= MASS_AREA * layout.grey.size and min(w, h) >= MASS_SIDE * layout.size
-        if not (large and free > 0.4):
+        if not (large and free > FREE_SHARE):
             continue
         # Drawings across a narrow gutter are reached too: they come apart at a shorter reach, and stay large.
-        parts = _gathered(ink, box, reach // 2 | 1, layout, cores, letters) if reach > 5 else []
+        parts = _gathered(ink, box, reach // 2 | 1, layout, cores, letters) if reach > LEAST_REACH_PX else []
         inked = int(ink[box.slices].sum())
         held = sum(int(ink[p.slices].sum()) for p in parts)
         apart = all(a is b or a.intersection(b).area == 0 for a in parts for b in parts)
@@ -288,7 +295,7 @@ class _Cutter:
             # A piece with two letters of a sequence without gaps is two panels, unless there is hardly any doubt.
             inside = [letter for letter in (self.letters[i] for i in letters) if letter.intersection(box).area]
             sides = [{_on_side(letter, strip) for letter in inside} for strip in strips]
-            doubted = [float(c[KEEP]) if len(s) == 2 else 1.0 for c, s in zip(chances, sides, strict=True)]
+            doubted = [float(c[KEEP]) if len(s) == BOTH_SIDES else 1.0 for c, s in zip(chances, sides, strict=True)]
             if not self.page.missing and min(doubted) <= KEEP_LETTERED:
                 return strips[int(np.argmin(doubted))], PART
         return self.between_letters(box, letters), PART

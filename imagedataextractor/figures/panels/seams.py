@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.figures.network import chances, load_weights
+from imagedataextractor.images.channels import is_flat
 from imagedataextractor.records import Box
 
 __all__ = ["FEATURES", "Seam", "describe", "divide", "flat_share", "is_even_ground", "parts_of", "runs", "seams"]
@@ -35,6 +37,38 @@ RIDGE_LEVELS = 12
 MOST_STEPS, MOST_PLACES = 6, 6
 #: Rows on either side of a seam whose textures are compared.
 NEAR_ROWS = 48
+#: What is white, and what is black, of a line between images, grey levels; share of a line that is so all along.
+WHITE, BLACK, LINE_SHARE = 225, 30, 0.97
+#: Thickest line, as a share of the block; least contrast (share of what is beside it that is not so); and an even strip
+#: between two images as bright as it: its thickness, px, and its spread, grey levels, which theirs is twice.
+LINE_THICKNESS, LINE_CONTRAST, STRIP_PX, STRIP_SPREAD = 0.3, 0.05, 4, 3.0
+#: Shares of a ridge along which it does not contradict one, and along which it is seen.
+RIDGE_SHARE, RIDGE_SEEN = 0.9, 0.5
+#: A step that may part two images: share of the visible extent, and of its least part; change across it, in medians.
+STEP_SHARE, STEP_EVERYWHERE, CHANGE = 0.3, 0.03, 1.2
+#: Extent across a block from which its seams are sought, px; height from which changes and steps along it are told.
+LEAST_WIDTH_PX, LEAST_CHANGE_PX, LEAST_SAMPLED_PX = 8, 16, 20
+#: Distance, px, up to which a seam is at the edge of another image.
+AT_PLACE_PX = 3
+#: Rows from which a side's levels make a mean.
+LEAST_LEVEL_ROWS = 4
+#: A data bar's ground: difference within which it is even, share of a column and of all that is so, of the columns;
+#: and the levels below or above which it lies.
+EVEN_LEVELS, EVEN_SHARE, EVEN_COLUMNS, DARK_GROUND, BRIGHT_GROUND = 12, 0.5, 0.75, 60, 190
+#: Foot or head of a block that may be a data bar, as a share of its height.
+BAR_SHARE = 0.3
+#: Grey level from which a pixel is lit, and spread of its neighbourhood up to which that is flat.
+LIT_LEVEL, FLAT_SPREAD = 25, 2
+
+
+class Line(IntEnum):
+    """What lies between two images at a seam."""
+
+    NONE = 0
+    WHITE = 1
+    BLACK = 2
+    #: A thin white line that scaling has blurred.
+    RIDGE = 3
 
 
 @dataclass(frozen=True)
@@ -44,7 +78,7 @@ class Seam:
     axis: int
     first: int
     last: int
-    line: int = 0  # 1 white, 2 black, 3 a blurred white line, 0 an edge
+    line: Line = Line.NONE
     contrast: float = 0.0
 
     @property
@@ -99,7 +133,7 @@ def seams(grey: Picture, box: Box, others: Sequence[Box], shortest: int) -> list
     found: list[Seam] = []
     for axis in (0, 1):
         part = grey[box.slices] if axis == 0 else grey[box.slices].T
-        if part.shape[0] < 2 * shortest or part.shape[1] < 8:
+        if part.shape[0] < 2 * shortest or part.shape[1] < LEAST_WIDTH_PX:
             continue
         origin = box.y0 if axis == 0 else box.x0
         places = _places(others, box, axis)
@@ -124,9 +158,9 @@ def _along(part: Picture, shortest: int, places: Sequence[int], axis: int) -> li
     middle = np.zeros(height, bool)
     middle[shortest : height - shortest] = True
     strength = np.zeros(height)
-    strength[1:] = np.where((share > 0.3) & (everywhere > 0.03), share, 0)
+    strength[1:] = np.where((share > STEP_SHARE) & (everywhere > STEP_EVERYWHERE), share, 0)
     found += [Seam(axis, y, y) for y in _peaks(np.where(middle, strength, 0), MOST_STEPS)]
-    found += [Seam(axis, y, y) for y in _peaks(np.where(middle & (change > 1.2), change, 0), MOST_PLACES)]
+    found += [Seam(axis, y, y) for y in _peaks(np.where(middle & (change > CHANGE), change, 0), MOST_PLACES)]
     for place in sorted({p for p in places if shortest <= p <= height - shortest})[: 2 * MOST_PLACES]:
         near = change[max(0, place - 4) : place + 5]
         y = max(0, place - 4) + int(near.argmax())
@@ -157,16 +191,16 @@ def _lines(rows: Floats, shortest: int, axis: int) -> list[Seam]:
     height = len(rows)
     found: list[Seam] = []
     spread = rows.std(axis=1)
-    for line, mask in ((1, rows > 225), (2, rows < 30)):
+    for line, mask in ((Line.WHITE, rows > WHITE), (Line.BLACK, rows < BLACK)):
         share = mask.mean(axis=1)
-        for first, last in runs(share > 0.97):
-            if first < shortest or height - last < shortest or last - first > 0.3 * height:
+        for first, last in runs(share > LINE_SHARE):
+            if first < shortest or height - last < shortest or last - first > LINE_THICKNESS * height:
                 continue
             beside = np.r_[max(0, first - 4) : max(1, first - 2), last + 2 : min(height, last + 4)]
             contrast = 1.0 - float(share[beside].max())
             # A strip of one colour between two images that are themselves nearly as dark or bright.
-            even = last - first >= 4 and float(np.median(spread[first:last])) < 3.0 < 0.5 * float(spread[beside].min())
-            if contrast > 0.05 or even:
+            flat = float(np.median(spread[first:last])) < STRIP_SPREAD < 0.5 * float(spread[beside].min())
+            if contrast > LINE_CONTRAST or (flat and last - first >= STRIP_PX):
                 found.append(Seam(axis, first, last, line, contrast))
     return found
 
@@ -178,15 +212,15 @@ def _ridges(rows: Floats, shortest: int, axis: int) -> list[Seam]:
     sides = np.maximum(rows[: -2 * reach], rows[2 * reach :])
     over = rows[reach:-reach] - sides
     # Where both images are nearly white themselves, no line can be seen.
-    unseen = (sides > 225) & (over > -RIDGE_LEVELS)
+    unseen = (sides > WHITE) & (over > -RIDGE_LEVELS)
     clear = over > RIDGE_LEVELS
     share = (clear | unseen).mean(axis=1)
     seen = clear.mean(axis=1)
     found = []
-    for first, last in runs((share > 0.9) & (seen > 0.5)):
+    for first, last in runs((share > RIDGE_SHARE) & (seen > RIDGE_SEEN)):
         y = first + reach + int(np.argmax(seen[first:last]))
         if shortest <= y < height - shortest and last - first <= 2 * reach:
-            found.append(Seam(axis, y - 1, y + 2, 3, float(seen[first:last].max())))
+            found.append(Seam(axis, y - 1, y + 2, Line.RIDGE, float(seen[first:last].max())))
     return found
 
 
@@ -212,7 +246,7 @@ def _change_across(rows: Floats) -> npt.NDArray[np.float64]:
     """
     height = rows.shape[0]
     change = np.zeros(height)
-    if height < 16:
+    if height < LEAST_CHANGE_PX:
         return change
     smooth = cv2.blur(rows, (1, 3), borderType=cv2.BORDER_REPLICATE)  # row y: mean of y - 1 … y + 1
     y = np.arange(6, height - 6)
@@ -232,9 +266,10 @@ def is_even_ground(bar: Picture) -> bool:
     if bar.size == 0:
         return False
     ground = int(np.bincount(bar.ravel(), minlength=256).argmax())
-    even = np.abs(bar.astype(np.int16) - ground) <= 12
-    wide = float((even.mean(axis=0) > 0.5).mean())
-    return (ground < 60 or ground > 190) and float(even.mean()) > 0.5 and wide > 0.75
+    even = np.abs(bar.astype(np.int16) - ground) <= EVEN_LEVELS
+    wide = float((even.mean(axis=0) > EVEN_SHARE).mean())
+    tone = ground < DARK_GROUND or ground > BRIGHT_GROUND
+    return tone and float(even.mean()) > EVEN_SHARE and wide > EVEN_COLUMNS
 
 
 def flat_share(part: Picture) -> float:
@@ -244,8 +279,8 @@ def flat_share(part: Picture) -> float:
     """
     kernel = np.ones((3, 3), np.uint8)
     spread = cv2.subtract(cv2.dilate(part, kernel), cv2.erode(part, kernel))
-    lit = part > 25
-    return float(((spread <= 2) & lit).sum() / max(1, int(lit.sum())))
+    lit = part > LIT_LEVEL
+    return float(((spread <= FLAT_SPREAD) & lit).sum() / max(1, int(lit.sum())))
 
 
 # ---------------------------------------------------------------- numbers
@@ -276,7 +311,7 @@ def describe(grey: Picture, colour: Picture, box: Box, found: Sequence[Seam], ot
 
 def _tints(part: Picture, axis: int) -> Floats | None:
     """Mean of red - green and of blue - green along every row (axis 0) or column, shape (rows, 2)."""
-    if part.ndim == 2:
+    if is_flat(part):
         return None
     means = part.mean(axis=1 - axis, dtype=np.float32)
     return np.stack([means[:, 0] - means[:, 1], means[:, 2] - means[:, 1]], axis=1)
@@ -291,7 +326,7 @@ class _View:
         self.change = _change_across(rows)
         self.smooth = cv2.blur(rows, (1, 3), borderType=cv2.BORDER_REPLICATE)
         height = len(rows)
-        sample = np.linspace(5, height - 6, 24).astype(int) if height > 16 else np.array([], int)
+        sample = np.linspace(5, height - 6, 24).astype(int) if height > LEAST_CHANGE_PX else np.array([], int)
         self.usual_match = float(np.median([_match(self.smooth[y - 3], self.smooth[y + 3]) for y in sample] or [0]))
         self.noise = np.abs(np.diff(rows, axis=1)).mean(axis=1)
         self.deviation = rows.std(axis=1)
@@ -313,9 +348,9 @@ class _View:
         if self.tints is not None:
             tint = float(np.abs(self.tints[before].mean(axis=0) - self.tints[after].mean(axis=0)).max()) / 64
         return {
-            "white": float(seam.line == 1),
-            "black": float(seam.line == 2),
-            "ridge": float(seam.line == 3),
+            "white": float(seam.line == Line.WHITE),
+            "black": float(seam.line == Line.BLACK),
+            "ridge": float(seam.line == Line.RIDGE),
             "contrast": seam.contrast,
             "thickness": (last - first) / 8,
             "share": float(self.share[step].max(initial=0)),
@@ -338,7 +373,7 @@ class _View:
             "deviation": float(self.deviation.mean()) / 64,
             "noise": float(np.log(self.noise.mean() + 1)),
             "dark": float((self.rows[near] < UNSEEN_LEVEL).mean()),
-            "bright": float((self.rows[near] > 225).mean()),
+            "bright": float((self.rows[near] > WHITE).mean()),
             "least_side": min(first, height - last) / self.size,
             "least_share": min(first, height - last) / height,
             "height": height / self.size,
@@ -348,17 +383,21 @@ class _View:
             "fraction": min(fractions),
             "half": fractions[0],
             "place": min(place, 40) / 40,
-            "at_place": float(place <= 3),
-            "bar_below": float(height - last < 0.3 * height and is_even_ground(self.rows[last:].astype(np.uint8))),
-            "bar_above": float(first < 0.3 * height and is_even_ground(self.rows[:first].astype(np.uint8))),
+            "at_place": float(place <= AT_PLACE_PX),
+            "bar_below": self._is_bar(self.rows[last:]),
+            "bar_above": self._is_bar(self.rows[:first]),
             "axis": float(seam.axis),
         }
+
+    def _is_bar(self, rows: Floats) -> float:
+        """1 where the foot or head of the block is low and even as a data bar."""
+        return float(len(rows) < BAR_SHARE * len(self.rows) and is_even_ground(rows.astype(np.uint8)))
 
     def _least_change(self, first: int, last: int) -> float:
         """The change across the seam in the quarter where it is least, relative to what is usual there."""
         height = len(self.rows)
         near = self.smooth[max(0, first - 3)], self.smooth[min(height - 1, last + 2)]
-        ys = np.linspace(6, height - 7, 16).astype(int) if height > 20 else np.array([0])
+        ys = np.linspace(6, height - 7, 16).astype(int) if height > LEAST_SAMPLED_PX else np.array([0])
         usual = np.abs(self.smooth[np.maximum(ys - 3, 0)] - self.smooth[np.minimum(ys + 3, height - 1)])
         here = np.abs(near[0] - near[1])
         quarters = np.array_split(np.arange(self.rows.shape[1]), 4)
@@ -367,7 +406,7 @@ class _View:
     def _level_steps(self, before: slice, after: slice) -> float:
         """The step of the rows' means across the seam, in steps that are usual between rows further apart."""
         a, b = self.level[before], self.level[after]
-        if len(a) < 4 or len(b) < 4:
+        if min(len(a), len(b)) < LEAST_LEVEL_ROWS:
             return 0.0
         usual = float(np.median(np.abs(np.diff(self.level[::4])))) + 0.5
         return float(np.clip(abs(a[-3:].mean() - b[:3].mean()) / usual, 0, 20))
