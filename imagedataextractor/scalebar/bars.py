@@ -37,6 +37,10 @@ LEVELS = (28, 48, 70, 92, 114, 136, 158, 180, 200, 216, 230, 242, 251)
 #: Thickness of the thin lines that are sought against their surroundings, px, and the contrasts.
 THIN_PX = (7, 15)
 THIN_CONTRASTS = (9, 18, 34, 60)
+#: Rows from which a picture has room for a bar with ground above and below it.
+LEAST_ROWS = 3
+#: Columns beside the shortest bar that its ends need.
+END_COLUMNS = 2
 
 
 def find_bars(grey: Grey) -> list[Bar]:
@@ -55,7 +59,7 @@ def find_bars(grey: Grey) -> list[Bar]:
         small = cv2.resize(whole, (columns, rows), interpolation=cv2.INTER_AREA).astype(np.uint8)
     height, width = small.shape
     shortest = MIN_LENGTH_PX
-    if width < shortest + 2 or height < 3:
+    if width < shortest + END_COLUMNS or height < LEAST_ROWS:
         return []
     strips: list[Strip] = []
     for polarity in (1, -1):

@@ -12,6 +12,11 @@ __all__ = ["beside_the_mark", "join_across"]
 
 #: Grey level up to which a filling is black, and by how much, at least, the ground is then brighter.
 BLACK = 40
+#: Gap, px, up to which an outline's line lies at a bar; thickest line of an outline, px; how far it reaches over the
+#: bar at each end, px, at least and at most, and how much those may differ, px.
+OUTLINE_GAP_PX, OUTLINE_LINE_PX, OUTLINE_OVER_PX, OUTLINE_UNEVEN_PX = 2.0, 8, (0.5, 8), 3
+#: Heights in which the halves of a line that its text breaks may differ, px.
+BROKEN_LEVEL_PX = 1.5
 
 
 def beside_the_mark(bars: Sequence[Bar]) -> set[int]:
@@ -24,8 +29,8 @@ def beside_the_mark(bars: Sequence[Bar]) -> set[int]:
     lesser: set[int] = set()
     for i, bar in enumerate(bars):
         lines = [(j, line) for j, line in enumerate(bars) if _outlines(line, bar)]
-        above = [(j, line) for j, line in lines if abs(line.y1 - bar.y0) <= 2.0]
-        below = [(j, line) for j, line in lines if abs(line.y0 - bar.y1) <= 2.0]
+        above = [(j, line) for j, line in lines if abs(line.y1 - bar.y0) <= OUTLINE_GAP_PX]
+        below = [(j, line) for j, line in lines if abs(line.y0 - bar.y1) <= OUTLINE_GAP_PX]
         if not above or not below:
             continue
         ground = min(line.level - line.polarity * line.contrast for _, line in (*above, *below))
@@ -40,10 +45,10 @@ def _outlines(line: Bar, bar: Bar) -> bool:
     left, right = bar.x0 - line.x0, line.x1 - bar.x1
     return (
         line.polarity != bar.polarity
-        and line.thickness <= 8
-        and 0.5 <= left <= 8
-        and 0.5 <= right <= 8
-        and abs(left - right) <= 3
+        and line.thickness <= OUTLINE_LINE_PX
+        and OUTLINE_OVER_PX[0] <= min(left, right)
+        and max(left, right) <= OUTLINE_OVER_PX[1]
+        and abs(left - right) <= OUTLINE_UNEVEN_PX
     )
 
 
@@ -58,7 +63,7 @@ def join_across(bars: Sequence[Bar], text: Box) -> list[Bar]:
         for right in level_with:
             if not text.x1 - 0.6 * text.height <= right.x0 <= text.x1 + 2.5 * text.height:
                 continue
-            if left.polarity != right.polarity or abs(left.y - right.y) > 1.5:
+            if left.polarity != right.polarity or abs(left.y - right.y) > BROKEN_LEVEL_PX:
                 continue
             if max(left.length, right.length) > 1.6 * min(left.length, right.length) + 6:
                 continue

@@ -18,6 +18,14 @@ MIN_STROKES = 7
 MIN_STEP_PX, MAX_STEP_PX = 6.0, 150.0
 #: Strokes on one line above which they are a texture, not a ruler.
 MAX_STROKES = 60
+#: Heights within which two rulers are one, px.
+SAME_RULER_PX = 3
+#: A stroke: width, px; height, px and as a share of the picture's; width over height; share of its box that it fills.
+STROKE_WIDTH_PX, STROKE_HEIGHT_PX, STROKE_HEIGHT, STROKE_ASPECT, STROKE_FILL = 9, (2, 24.0), 0.05, 2.5, 0.45
+#: Marks of a stroke's size above which a picture is of texture: bounds the time.
+MOST_MARKS = 1500
+#: Strokes from which a spacing is refined, and intervals that they span; strokes that may be hidden, or lie outside.
+LEAST_REFINED, LEAST_SPAN, MOST_HIDDEN, MOST_OUTSIDE = 3, 2, 2, 2
 
 
 def find_rulers(grey: Grey) -> list[Bar]:
@@ -36,9 +44,14 @@ def find_rulers(grey: Grey) -> list[Bar]:
     rulers.sort(key=lambda r: (-r.strokes, r.flatness))
     kept: list[Bar] = []
     for ruler in rulers:
-        if all(abs(ruler.y - other.y) > 3 or min(ruler.x1, other.x1) <= max(ruler.x0, other.x0) for other in kept):
+        if not any(_is_one(ruler, other) for other in kept):
             kept.append(ruler)
     return kept
+
+
+def _is_one(ruler: Bar, other: Bar) -> bool:
+    """Whether two rulers lie on one line and overlap."""
+    return abs(ruler.y - other.y) <= SAME_RULER_PX and min(ruler.x1, other.x1) > max(ruler.x0, other.x0)
 
 
 def _rulers_at(grey: Grey, thin: Grey, contrast: int, polarity: int) -> list[Bar]:
@@ -49,10 +62,11 @@ def _rulers_at(grey: Grey, thin: Grey, contrast: int, polarity: int) -> list[Bar
         return []
     y, w, h, area = (stats[1:, i].astype(float) for i in range(1, 5))
     centre_x = centres[1:, 0] + 0.5
-    small = (w <= 9) & (h >= 2) & (h <= max(24.0, 0.05 * height)) & (w <= 2.5 * h) & (area >= 0.45 * w * h)
+    small = (w <= STROKE_WIDTH_PX) & (w <= STROKE_ASPECT * h) & (area >= STROKE_FILL * w * h)
+    small &= (h >= STROKE_HEIGHT_PX[0]) & (h <= max(STROKE_HEIGHT_PX[1], STROKE_HEIGHT * height))
     rulers = []
     indices = np.flatnonzero(small)
-    if not MIN_STROKES <= len(indices) <= 1500:
+    if not MIN_STROKES <= len(indices) <= MOST_MARKS:
         return []
     # Strokes stand on a common line; which of top, middle or bottom is common differs by maker.
     for anchor in (y, y + 0.5 * h, y + h):
@@ -97,14 +111,14 @@ def _progression(xs: npt.NDArray[np.float64]) -> tuple[float, float, npt.NDArray
         for reach in (2, 4, 7, WHOLE_RULER - 1):
             k = np.round((xs - offset) / slope)
             on = (np.abs(xs - offset - k * slope) <= min(1.2, 0.15 * slope)) & (np.abs(k) <= reach)
-            if np.count_nonzero(on) < 3 or np.ptp(k[on]) < 2:
+            if np.count_nonzero(on) < LEAST_REFINED or np.ptp(k[on]) < LEAST_SPAN:
                 break
             slope, offset = (float(v) for v in np.polyfit(k[on], xs[on], 1))
         if np.count_nonzero(on) < MIN_STROKES:
             continue
         ks, first_of = np.unique(k[on], return_index=True)
         span = ks[-1] - ks[0] + 1
-        if len(ks) < MIN_STROKES or span - len(ks) > 2 or span > WHOLE_RULER:
+        if len(ks) < MIN_STROKES or span - len(ks) > MOST_HIDDEN or span > WHOLE_RULER:
             continue
         values = xs[on][first_of]
         slope, offset = (float(v) for v in np.polyfit(ks, values, 1))
@@ -134,7 +148,7 @@ def _as_ruler(
     missing = WHOLE_RULER - seen
     off_left, off_right = x0 - step < 1.0, x1 + step > width - 1.0
     cut = missing > 0 and (off_left or off_right)
-    if 0 < missing <= 2 and off_left != off_right:
+    if 0 < missing <= MOST_OUTSIDE and off_left != off_right:
         x0, x1 = (x0 - missing * step, x1) if off_left else (x0, x1 + missing * step)
         seen = WHOLE_RULER
     residual = float(np.std(hits - first - ks * step))

@@ -15,6 +15,12 @@ Floats = npt.NDArray[np.float32]
 
 #: A bar ends where its level falls by this many grey levels, or by this many times its own unevenness.
 END_DROP, END_NOISE = 16.0, 6.0
+#: Rows about a strip, px, in which its ground is measured: the one beside it is blurred, the next five are ground.
+BLURRED_PX, GROUND_PX = 1, 6
+#: Least contrast of a bar against its ground, and least drop at its end, grey levels.
+LEAST_CONTRAST, LEAST_DROP = 5, 2
+#: Distance, px, within which an end is at the picture's edge.
+AT_EDGE_PX = 0.6
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,11 @@ def measure(grey: Grey, strip: Strip) -> Bar | None:
     core_row = int(y0 + np.argmax(down[y0:y1]))
     level = float(down[core_row])
     # Rows that belong to the bar: nearly as far from the ground as its best row.
-    above = _median(down[max(0, y0 - 6) : y0 - 1]) if y0 >= 2 else None
-    below = _median(down[y1 + 1 : y1 + 6]) if y1 + 2 <= len(down) else None
+    above = _median(down[max(0, y0 - GROUND_PX) : y0 - BLURRED_PX]) if y0 > BLURRED_PX else None
+    below = _median(down[y1 + BLURRED_PX : y1 + GROUND_PX]) if y1 + BLURRED_PX < len(down) else None
     grounds = [g for g in (above, below) if g is not None]
     ground = sum(grounds) / len(grounds) if grounds else level - 255.0
-    if level - ground < 5:
+    if level - ground < LEAST_CONTRAST:
         return None
     core = [r for r in range(y0, y1) if down[r] >= level - 0.25 * (level - ground)]
     rows = np.array(core if core else [core_row])
@@ -78,7 +84,7 @@ def measure(grey: Grey, strip: Strip) -> Bar | None:
     if not contrasts or not len(along):
         return None
     contrast = min(contrasts)
-    cut = left + end0.at <= 0.6 or left + end1.at >= width - 0.6
+    cut = left + end0.at <= AT_EDGE_PX or left + end1.at >= width - AT_EDGE_PX
     drops = [end.drop for end in (end0, end1) if end.drop is not None]
     drop = min(drops, default=0.0)
     flatness = float(np.std(along))
@@ -136,7 +142,7 @@ def _end(profile: Floats, x0: int, x1: int, direction: int) -> _End:
         if outside is None:  # the bar runs to the edge of the picture
             return _End(0.0 if direction < 0 else float(n), None)
         drop = inside - outside
-        if drop <= 2:
+        if drop <= LEAST_DROP:
             break
         edge = _crossing(profile, start, direction, 0.5 * (inside + outside))
     return _End(edge, drop)

@@ -28,6 +28,10 @@ __all__ = [
 PLAUSIBLE_NM = (0.05, 5e6)
 #: From this many "mm" on, the letters were "nm": such a picture would be wider than any stage.
 NO_BAR_MM = 10.0
+#: How sure a unit is read, from which it is one within a longer line, too.
+SURE_UNIT = 0.9
+#: Magnifications that a microscope prints, times; others are misread.
+MAGNIFICATIONS = (10, 2e7)
 
 
 @dataclass(frozen=True)
@@ -199,7 +203,7 @@ def _readings_of(line: TextBox, labelled: bool) -> list[Reading]:
         if not PLAUSIBLE_NM[0] <= nm <= PLAUSIBLE_NM[1]:
             continue
         # A capital A, a bare µ, or a unit repaired, within a longer line is more likely to be a word.
-        if not alone and sureness < 0.9:
+        if not alone and sureness < SURE_UNIT:
             continue
         readings.append(
             Reading(
@@ -340,6 +344,6 @@ def read_magnification(texts: Sequence[TextBox]) -> float | None:
                     value = float(number) * (1000.0 if found[f"{key}k"] else 1.0)
                 except ValueError:
                     continue
-                if 10 <= value <= 2e7:
+                if MAGNIFICATIONS[0] <= value <= MAGNIFICATIONS[1]:
                     return value
     return None
