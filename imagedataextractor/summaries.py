@@ -108,7 +108,7 @@ GROUPINGS: Mapping[str, Callable[[_Panel], str]] = {
     "year": lambda panel: str(panel.year or _REST),
     "material": lambda panel: panel.material or _REST,
     "technique": lambda panel: panel.technique or _REST,
-    "all": lambda panel: "all",
+    "all": lambda _: "all",
 }
 #: Groupings whose names are paths, shown by as much of them as tells them apart.
 _BY_PATH = ("sample", "folder")

@@ -20,6 +20,7 @@ from typing import Any, TextIO
 
 from imagedataextractor.articles.dois import clean_doi, plain_doi, plain_dois
 from imagedataextractor.errors import InputError
+from imagedataextractor.telling import tell_nobody
 
 __all__ = ["iterate_doi_list", "read_doi_list"]
 
@@ -51,7 +52,7 @@ def read_doi_list(path: Path) -> list[str]:
     return list(dict.fromkeys(iterate_doi_list(path)))
 
 
-def iterate_doi_list(path: Path, missing: Missing = lambda line, text: None) -> Iterator[str]:
+def iterate_doi_list(path: Path, missing: Missing = tell_nobody) -> Iterator[str]:
     """DOIs of a file as they stand in it; a list of a million is not held in memory.
 
     The encoding (UTF-8, UTF-16, UTF-32, else Windows-1252), the form and, of a table, the delimiter and the column are

@@ -98,7 +98,7 @@ _OF_PANELS = re.compile(rf"\s*(?:in|for|of)\s+(?:panels?\s+)?\(?(?P<group>{GROUP
 
 def _homes(statements: Sequence[ScaleStatement], segments: Sequence[Segment], caption: str) -> list[tuple[str, ...]]:
     """Panels of lengths without letters: those in whose words they stand, one by one where they are as many."""
-    homes = [_home_of(statement.start, "", segments, caption) for statement in statements]
+    homes = [_home_of(statement.start, segments, caption) for statement in statements]
     if len(statements) < _SEVERAL or any(statement.panels for statement in statements):
         return homes
     groups = list(dict.fromkeys(segment.letters for segment in segments))
@@ -216,7 +216,7 @@ def _paired(
     yield from sorted(pairs, key=lambda pair: pair[0].start)
 
 
-def _home_of(position: int, word: str, segments: Sequence[Segment], caption: str) -> tuple[str, ...]:
+def _home_of(position: int, segments: Sequence[Segment], caption: str) -> tuple[str, ...]:
     """Panels whose sub-caption a statement without letters stands in; () where it speaks of the figure."""
     for index, segment in enumerate(segments):
         if not segment.start <= position < segment.end:
@@ -276,7 +276,7 @@ def size_statements(caption: str, segments: Sequence[Segment]) -> tuple[SizeStat
                 continue
             panels = (
                 _panels_named_behind(caption, match.end(), segments)
-                or _home_of(start, "", segments, caption)
+                or _home_of(start, segments, caption)
                 or _letters_of(start, segments)
             )
             words = caption[match.start() : match.end()]

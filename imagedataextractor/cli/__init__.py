@@ -1,5 +1,6 @@
 """The `ide` command: one module a subcommand, loaded only when it is called.
 
+In: words and options. Out: calls of the public face (`api`), and what they return, printed.
 A module ``imagedataextractor.cli.NAME`` holds a `click.Command` called ``command``. Importing
 PyTorch or SciPy takes seconds, so `ide --help` must not.
 """

@@ -1,5 +1,6 @@
 """Read pictures of every common kind into plain arrays, within bounds.
 
+In: a file, or an array. Out: pixels, label maps, and what a microscope says of them.
 The one door through which pixels enter: whatever the file holds, what comes out is an 8-bit array
 of shape (H, W) for a grey picture or (H, W, 3) for a colour one.
 """

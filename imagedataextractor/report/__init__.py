@@ -1,4 +1,7 @@
-"""Reports: pictures, plots and a self-contained HTML page of what was measured."""
+"""Reports: pictures, plots and a self-contained HTML page of what was measured.
+
+In: rows of the database, or tables of particles, and the pictures where they lie. Out: overlays, figures, pages.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Find a panel's scale bar, read its text, and give nanometres per pixel only where that can be trusted."""
+"""Find a panel's scale bar, read its text, and give nanometres per pixel only where that can be trusted.
+
+In: a panel's pixels, an OCR engine, what captions and files state. Out: `records.ScaleBar`, with a reason where there
+is no scale. `reading` does it: `text`, `bars`, `rulers` and `parts` find, `match` judges, `agreement` weighs witnesses.
+"""
 
 from __future__ import annotations
 

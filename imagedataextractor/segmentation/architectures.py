@@ -31,7 +31,7 @@ class Network(Protocol):
         """To inference mode."""
 
 
-def _erfnet(pretrained: bool) -> nn.Module:
+def _erfnet(pretrained: bool) -> nn.Module:  # noqa: ARG001 — nobody has trained its encoder before
     from imagedataextractor.segmentation.erfnet import BPartISNet
 
     return BPartISNet()

@@ -1,5 +1,6 @@
 """The database: results become rows, and rows are asked for.
 
+In: `records.ArticleResult`s, corrections, questions. Out: rows, exports, and what a run has done.
 `Store` is the door; nothing else in the library opens a database.
 """
 

@@ -83,6 +83,8 @@ class Writer:
         if existing and self._holds_already(result.article, name, existing[0], digest):
             article_id = int(existing[0][0])
         else:
+            if existing and existing[0][1] != name:  # what was read from the other target gives way
+                self._execute("DELETE FROM figures WHERE article_id = ?", (existing[0][0],))
             article_id = self._write_rows(packed, key, name, run_id, digest)
         self._ledger.write_failures(result, name, run_id)
         state = "failed" if result.failures else "done"
@@ -94,14 +96,11 @@ class Writer:
         An article may lie in a folder as XML and as PDF. One of them holds, whichever was
         finished first: the better format, then the first name.
         """
-        article_id, other, path = existing
+        _, other, path = existing
         if other == name:
             return False
         tried = self._execute("SELECT 1 FROM targets WHERE key = ? AND settings_digest = ?", (other, digest))
-        if tried and (_format_rank(path), other) < (_format_rank(article.path), name):
-            return True
-        self._execute("DELETE FROM figures WHERE article_id = ?", (article_id,))
-        return False
+        return bool(tried) and (_format_rank(path), other) < (_format_rank(article.path), name)
 
     def _write_rows(self, packed: PackedArticle, key: str, name: str, run_id: str, digest: str) -> int:
         """The article with everything below it; its id."""

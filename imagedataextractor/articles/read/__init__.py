@@ -1,5 +1,6 @@
 """Read an article file, whatever its format, into one `Article`.
 
+In: a file, and where its figure files lie. Out: an `Article` with captions, their facts, and the pictures' paths.
 The format is told from the content, not from the file's name. One module a format: `jats`,
 `elsevier_xml`, `html`, `pdf`; what none of them claims goes to ChemDataExtractor (`fallback`).
 """

@@ -1,5 +1,6 @@
 """From a DOI to the full text and the figure files, legally and politely, and once only.
 
+In: a DOI, the services' addresses and keys, a cache folder. Out: the files of the article, and what was tried for them.
 The sources are asked in the order of `SOURCES` until one gives the text with the files of every figure
 that shows a micrograph; else the one that gave most of them is taken. What was tried, and why it failed, is
 kept. The cache is a folder a DOI::

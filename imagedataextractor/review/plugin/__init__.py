@@ -1,5 +1,6 @@
 """The plugin of Datasette: named queries that run, pictures drawn on request, and the pages that correct.
 
+In: Datasette's requests. Out: its answers, from the modules of `review`.
 Datasette calls the functions marked `hookimpl`; `serving.datasette_on` registers this package with it.
 """
 

@@ -1,5 +1,6 @@
 """Read a PDF: captions from its text, figures by rendering the page and cutting them out.
 
+In: a PDF, and a folder for what is cut out. Out: a `document.Document` whose figures are files in that folder.
 Pictures inside a PDF cannot be trusted one by one: a figure may be stored as five strips, as vector
 drawings, or twice, once off the page. What is seen is what counts. So each page is rendered, the ink of
 running text and of what repeats on every page is taken away, and the ink that is left above a caption

@@ -1,5 +1,6 @@
 """The only place that talks to the network: polite, bounded, and trusting nothing it is sent.
 
+In: a service and an address. Out: checked bytes, text, JSON or a file; or one `ServiceError`.
 Every request is spaced as its service asks (over all processes that share the cache folder), repeated
 after a pause where that may help, and checked before its answer is used: status, length, checksum,
 first bytes. Answers go to a temporary name and are renamed when whole. Keys are sent to the service
