@@ -58,6 +58,16 @@ def test_extract_and_query_run_from_the_wheel(installed, tmp_path):
     assert run(installed, tmp_path, "query", "--named", "runs").returncode == 0
 
 
+def test_a_stage_is_trained_from_the_wheel(installed, tmp_path):
+    (tmp_path / "micrographs").mkdir()
+    shutil.copy(ROOT / "data" / "sample" / "ide-sample-1-g005.jpg", tmp_path / "micrographs")
+    asked = ["train", "figures", "micrographs", "--network", "letters", "--letters", "1", "--out", "weights"]
+    done = run(installed, tmp_path, *asked)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(str(installed))
+    assert (tmp_path / "weights" / "letters.safetensors").is_file()
+
+
 def test_every_folder_of_the_package_is_in_the_wheel(installed):
     wanted = {p.parent.relative_to(ROOT) for p in (ROOT / "imagedataextractor").rglob("*.py")}
     assert all((installed / folder).is_dir() for folder in wanted)
