@@ -227,7 +227,7 @@ def _strokes(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     return found
 
 
-def _of_size(stats: npt.NDArray[np.integer[Any]], size: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+def _of_size(stats: npt.NDArray[Any], size: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
     """Which of OpenCV's components are as high and as narrow as writing."""
     lowest, highest, widest = size
     wide, high = stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT]
