@@ -164,3 +164,4 @@ def test_any_text_is_answered(text):
 def test_inches_are_no_unit_of_a_micrograph():
     assert unit_of("inch") is None
     assert unit_of("Angstroms") == "Å"
+    assert unit_of("\\u03BCm") == "um"

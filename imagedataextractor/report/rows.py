@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from imagedataextractor.records import Box, ParticleTable
 from imagedataextractor.report.trust import PanelFacts, Trust, trust_of
-from imagedataextractor.store import Store, read_particles
+from imagedataextractor.store import Store, expected_values, read_particles
 
 if TYPE_CHECKING:
     from imagedataextractor.summaries import Group
@@ -178,21 +178,22 @@ def read_rows(
     measured_only = f"{only} {'AND' if only else 'WHERE'} s.id IS NOT NULL"
     limit = "" if max_panels is None else f"LIMIT {int(max_panels)}"
     _, rows = store.query(f"{_PANELS} {measured_only} ORDER BY a.id, f.id, n.panel_index {limit}")
-    return ReportRows(
-        database=store.name,
-        articles=articles,
-        pictures=pictures,
-        figures=figures,
-        em_panels=em,
-        scaled_panels=scaled,
-        measured_panels=measured,
-        particles=int(particles),
-        accepted=int(accepted),
-        panels=tuple(_panel(row, read_particles(store, row[0], row[17])) for row in rows),
-        failures=_failures(store),
-        runs=_runs(store),
-        pooled=_pooled(store, names) if pooled and measured else {},
-    )
+    with expected_values(store):
+        return ReportRows(
+            database=store.name,
+            articles=articles,
+            pictures=pictures,
+            figures=figures,
+            em_panels=em,
+            scaled_panels=scaled,
+            measured_panels=measured,
+            particles=int(particles),
+            accepted=int(accepted),
+            panels=tuple(_panel(row, read_particles(store, row[0], row[17])) for row in rows),
+            failures=_failures(store),
+            runs=_runs(store),
+            pooled=_pooled(store, names) if pooled and measured else {},
+        )
 
 
 def read_panel(store: Store, panel_id: int, segmentation_id: int | None = None) -> ReportPanel | None:
@@ -212,7 +213,8 @@ def read_panel(store: Store, panel_id: int, segmentation_id: int | None = None) 
     _, rows = store.query(
         _PANELS.replace(_JOINED, joined) + " WHERE n.id = :panel AND s.id IS NOT NULL ORDER BY b.id LIMIT 1", given
     )
-    return _panel(rows[0], read_particles(store, rows[0][0], rows[0][17])) if rows else None
+    with expected_values(store):
+        return _panel(rows[0], read_particles(store, rows[0][0], rows[0][17])) if rows else None
 
 
 def _pooled(store: Store, names: Sequence[str | Path]) -> dict[str, list[Group]]:

@@ -8,7 +8,7 @@ from imagedataextractor.measurement.contours import decode_contour
 from imagedataextractor.store.corrections import Correction, StatedScale
 from imagedataextractor.store.corrections import Kind as CorrectionKind
 from imagedataextractor.store.packing import PackedArticle, pack
-from imagedataextractor.store.particles import read_particles
+from imagedataextractor.store.particles import expected_values, read_particles
 from imagedataextractor.store.provenance import digest_of_run, settings_digest
 from imagedataextractor.store.queries import NamedQuery, load_named_queries, named_queries, parameter_value
 from imagedataextractor.store.status import Status, status_of
@@ -25,6 +25,7 @@ __all__ = [
     "TargetState",
     "decode_contour",
     "digest_of_run",
+    "expected_values",
     "load_named_queries",
     "named_queries",
     "pack",

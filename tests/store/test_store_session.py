@@ -18,6 +18,7 @@ from small_disk import enlarge, small_disk
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
+from imagedataextractor.report.rows import read_rows
 from imagedataextractor.store import Store, tables
 from imagedataextractor.store.session import _alembic, open_engine, parse_url
 
@@ -281,3 +282,24 @@ def test_a_database_that_lost_a_part_is_one_clear_line(tmp_path, statement, lost
     with pytest.raises(StoreError) as error:
         Store.open(path, read_only=True)
     assert f"is damaged: {lost} is not there" in one_line(error)
+
+
+@pytest.mark.parametrize(
+    ("statement", "what"),
+    [
+        ("UPDATE particles SET area_px = 'words'", "could not convert"),
+        ("UPDATE segmentations SET n_particles = 9e999", "infinity"),
+        ("UPDATE panels SET insets = 'no JSON'", "Expecting value"),
+    ],
+)
+def test_values_that_another_program_wrote_are_one_clear_line(tmp_path, run, statement, what):
+    path = str(tmp_path / "p.db")
+    with Store.open(path) as store:
+        store.start_run(run)
+        store.write_article(make_result(), run.id)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(statement)
+    with Store.open(path, read_only=True) as store, pytest.raises(StoreError) as error:
+        read_rows(store)
+    assert "holds values that this program did not write" in one_line(error)
+    assert what in str(error.value)
