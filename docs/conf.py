@@ -34,4 +34,6 @@ nitpicky = False
 
 html_theme = "furo"
 html_title = "ImageDataExtractor"
+html_static_path = ["_static"]
+html_css_files = ["guide.css"]
 html_show_sphinx = False
