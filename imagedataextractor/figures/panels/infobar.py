@@ -109,7 +109,7 @@ def _rows_of_label(grey: npt.NDArray[np.uint8]) -> int:
     for ground in (0, 255):
         even = np.abs(strip.astype(np.int16) - ground) <= TOLERANCES[-1]
         count, regions, stats, _ = cv2.connectedComponentsWithStats(even.astype(np.uint8), connectivity=4)
-        if count < 2:
+        if count == 1:  # the rest alone
             continue
         largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
         x, y, w, h, _ = stats[largest].tolist()
