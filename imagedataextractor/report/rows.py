@@ -239,7 +239,7 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
         figure=row[5],
         caption=row[6],
         panel=row[7],
-        panel_index=row[8],
+        panel_index=int(row[8]),
         subcaption=row[9],
         technique=row[10],
         material=row[38],

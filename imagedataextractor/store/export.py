@@ -19,6 +19,7 @@ from imagedataextractor.files import replacing
 from imagedataextractor.measurement.columns import Kind
 from imagedataextractor.measurement.contours import decode_contour
 from imagedataextractor.store.imagej import write_results, write_rois
+from imagedataextractor.store.particles import expected_values
 from imagedataextractor.store.view import VIEW
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def export(
         raise InputError(f"{out}: is a folder; name a file in it")
     chosen = Selection(accepted_only, figures)
     try:
-        with replacing(out) as partial:
+        with replacing(out) as partial, expected_values(store):
             if format == "csv":
                 with partial.open("w", encoding="utf-8", newline="") as file:
                     count = write_csv(store, file, chosen, style)

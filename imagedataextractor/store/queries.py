@@ -11,6 +11,7 @@ A parameter without a default is asked for: ``-- param doi``. The statement itse
 
 from __future__ import annotations
 
+import contextlib
 import re
 import sqlite3
 import threading
@@ -183,7 +184,8 @@ class Reader:
                 with self._lock, self._question():
                     block = cursor.fetchmany(_BLOCK)
         finally:
-            with self._lock:
+            # The database may have been closed before all was read.
+            with self._lock, contextlib.suppress(sqlite3.ProgrammingError):
                 cursor.close()
                 self._connection.rollback()  # ends the snapshot, so that old rows can be cleared away
 

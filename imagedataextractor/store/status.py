@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from imagedataextractor.store.particles import expected_values
+
 if TYPE_CHECKING:
     from imagedataextractor.store.store import Store
 
@@ -77,7 +79,8 @@ def status_of(store: Store, run_id: str | None = None, *, failures: int = 20) ->
     else:
         columns, found = store.query(_RUN + "WHERE id = :id", {"id": run_id})
     run = dict(zip(columns, found[0], strict=True)) if found else None
-    counts = [int(value) for value in store.query(_ROWS)[1][0]]
+    with expected_values(store):
+        counts = [int(value) for value in store.query(_ROWS)[1][0]]
     open_failures = int(store.query("SELECT count(*) FROM failures WHERE resolved_at IS NULL")[1][0][0])
     rows = store.query(_FAILURES, {"limit": failures})[1]
     return Status(run, dict(zip(_ROW_NAMES, counts, strict=True)), rows, open_failures)

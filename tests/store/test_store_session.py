@@ -19,7 +19,7 @@ from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
 from imagedataextractor.report.rows import read_rows
-from imagedataextractor.store import Store, tables
+from imagedataextractor.store import Store, status_of, tables
 from imagedataextractor.store.session import _alembic, open_engine, parse_url
 
 
@@ -285,14 +285,15 @@ def test_a_database_that_lost_a_part_is_one_clear_line(tmp_path, statement, lost
 
 
 @pytest.mark.parametrize(
-    ("statement", "what"),
+    ("statement", "what", "read"),
     [
-        ("UPDATE particles SET area_px = 'words'", "could not convert"),
-        ("UPDATE segmentations SET n_particles = 9e999", "infinity"),
-        ("UPDATE panels SET insets = 'no JSON'", "Expecting value"),
+        ("UPDATE particles SET area_px = 'words'", "could not convert", read_rows),
+        ("UPDATE segmentations SET n_particles = 9e999", "infinity", read_rows),
+        ("UPDATE segmentations SET n_particles = 9e999", "infinity", status_of),
+        ("UPDATE panels SET insets = 'no JSON'", "Expecting value", read_rows),
     ],
 )
-def test_values_that_another_program_wrote_are_one_clear_line(tmp_path, run, statement, what):
+def test_values_that_another_program_wrote_are_one_clear_line(tmp_path, run, statement, what, read):
     path = str(tmp_path / "p.db")
     with Store.open(path) as store:
         store.start_run(run)
@@ -300,6 +301,6 @@ def test_values_that_another_program_wrote_are_one_clear_line(tmp_path, run, sta
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(statement)
     with Store.open(path, read_only=True) as store, pytest.raises(StoreError) as error:
-        read_rows(store)
+        read(store)
     assert "holds values that this program did not write" in one_line(error)
     assert what in str(error.value)
