@@ -24,6 +24,7 @@ from PIL import Image
 from skimage.measure import regionprops
 
 from imagedataextractor.measurement import measure_particles, radial_distribution_function
+from imagedataextractor.measurement.outlines import trace_outlines
 
 Draw = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
 
@@ -51,6 +52,21 @@ def ellipse(a: float, b: float) -> tuple[Draw, dict[str, float]]:
     return (lambda x, y: (x / a) ** 2 + (y / b) ** 2 < 1), truth
 
 
+def polygon(corners: int, side: float) -> tuple[Draw, dict[str, float]]:
+    around = np.arange(corners) * 2 * np.pi / corners
+    inner, outer = side / 2 / np.tan(np.pi / corners), side / 2 / np.sin(np.pi / corners)
+    normals = np.stack([np.cos(around), np.sin(around)], axis=1)
+    vertices = outer * np.stack([np.cos(around + np.pi / corners), np.sin(around + np.pi / corners)], axis=1)
+    truth = {
+        "ecd": np.sqrt(4 / np.pi * corners * side * inner / 2),
+        "perimeter": corners * side,
+        "feret_max": float(np.hypot(*(vertices[:, None] - vertices).T).max()),
+        "feret_min": float(np.ptp(vertices @ normals.T, axis=0).min()),
+        "aspect": 1.0,
+    }
+    return (lambda x, y: np.all([p * x + q * y < inner for p, q in normals], axis=0)), truth
+
+
 SHAPES = {
     "disc, d = 6": disc(3),
     "disc, d = 10": disc(5),
@@ -62,6 +78,11 @@ SHAPES = {
     "square 50": rectangle(50, 50),
     "rod 60 × 8": rectangle(60, 8),
     "rod 200 × 20": rectangle(200, 20),
+    "ellipse 60 × 12": ellipse(30, 6),
+    "triangle 31": polygon(3, 31),
+    "triangle 80": polygon(3, 80),
+    "pentagon 25": polygon(5, 25),
+    "hexagon 24": polygon(6, 24),
 }
 
 
@@ -76,16 +97,17 @@ def draw(inside: Draw, reach: float, rng: np.random.Generator) -> npt.NDArray[np
 
 def accuracy(count: int, seed: int) -> None:
     print("\nAccuracy, mean error ± standard deviation (sizes and perimeter %, Ferets px, aspect ratio %)")
-    print("in brackets scikit-image: perimeter_crofton(directions=4), feret_diameter_max\n")
-    head = f"{'shape':<18}{'ECD %':>14}{'perimeter %':>26}{'Feret max px':>24}{'Feret min px':>16}{'aspect %':>16}"
+    print("in brackets scikit-image: perimeter_crofton(directions=4), feret_diameter_max; OpenCV: minAreaRect\n")
+    head = f"{'shape':<18}{'ECD %':>14}{'perimeter %':>26}{'Feret max px':>24}{'Feret min px':>24}{'aspect %':>16}"
     print(head + "\n" + "-" * len(head))
     for name, (inside, truth) in SHAPES.items():
         rng = np.random.default_rng(seed)
         errors: dict[str, list[float]] = {}
         for _ in range(count):
-            labels = draw(inside, truth["feret_max"] / 2 + 1, rng)
+            labels = draw(inside, 0.6 * truth["feret_max"] + 1, rng)  # a triangle reaches 0.58 of it
             (p,) = measure_particles(labels)
             region = regionprops(labels)[0]
+            corners = np.float32(trace_outlines(labels)[1])
             for key, error in (
                 ("ecd", 100 * (p.ecd_px / truth["ecd"] - 1)),
                 ("perimeter", 100 * (p.perimeter_px / truth["perimeter"] - 1)),
@@ -93,14 +115,16 @@ def accuracy(count: int, seed: int) -> None:
                 ("feret_max", p.feret_max_px - truth["feret_max"]),
                 ("feret_max (other)", region.feret_diameter_max - truth["feret_max"]),
                 ("feret_min", p.feret_min_px - truth["feret_min"]),
+                ("feret_min (other)", min(cv2.minAreaRect(corners)[1]) - truth["feret_min"]),
                 ("aspect", 100 * (p.aspect_ratio / truth["aspect"] - 1)),
             ):
                 errors.setdefault(key, []).append(error)
         said = {key: f"{np.mean(values):+.2f} ± {np.std(values):.2f}" for key, values in errors.items()}
         perimeter = f"{said['perimeter']} ({np.mean(errors['perimeter (other)']):+.2f})"
         feret = f"{said['feret_max']} ({np.mean(errors['feret_max (other)']):+.2f})"
+        narrow = f"{said['feret_min']} ({np.mean(errors['feret_min (other)']):+.2f})"
         print(
-            f"{name:<18}{said['ecd']:>14}{perimeter:>26}{feret:>24}{said['feret_min']:>16}{said['aspect']:>16}",
+            f"{name:<18}{said['ecd']:>14}{perimeter:>26}{feret:>24}{narrow:>24}{said['aspect']:>16}",
             flush=True,
         )
 

@@ -29,7 +29,18 @@ TANGENT_SHARE = 0.7
 CAP_PX = 3.0
 #: Gaps over a lattice against those over points thrown at random (E = Γ(1 + 1/m)·D·V^(−1/m)), which leave larger
 #: ones; from squares, hexagons and triangles of 20 to 80 px at random angles (benchmarks/measurement.py).
-LATTICE_EVENNESS = 0.75
+LATTICE_EVENNESS = 0.78
+#: Of a straight side, the gap at its tangent over the mean gap between areas: the tangent touches a side's foremost
+#: pixel centres.
+SIDE_SHARE = 0.28
+#: Smallest radius of curvature of an outline that can be seen, px.
+LEAST_RADIUS_PX = 1.0
+#: Extremes of a digitised shape that lie at least so far apart in direction, rad, can be of different parts of it …
+ALIKE_APART = np.radians(25)
+#: … and so many of them are looked at …
+ALIKE_DIRECTIONS = 6
+#: … where they differ by no more than their scatter; about three times it, px.
+ALIKE_PX = 1.0
 #: Angles over a whole turn at which gaps are taken for the mean width.
 MEAN_GAP_ANGLES = 15
 #: Hulls are measured together in groups of similar numbers of vertices, each padded to the largest.
@@ -103,13 +114,13 @@ def ferets(hulls: list[Reals], gaps: npt.ArrayLike) -> Ferets:
 
     Notes
     -----
-    Of a digitised shape the hull of the pixel centres lies inside. Where its width against the angle is a
+    Of a digitised shape the hull of the pixel centres lies inside. Where its squared width against the angle is a
     wave of few harmonics within the scatter of digitising, the extremes are those of the wave fitted to all
     angles, so that no extreme of the noise is taken for one of the shape. Otherwise they are the hull's own
-    (largest distance of two vertices, smallest width over its sides: rotating calipers), made larger by the
-    mean gap on a side's side, and by that of a corner on a corner's: the expected distance from the tip of a
-    cap to the first lattice point within, the cap's area growing with its depth as V·(d/D)^m, m between 1 (a
-    side) and 2 (a corner).
+    (largest distance of two vertices, smallest width over its sides: rotating calipers), of several that are alike
+    the mean, made larger by the gap at a side's tangent, and by that of a corner on a corner's: the expected
+    distance from the tip of a cap to the first lattice point within, the cap's area growing with its depth as
+    V·(d/D)^m, m between 1 (a side) and 2 (a corner).
     """
     n = len(hulls)
     grown = np.asarray(gaps, float)
@@ -134,15 +145,13 @@ def _measured(hulls: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Re
     """Largest, smallest, across, mean and angle of hulls of shape (n, k, 2)."""
     angles = np.arange(ANGLES) * np.pi / ANGLES
     along = hulls @ np.stack([np.cos(angles), np.sin(angles)])
-    widths = along.max(axis=1) - along.min(axis=1)
-    wave, misfit = _waves(widths, angles)
-    fine = np.linspace(0, np.pi, 2 * ANGLES, endpoint=False)
-    smooth = wave @ _harmonics(fine) + 2 * TANGENT_SHARE * gaps[:, None]
+    widths = along.max(axis=1) - along.min(axis=1) + 2 * TANGENT_SHARE * gaps[:, None]
+    smooth, misfit = _waves(widths, gaps)
     rows = np.arange(len(hulls))
     peak = smooth.argmax(axis=1)
     largest, smallest = smooth[rows, peak], smooth.min(axis=1)
     across = smooth[rows, (peak + ANGLES) % (2 * ANGLES)]
-    mean, theta = widths.mean(axis=1) + 2 * TANGENT_SHARE * gaps, fine[peak]
+    mean, theta = widths.mean(axis=1), peak * np.pi / (2 * ANGLES)
     rest = np.flatnonzero(misfit > WIDTH_SCATTER_PX)
     if len(rest):
         exact = _calipers(hulls[rest], widths[rest], gaps[rest], digitised[rest])
@@ -154,41 +163,65 @@ def _measured(hulls: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Re
 
 def _calipers(hulls: Reals, widths: Reals, gaps: Reals, digitised: npt.NDArray[np.bool_]) -> Reals:
     """The hulls' own largest, smallest, across, mean and angle, with the gaps of sides and corners."""
+    n = len(hulls)
     apart = hulls[:, :, None, :] - hulls[:, None, :, :]
-    squared = (apart**2).sum(axis=-1).reshape(len(hulls), -1)
-    farthest = squared.argmax(axis=1)
-    rows = np.arange(len(hulls))
-    along = apart.reshape(len(hulls), -1, 2)[rows, farthest]
-    theta = np.arctan2(along[:, 1], along[:, 0])
-    narrowest, normal = _narrowest(hulls, apart)
+    separations = np.sqrt((apart**2).sum(axis=-1)).reshape(n, -1)
+    directions = np.arctan2(apart[..., 1], apart[..., 0]).reshape(n, -1)
+    largest, theta = _extreme(separations, directions, digitised)
+    narrow, normals = _side_widths(hulls, apart)
+    smallest, normal = _extreme(-narrow, normals, digitised)
+    smallest = -smallest
     across = _width(hulls, theta + np.pi / 2) + 2 * gaps
-    largest, smallest, mean = np.sqrt(squared[rows, farthest]), narrowest, widths.mean(axis=1)
+    mean = widths.mean(axis=1)
     pixels = np.flatnonzero(digitised)
     if len(pixels):
         some, gap = hulls[pixels], gaps[pixels]
+        side = SIDE_SHARE * gap
         largest[pixels] += _gap(some, theta[pixels], gap) + _gap(some, theta[pixels] + np.pi, gap)
-        smallest[pixels] += gap + np.maximum(_gap(some, normal[pixels], gap), gap)
-        mean[pixels] += _mean_gap(some, gap)
+        smallest[pixels] += side + np.maximum(_gap(some, normal[pixels], gap), side)
+        mean[pixels] += _mean_gap(some, gap) - 2 * TANGENT_SHARE * gap
     return np.stack([largest, smallest, across, mean, theta])
 
 
-def _narrowest(hulls: Reals, apart: Reals) -> tuple[Reals, Reals]:
-    """Smallest width over the hulls' sides, and the direction from that side to the farthest vertex."""
+def _extreme(values: Reals, directions: Reals, digitised: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
+    """Largest of the values of each row, shape (n, k), and its direction.
+
+    Of digitised shapes that have it in several directions alike, as a square has two diagonals, the largest is
+    that of the scatter; there it is the mean over them, each weighed by how far it stays behind.
+    """
+    rows = np.arange(len(values))
+    first = values.argmax(axis=1)
+    best, theta = values[rows, first], directions[rows, first]
+    several = np.flatnonzero(digitised)
+    if not len(several):
+        return best, theta
+    rest, about = values[several].copy(), directions[several]
+    top, total, weight = best[several], np.zeros(len(several)), np.zeros(len(several))
+    ranked = np.arange(len(several))
+    for _ in range(ALIKE_DIRECTIONS):
+        k = rest.argmax(axis=1)
+        found = rest[ranked, k]
+        share = np.exp((found - top) / ALIKE_PX)
+        total += share * np.where(share > 0, found, 0.0)
+        weight += share
+        turned = np.abs((about - about[ranked, k][:, None] + np.pi / 2) % np.pi - np.pi / 2)
+        rest[turned < ALIKE_APART] = -np.inf
+    best[several] = total / weight
+    return best, theta
+
+
+def _side_widths(hulls: Reals, apart: Reals) -> tuple[Reals, Reals]:
+    """Widths over the hulls' sides, and the directions from each side to the farthest vertex; shapes (n, k)."""
     sides = np.roll(hulls, -1, axis=1) - hulls
     length = np.hypot(sides[..., 0], sides[..., 1])
     unit = sides / np.where(length > 0, length, 1)[..., None]
     # distance of vertex j from the line of side i
     distance = unit[:, :, None, 0] * -apart[..., 1] + unit[:, :, None, 1] * apart[..., 0]
-    width = np.abs(distance).max(axis=2)
-    width[length == 0] = np.inf
-    chosen = width.argmin(axis=1)
-    rows = np.arange(len(hulls))
-    away = distance[rows, chosen]
-    sign = np.sign(away[rows, np.abs(away).argmax(axis=1)])
-    side = unit[rows, chosen]
-    normal = np.arctan2(sign * side[:, 0], -sign * side[:, 1])
-    narrow = width[rows, chosen]
-    return np.where(np.isfinite(narrow), narrow, 0.0), normal
+    farthest = np.abs(distance).argmax(axis=2)
+    away = np.take_along_axis(distance, farthest[..., None], axis=2)[..., 0]
+    width = np.where(length > 0, np.abs(away), np.inf)
+    width[~np.isfinite(width).any(axis=1)] = 0.0  # a single point
+    return width, np.arctan2(np.sign(away) * unit[..., 0], -np.sign(away) * unit[..., 1])
 
 
 def _width(hulls: Reals, theta: Reals) -> Reals:
@@ -201,15 +234,31 @@ def _harmonics(angles: Reals) -> Reals:
     return np.concatenate([np.ones((1, len(angles))), np.cos(orders), np.sin(orders)])
 
 
-def _waves(widths: Reals, angles: Reals) -> tuple[Reals, Reals]:
-    """Harmonics of the widths (n, harmonics), and what they leave over, root mean square."""
+def _waves(widths: Reals, gaps: Reals) -> tuple[Reals, Reals]:
+    """Widths at twice as many angles as waves of few harmonics, and what these leave over, root mean square.
+
+    It is the squared width that is a wave: of an ellipse it has one harmonic, whatever the axes. Where the outline
+    is more curved than on average its hull falls back farther: by the curvature to the power of 1/3, as a cap of
+    some area is √R·d^1.5.
+    """
+    angles = np.arange(2 * ANGLES) * np.pi / (2 * ANGLES)
     basis = _harmonics(angles)
-    wave = widths @ basis.T / (basis**2).sum(axis=1)
-    misfit = np.sqrt(((widths - wave @ basis) ** 2).mean(axis=1))
+    measured = basis[:, ::2]
+    weight = 1 / widths**2  # of a square, whose error is that of the width times twice the width
+    normal = np.einsum("na,ia,ja->nij", weight, measured, measured, optimize=True)
+    wave = np.linalg.solve(normal, ((weight * widths**2) @ measured.T)[..., None])[..., 0]
     cosines, sines = np.split(wave[:, 1:], 2, axis=1)
     power = np.maximum(cosines**2 + sines**2, 1e-12)
-    wave[:, 1:] *= np.tile(np.maximum(1 - WAVE_NOISE_PX**2 / power, 0), 2)  # James and Stein's shrinkage
-    return wave, misfit
+    noise = (2 * WAVE_NOISE_PX * widths.mean(axis=1, keepdims=True)) ** 2
+    wave[:, 1:] *= np.tile(np.maximum(1 - noise / power, 0), 2)  # James and Stein's shrinkage
+    smooth = np.sqrt(np.maximum(wave @ basis, 1e-12))
+    misfit = np.sqrt(((widths - smooth[:, ::2]) ** 2).mean(axis=1))
+    step = np.pi / (2 * ANGLES)
+    curved = smooth + (np.roll(smooth, 1, axis=1) - 2 * smooth + np.roll(smooth, -1, axis=1)) / step**2
+    radius = np.clip(curved / 2, LEAST_RADIUS_PX, None)
+    fall = radius ** (-1 / 3)
+    fall *= (radius.sum(axis=1) / (fall * radius).sum(axis=1))[:, None]  # the mean gap is one along the outline
+    return smooth + 2 * TANGENT_SHARE * gaps[:, None] * (fall - 1), misfit
 
 
 def _mean_gap(hulls: Reals, gaps: Reals) -> Reals:

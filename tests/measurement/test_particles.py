@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -18,6 +19,7 @@ from imagedataextractor.cli.measure import command
 from imagedataextractor.errors import InputError
 from imagedataextractor.measurement import measure_particles
 from imagedataextractor.measurement.columns import COLUMNS
+from imagedataextractor.measurement.feret import ferets
 from imagedataextractor.records import Particle
 
 Shape = Callable[[npt.NDArray[np.float64], npt.NDArray[np.float64]], npt.NDArray[np.bool_]]
@@ -308,3 +310,41 @@ def test_the_command_says_what_is_wrong(tmp_path: Path) -> None:
     assert isinstance(absent.exception, InputError)
     senseless = CliRunner().invoke(command, [str(tmp_path / "absent.png"), "--nm-per-px", "-1"])
     assert senseless.exit_code == 2
+
+
+def test_own_hulls_have_the_smallest_width_of_the_smallest_rectangle() -> None:
+    rng = np.random.default_rng(3)
+    hulls = []
+    for _ in range(40):
+        angle, length = rng.uniform(0, np.pi), rng.uniform(30, 60)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        hulls.append(np.array([[0, 0], [length, 0], [length, 20], [0, 20]]) @ turn + 100)
+    found = ferets(hulls, np.full(len(hulls), np.nan))
+
+    assert found.smallest == pytest.approx(
+        [min(cv2.minAreaRect(hull.astype(np.float32))[1]) for hull in hulls], rel=1e-4
+    )
+    assert found.largest == pytest.approx([np.ptp(hull, axis=0).max() for hull in _upright(hulls)], rel=1e-9)
+
+
+def _upright(hulls: list[npt.NDArray[np.float64]]) -> list[npt.NDArray[np.float64]]:
+    """Turned so that the diagonal lies along x."""
+    turned = []
+    for hull in hulls:
+        c, s = (hull[2] - hull[0]) / np.hypot(*(hull[2] - hull[0]))
+        turned.append(hull @ np.array([[c, -s], [s, c]]))
+    return turned
+
+
+@pytest.mark.parametrize(("a", "b"), [(20, 8), (30, 6), (15, 10)])
+def test_feret_diameters_of_ellipses_are_right_to_a_hundredth(a: float, b: float) -> None:
+    rng = np.random.default_rng(1)
+    y, x = np.mgrid[:80, :80] + 0.5 - 40
+    found = []
+    for _ in range(40):
+        (dx, dy), angle = rng.uniform(-0.5, 0.5, 2), rng.uniform(0, np.pi)
+        u, v = np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy), np.cos(angle) * (y - dy) - np.sin(angle) * (x - dx)
+        (particle,) = measure_particles(((u / a) ** 2 + (v / b) ** 2 < 1).astype(np.int32))
+        found.append((particle.feret_max_px, particle.feret_min_px))
+
+    assert np.mean(found, axis=0) == pytest.approx((2 * a, 2 * b), rel=0.01)
