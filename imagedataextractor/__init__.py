@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from imagedataextractor.api import evaluate as evaluate
     from imagedataextractor.api import extract as extract
     from imagedataextractor.api import fetch_model as fetch_model
+    from imagedataextractor.api import import_labels as import_labels
     from imagedataextractor.api import import_model as import_model
     from imagedataextractor.api import list_models as list_models
     from imagedataextractor.api import measure as measure
@@ -74,6 +75,7 @@ _PUBLIC = {
     "doctor": "api",
     "evaluate": "api",
     "fetch_model": "api",
+    "import_labels": "api",
     "import_model": "api",
     "list_models": "api",
     "preview_mine": "api",
@@ -93,6 +95,7 @@ __all__ = [
     "evaluate",
     "extract",
     "fetch_model",
+    "import_labels",
     "import_model",
     "list_models",
     "measure",

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from imagedataextractor.store import Correction, Store
     from imagedataextractor.training.calibration.release import ReleasedModel
     from imagedataextractor.training.figures.amounts import Amounts, NetworkName
+    from imagedataextractor.training.labels.importing import Imported
     from imagedataextractor.training.segmentation.settings import TrainingWords
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "fetch_model",
     "find_articles",
     "find_images",
+    "import_labels",
     "import_model",
     "list_models",
     "measure",
@@ -967,6 +969,51 @@ def preview_mine(
         retry_set_aside=retry_set_aside,
     )
     return preview(request, shown, report)
+
+
+def import_labels(
+    labels: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    pictures: str | Path | None = None,
+    validation: float = 0.2,
+    seed: int = 0,
+    report: Tell = tell_nobody,
+) -> Imported:
+    """Bring labels of other programs into the layout that `train_segmentation` reads.
+
+    Parameters
+    ----------
+    labels : path or sequence of path
+        Files or folders: VIA, COCO, labelme, ImageJ ROIs, Cellpose, label maps.
+    out : path
+        A folder: images/NAME.png, segmaps/NAME.png, split.csv.
+    pictures : path, optional
+        Folder of the pictures; by default they lie beside the labels, or where these say.
+    validation : float
+        Share of the pictures that is kept for validation.
+    seed : int
+        Which of them.
+    report : function of str, optional
+        Is told of marks that enclose no particle.
+
+    Returns
+    -------
+    Imported
+        ``pictures`` and ``particles`` written, and what was ``left_out`` and why, a line each.
+
+    Raises
+    ------
+    InputError
+        Nothing could be imported.
+    """
+    from imagedataextractor.training.labels.importing import import_labels as import_files
+
+    named = [labels] if isinstance(labels, str | Path) else labels
+    where = None if pictures is None else Path(pictures)
+    return import_files(
+        [Path(name) for name in named], Path(out), pictures=where, validation=validation, seed=seed, tell=report
+    )
 
 
 def train_segmentation(

@@ -30,9 +30,6 @@ CAP_PX = 3.0
 #: Gaps over a lattice against those over points thrown at random (E = Γ(1 + 1/m)·D·V^(−1/m)), which leave larger
 #: ones; from squares, hexagons and triangles of 20 to 80 px at random angles (benchmarks/measurement.py).
 LATTICE_EVENNESS = 0.78
-#: Of a straight side, the gap at its tangent over the mean gap between areas: the tangent touches a side's foremost
-#: pixel centres.
-SIDE_SHARE = 0.28
 #: Smallest radius of curvature of an outline that can be seen, px.
 LEAST_RADIUS_PX = 1.0
 #: Extremes of a digitised shape that lie at least so far apart in direction, rad, can be of different parts of it …
@@ -167,34 +164,48 @@ def _calipers(hulls: Reals, widths: Reals, gaps: Reals, digitised: npt.NDArray[n
     apart = hulls[:, :, None, :] - hulls[:, None, :, :]
     separations = np.sqrt((apart**2).sum(axis=-1)).reshape(n, -1)
     directions = np.arctan2(apart[..., 1], apart[..., 0]).reshape(n, -1)
-    largest, theta = _extreme(separations, directions, digitised)
+    rows = np.arange(n)
+    largest, farthest = _extreme(separations, directions, digitised)
+    theta = directions[rows, farthest]
     narrow, normals = _side_widths(hulls, apart)
-    smallest, normal = _extreme(-narrow, normals, digitised)
-    smallest = -smallest
+    smallest, side = _extreme(-narrow, normals, digitised)
+    smallest, normal = -smallest, normals[rows, side]
     across = _width(hulls, theta + np.pi / 2) + 2 * gaps
     mean = widths.mean(axis=1)
     pixels = np.flatnonzero(digitised)
     if len(pixels):
         some, gap = hulls[pixels], gaps[pixels]
-        side = SIDE_SHARE * gap
+        at_side = _side_gaps(some, side[pixels])
         largest[pixels] += _gap(some, theta[pixels], gap) + _gap(some, theta[pixels] + np.pi, gap)
-        smallest[pixels] += side + np.maximum(_gap(some, normal[pixels], gap), side)
+        smallest[pixels] += at_side + np.maximum(_gap(some, normal[pixels], gap), at_side)
         mean[pixels] += _mean_gap(some, gap) - 2 * TANGENT_SHARE * gap
     return np.stack([largest, smallest, across, mean, theta])
 
 
-def _extreme(values: Reals, directions: Reals, digitised: npt.NDArray[np.bool_]) -> tuple[Reals, Reals]:
-    """Largest of the values of each row, shape (n, k), and its direction.
+def _side_gaps(hulls: Reals, sides: npt.NDArray[np.int64]) -> Reals:
+    """Mean distance from a side of each hull to the side of the shape.
+
+    Lattice points lie in rows along the side, 1/|v| apart, v the shortest lattice vector along it; the shape ends
+    anywhere before the next row.
+    """
+    rows = np.arange(len(hulls))
+    along = hulls[rows, (sides + 1) % hulls.shape[1]] - hulls[rows, sides]
+    steps = np.abs(np.rint(along)).astype(np.int64)
+    return np.asarray(np.gcd(steps[:, 0], steps[:, 1]) / np.maximum(np.hypot(along[:, 0], along[:, 1]), 1.0) / 2)
+
+
+def _extreme(values: Reals, directions: Reals, digitised: npt.NDArray[np.bool_]) -> tuple[Reals, npt.NDArray[np.int64]]:
+    """Largest of the values of each row, shape (n, k), and where it is.
 
     Of digitised shapes that have it in several directions alike, as a square has two diagonals, the largest is
     that of the scatter; there it is the mean over them, each weighed by how far it stays behind.
     """
     rows = np.arange(len(values))
     first = values.argmax(axis=1)
-    best, theta = values[rows, first], directions[rows, first]
+    best = values[rows, first]
     several = np.flatnonzero(digitised)
     if not len(several):
-        return best, theta
+        return best, first
     rest, about = values[several].copy(), directions[several]
     top, total, weight = best[several], np.zeros(len(several)), np.zeros(len(several))
     ranked = np.arange(len(several))
@@ -207,7 +218,7 @@ def _extreme(values: Reals, directions: Reals, digitised: npt.NDArray[np.bool_])
         turned = np.abs((about - about[ranked, k][:, None] + np.pi / 2) % np.pi - np.pi / 2)
         rest[turned < ALIKE_APART] = -np.inf
     best[several] = total / weight
-    return best, theta
+    return best, first
 
 
 def _side_widths(hulls: Reals, apart: Reals) -> tuple[Reals, Reals]:

@@ -44,7 +44,7 @@ _IMAGES = (
 
 _ANNOTATIONS = (
     "SELECT n.figure_id, n.id, n.x0, n.y0, s.id, p.label, p.area_px, p.ecd_nm, p.uncertainty, p.score, "
-    "p.accepted, p.reason, p.contour "
+    "p.accepted, p.reason, p.contour, n.x1, n.y1 "
     "FROM particles p JOIN segmentations s ON s.id = p.segmentation_id JOIN panels n ON n.id = s.panel_id "
     "WHERE s.is_current"
 )
@@ -276,7 +276,8 @@ def _image(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _annotation(number: int, row: tuple[Any, ...]) -> dict[str, Any]:
-    figure_id, panel_id, x0, y0, segmentation_id, label, area, ecd, uncertainty, score, accepted, reason, blob = row
+    figure_id, panel_id, x0, y0, segmentation_id, label, area, ecd, uncertainty, score, *rest = row
+    accepted, reason, blob, x1, y1 = rest
     contour = decode_contour(blob)
     contour += (x0, y0)
     low = contour.min(axis=0) if len(contour) else (0.0, 0.0)
@@ -291,6 +292,7 @@ def _annotation(number: int, row: tuple[Any, ...]) -> dict[str, Any]:
         "area": area,
         "score": score,
         "panel_id": panel_id,
+        "panel_bbox": [x0, y0, x1 - x0, y1 - y0],
         "segmentation_id": segmentation_id,
         "label": label,
         "ecd_nm": ecd,

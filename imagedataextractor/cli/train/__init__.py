@@ -13,6 +13,7 @@ __all__ = ["LINES", "command"]
 
 #: Subcommand → its line in `ide train --help`.
 LINES = {
+    "import": "Labels of VIA, COCO, labelme, ImageJ or Cellpose into a folder in the EMPS layout.",
     "segmentation": "A segmentation network, from a folder in the EMPS layout.",
     "figures": "The networks that split figures, read their letters and tell what panels show.",
     "scalebar": "The models that judge scale bars, from hand-read ones.",
