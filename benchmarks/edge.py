@@ -7,7 +7,7 @@ given too large, with borders, a wrongly read bar and particles left out; how of
 mean and D50 holds the population's true value.
 
     python benchmarks/edge.py bias --seed 5000 --images 24
-    python benchmarks/edge.py coverage --images 1000
+    python benchmarks/edge.py coverage --images 1000 --side 256
 """
 
 from __future__ import annotations
@@ -115,9 +115,9 @@ def bias(first: int, count: int) -> None:
         print(f"| {kind} | {len(a)} | {np.median(a):+.2f} % | {np.median(b):+.2f} % | {np.median(c):+.2f} % |")
 
 
-def coverage(first: int, count: int) -> None:
+def coverage(first: int, count: int, side: int) -> None:
     """Populations in images: sizes log-normal, places anywhere, those that touch others left out before drawing."""
-    side, fine = 384, 3
+    fine = 3
     held = {"mean": 0, "d50": 0}
     width: list[float] = []
     tried = 0
@@ -155,6 +155,10 @@ def coverage(first: int, count: int) -> None:
         held["mean"] += abs(budget.mean_nm - median * np.exp(spread**2 / 2)) < budget.expanded_mean_nm
         held["d50"] += abs(budget.d50_nm - median) < budget.expanded_d50_nm
         width.append(budget.expanded_mean_nm / budget.mean_nm)
+        if tried % 50 == 0:
+            print(
+                f"{tried}: mean {100 * held['mean'] / tried:.1f} %, D50 {100 * held['d50'] / tried:.1f} %", flush=True
+            )
     print(f"\nCoverage of expanded uncertainties (k = 2), {tried} images:")
     print(f"mean {100 * held['mean'] / tried:.1f} %, D50 {100 * held['d50'] / tried:.1f} %;", end=" ")
     print(f"median U/mean {100 * np.median(width):.1f} %")
@@ -192,9 +196,13 @@ def main() -> None:
     parser.add_argument("what", choices=["bias", "coverage"])
     parser.add_argument("--seed", type=int, default=5000)
     parser.add_argument("--images", type=int, default=24)
+    parser.add_argument("--side", type=int, default=384, help="of the images of coverage, px")
     options = parser.parse_args()
     print(f"{datetime.date.today()}, {platform.machine()}, Python {platform.python_version()}, NumPy {np.__version__}")
-    (bias if options.what == "bias" else coverage)(options.seed, options.images)
+    if options.what == "bias":
+        bias(options.seed, options.images)
+    else:
+        coverage(options.seed, options.images, options.side)
 
 
 if __name__ == "__main__":

@@ -645,6 +645,8 @@ def compare(
     second: str | Path,
     *,
     by: Literal["ecd_nm", "feret_min_nm"] = "ecd_nm",
+    group_by: str | None = None,
+    groups: str | Path | None = None,
     db: str | Path | None = None,
 ) -> Comparison:
     """Compare the sizes of two samples: distributions and means, with intervals.
@@ -653,7 +655,9 @@ def compare(
     ----------
     first, second : str or path
         Files of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or article key, a
-        picture, or a folder of pictures.
+        picture, a folder of pictures, or a group, as `summary` names them.
+    group_by, groups
+        As in `summary`: the names are those of such groups.
     by : str
         The size that is compared.
     db : str or path, optional
@@ -671,17 +675,25 @@ def compare(
     from imagedataextractor.measurement.distributions import compare as of_two
     from imagedataextractor.report.samples import read_sample
 
-    one, other = (read_sample(str(name), _url(db)) for name in (first, second))
+    one, other = (read_sample(str(name), _url(db), group_by=group_by, groups=groups) for name in (first, second))
     shared = max(one.relative_uncertainty, other.relative_uncertainty)
     return of_two(one.column(by), other.column(by), relative_uncertainty=shared)
 
 
-def screen(sample: str | Path, out: str | Path = "screening.html", *, db: str | Path | None = None) -> Screening:
+def screen(
+    sample: str | Path,
+    out: str | Path = "screening.html",
+    *,
+    group_by: str | None = None,
+    groups: str | Path | None = None,
+    db: str | Path | None = None,
+) -> Screening:
     """Screen a sample by the European definition of a nanomaterial, and write one printable page.
 
     Parameters
     ----------
     sample : str or path
+    group_by, groups
         As in `compare`.
     out : path
         The page: .html or .pdf.
@@ -701,7 +713,7 @@ def screen(sample: str | Path, out: str | Path = "screening.html", *, db: str | 
     from imagedataextractor.report.samples import read_sample
     from imagedataextractor.report.screening import write_screening
 
-    return write_screening(read_sample(str(sample), _url(db)), Path(out))
+    return write_screening(read_sample(str(sample), _url(db), group_by=group_by, groups=groups), Path(out))
 
 
 def doctor(db: str | Path | None = None) -> Rows:

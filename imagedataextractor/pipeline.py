@@ -48,6 +48,7 @@ from imagedataextractor.records import (
     Segmentation,
 )
 from imagedataextractor.scalebar import (
+    read_acquisition,
     read_file_scale,
     read_scale_bar,
     reconcile,
@@ -376,7 +377,10 @@ def _process_picture(
     height, width = image.shape[:2]
     path = "" if picture.path is None else str(picture.path)
     of_file = (picture.page, picture.pages, picture.channel)
-    result = FigureResult(figure, at.figure, path, picture.sha256, width, height, tuple(results), *of_file)
+    result = FigureResult(
+        *(figure, at.figure, path, picture.sha256, width, height, tuple(results), *of_file),
+        acquisition=read_acquisition(picture.path) if article.source == "image" and picture.path is not None else None,
+    )
     if watch is not None:
         for measured in filter(lambda panel: panel.segmentation is not None, results):
             # A picture that cannot be drawn must not cost what was measured.

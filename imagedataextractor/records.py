@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.measurement.table import Particle, ParticleTable
+
+if TYPE_CHECKING:
+    from imagedataextractor.images.microscopes import Acquisition
 
 __all__ = [
     "MODES",
@@ -230,6 +233,14 @@ class CaptionFacts:
         """What the panel of a letter is made of: by its own letter, else as the whole figure."""
         by_letter = {letter.lower(): found for letter, found in self.materials.items()}
         return by_letter.get((label or "").lower()) or by_letter.get("")
+
+    def size_of(self, label: str | None) -> SizeStatement | None:
+        """The size stated of the panel of a letter, that of the caption first; else that of the whole figure."""
+        said: dict[str, SizeStatement] = {}
+        for statement in self.size_statements:
+            for letter in statement.panels or ("",):
+                said.setdefault(letter.lower(), statement)
+        return said.get((label or "").lower()) or said.get("")
 
 
 @dataclass(frozen=True)
@@ -467,7 +478,8 @@ class FigureResult:
     """Everything learnt of one picture file of a figure.
 
     ``label`` is unique within its article ("Figure 3", or "Figure 3 [2]" for its second graphic). ``page`` is which of
-    the file's ``pages`` it is, from 1; ``channel`` which of a pixel's many samples, in words, or "".
+    the file's ``pages`` it is, from 1; ``channel`` which of a pixel's many samples, in words, or "". ``acquisition`` is
+    what the file itself says of how it was taken.
     """
 
     figure: Figure
@@ -480,6 +492,7 @@ class FigureResult:
     page: int = 1
     pages: int = 1
     channel: str = ""
+    acquisition: Acquisition | None = None
 
 
 @dataclass(frozen=True)

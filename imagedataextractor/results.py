@@ -34,6 +34,7 @@ from imagedataextractor.records import (
     Failure,
     FigureResult,
     PanelResult,
+    Reason,
     ScaleBar,
     Segmentation,
 )
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from imagedataextractor.report.trust import Trust
     from imagedataextractor.training.segmentation.evaluation import Scored
 
 __all__ = [
@@ -503,7 +505,30 @@ class MeasuredPanel(Table, Drawn):
             "scale_source": bar.source,
             "scale_confidence": _plain(bar.confidence),
             "magnification": _plain(bar.magnification),
+            "trust": self.trust.grade,
         }
+
+    @property
+    def trust(self) -> Trust:
+        """How far its numbers can be trusted without looking: A, B or C, and why."""
+        from imagedataextractor.report.trust import PanelFacts, trust_of
+
+        accepted, reasons = self.particles.accepted, self.particles["reason"]
+        bar, stated = self.scalebar or ScaleBar(), self._figure.figure.facts.size_of(self.result.panel.label)
+        sizes = accepted["ecd_nm"]
+        return trust_of(
+            PanelFacts(
+                len(self.particles),
+                len(accepted),
+                int(self.particles["touches_border"].sum()),
+                int((reasons == Reason.UNCERTAIN).sum()),
+                bar.nm_per_px,
+                bar.confidence,
+                bar.reason,
+                None if stated is None else stated.mean_nm,
+                float(sizes.mean()) if len(sizes) and bar.nm_per_px is not None else None,
+            )
+        )
 
     def row(self) -> dict[str, Any]:
         """The panel in one row, as `ide extract` prints it; nm only where the scale is known."""

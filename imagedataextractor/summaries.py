@@ -24,7 +24,7 @@ from imagedataextractor.store import Store
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["GROUPINGS", "QUANTITIES", "Group", "groups_of", "plot_groups", "summary_rows", "unit_of"]
+__all__ = ["GROUPINGS", "QUANTITIES", "Group", "groups_of", "members_of", "plot_groups", "summary_rows", "unit_of"]
 
 Reals = npt.NDArray[np.float64]
 
@@ -176,6 +176,23 @@ def groups_of(
     """
     if quantity not in QUANTITIES:
         raise UsageError(f"no quantity is called {quantity!r}; there are: {', '.join(QUANTITIES)}")
+    members = _members(store, names, group_by, groups)
+    panels = [panel for of_group in members.values() for panel in of_group]
+    values = _values(store, [panel.segmentation_id for panel in panels], quantity)
+    return [_group(name, of_group, values, quantity) for name, of_group in members.items()]
+
+
+def members_of(
+    store: Store, *, group_by: str | None = None, groups: str | Path | None = None
+) -> dict[str, tuple[int, ...]]:
+    """Name of each group → ids of its segmentations; arguments and errors as in `groups_of`."""
+    members = _members(store, (), group_by, groups)
+    return {name: tuple(panel.segmentation_id for panel in of_group) for name, of_group in members.items()}
+
+
+def _members(
+    store: Store, names: Sequence[str | Path], group_by: str | None, groups: str | Path | None
+) -> dict[str, list[_Panel]]:
     table = None if groups is None else read_picture_table(groups)
     key = _grouping(group_by, table)
     panels = [_Panel(*row) for row in store.query(_PANELS)[1]]
@@ -188,8 +205,7 @@ def groups_of(
     for panel in panels:
         members.setdefault(key(panel), []).append(panel)
     shown = distinct_names(list(members)) if table is None and (group_by or "sample") in _BY_PATH else {}
-    values = _values(store, [panel.segmentation_id for panel in panels], quantity)
-    return [_group(shown.get(name, name), of_group, values, quantity) for name, of_group in members.items()]
+    return {shown.get(name, name): of_group for name, of_group in members.items()}
 
 
 def _grouping(group_by: str | None, table: PictureTable | None) -> Callable[[_Panel], str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from pathlib import Path
 from typing import Literal
 
 import click
@@ -23,17 +24,31 @@ __all__ = ["command"]
     show_default=True,
     help="The size that is compared.",
 )
+@click.option(
+    "--group-by", help="The names are those of groups: sample, folder, figure, material, … or a column of --groups."
+)
+@click.option(
+    "--groups", type=click.Path(path_type=Path), help="CSV with a line a picture: file, panel and the groups' columns."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @db_option
-def command(first: str, second: str, by: Literal["ecd_nm", "feret_min_nm"], as_json: bool, db: str | None) -> None:
+def command(
+    first: str,
+    second: str,
+    by: Literal["ecd_nm", "feret_min_nm"],
+    group_by: str | None,
+    groups: Path | None,
+    as_json: bool,
+    db: str | None,
+) -> None:
     """Compare the sizes of two samples: distributions and means, with intervals.
 
     A and B are files of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or
-    article key, a picture, or a folder of pictures.
+    article key, a picture, a folder of pictures, or a group as `ide summary` names them.
     """
     import imagedataextractor as ide
 
-    found = ide.compare(first, second, by=by, db=db)
+    found = ide.compare(first, second, by=by, group_by=group_by, groups=groups, db=db)
     if as_json:
         click.echo(json.dumps({"a": first, "b": second, "by": by, **dataclasses.asdict(found)}))
         return

@@ -22,17 +22,23 @@ __all__ = ["command"]
     show_default=True,
     help="The page: .html or .pdf.",
 )
+@click.option(
+    "--group-by", help="The names are those of groups: sample, folder, figure, material, … or a column of --groups."
+)
+@click.option(
+    "--groups", type=click.Path(path_type=Path), help="CSV with a line a picture: file, panel and the groups' columns."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the verdict as one JSON object.")
 @db_option
-def command(sample: str, out: Path, as_json: bool, db: str | None) -> None:
+def command(sample: str, out: Path, group_by: str | None, groups: Path | None, as_json: bool, db: str | None) -> None:
     """Screen a sample by the European definition of a nanomaterial, and write one printable page.
 
     SAMPLE is a file of particles (`ide measure --json`, `ide export`), or what the database knows: a DOI or article
-    key, a picture, or a folder of pictures.
+    key, a picture, a folder of pictures, or a group as `ide summary` names them.
     """
     import imagedataextractor as ide
 
-    found = ide.screen(sample, out, db=db)
+    found = ide.screen(sample, out, group_by=group_by, groups=groups, db=db)
     verdict = found.verdict
     if as_json:
         click.echo(json.dumps({"sample": sample, "page": str(out), **dataclasses.asdict(verdict)}))

@@ -26,6 +26,8 @@ BAR_END_PX = 0.5
 #: Standard uncertainty of an outline that was not refined, along the normal, px: the scatter of outlines of people
 #: and networks against edges, benchmarks/edge.py.
 UNREFINED_PX = 0.8
+#: Smallest probability of a particle: describing it needs a weight.
+LEAST_CHANCE = 1e-6
 #: Relative error of a mean for which the particles needed are told.
 WANTED_ERROR = 0.05
 
@@ -108,6 +110,7 @@ def budget_of(
     edge_uncertainty_px: npt.ArrayLike,
     weights: npt.ArrayLike | None = None,
     rejected_nm: npt.ArrayLike = (),
+    rejected_score: npt.ArrayLike | None = None,
     seed: int = 0,
 ) -> Budget:
     """The budget of mean and median equivalent circular diameter of one image.
@@ -126,6 +129,8 @@ def budget_of(
     rejected_nm : array, optional
         Diameters of particles that the filter left out: what the mean would be with them bounds what the
         selection does to it.
+    rejected_score : array, optional
+        The calibrated probability that each of them is real; a particle counts by it. NaN counts as 1.
     seed : int
 
     Notes
@@ -150,13 +155,21 @@ def budget_of(
     edge = 2 * float(edges[refined].mean()) * nm_per_px if refined.any() else 0.0
     drawn = 2 * UNREFINED_PX * nm_per_px * float(np.mean(~refined))
     out = np.asarray(rejected_nm, float).ravel()
-    with_all = describe(np.append(sizes, out), np.append(shares, np.full(len(out), shares.mean())), seed=seed).estimates
+    real = np.ones(len(out)) if rejected_score is None else np.nan_to_num(np.asarray(rejected_score, float), nan=1.0)
+    real = np.clip(real, LEAST_CHANCE, 1.0)
+    with_all = describe(np.append(sizes, out), np.append(shares, shares.mean() * real), seed=seed).estimates
     moved = [abs(with_all[name].value - found[name].value) / np.sqrt(3) for name in ("mean", "d50")]
     sources = (
         Source("scale", scale[0] * mean.value, scale[0] * d50.value, scale[1]),
         Source("edge", edge, edge, f"{int(refined.sum())} of {n} outlines lie at an edge of the image"),
         Source("segmentation", drawn, drawn, f"{int((~refined).sum())} of {n} outlines are as segmented"),
-        Source("selection", moved[0], moved[1], f"{len(out)} uncertain particles are left out"),
+        Source(
+            "selection",
+            moved[0],
+            moved[1],
+            f"{len(out)} uncertain particles are left out, {real.sum():.1f} of them real by their scores; with them "
+            f"the mean is {with_all['mean'].value - mean.value:+.2g} nm off",
+        ),
         Source("sampling", mean.error, d50.error, f"bootstrap over {n} particles"),
     )
     on_mean = float(np.sqrt(sum(source.on_mean_nm**2 for source in sources)))

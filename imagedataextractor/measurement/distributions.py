@@ -24,6 +24,7 @@ __all__ = [
     "Nanomaterial",
     "compare",
     "describe",
+    "interval_of",
     "nanomaterial",
     "particles_needed",
 ]
@@ -36,6 +37,8 @@ FEWEST = 5
 CONFIDENCE = 0.95
 #: Resamples of the bootstrap, and the most numbers that they may have together: 2 or 3 s of one core.
 RESAMPLES, MOST_NUMBERS = 2000, 6_000_000
+#: … and the fewest.
+FEWEST_RESAMPLES = 200
 #: Anderson and Darling's A² from which p is below 1e-15; the formula for p rises again far beyond it.
 _NO_CHANCE = 8.0
 #: Points of a kernel density.
@@ -105,7 +108,9 @@ class Description:
     modes: tuple[float, ...] = ()
 
 
-def describe(values: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, seed: int = 0) -> Description:
+def describe(
+    values: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, seed: int = 0, resamples: int = RESAMPLES
+) -> Description:
     """Statistics of a quantity over particles.
 
     Parameters
@@ -116,6 +121,8 @@ def describe(values: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, see
         How many particles each stands for, up to a factor.
     seed : int
         Of the bootstrap: same seed, same intervals.
+    resamples : int
+        Of it, at most.
 
     Raises
     ------
@@ -148,7 +155,7 @@ def describe(values: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, see
     if n < FEWEST:
         return Description(n, sizes)
     best = _statistics(sizes, shares[None, :])
-    resampled = _statistics(sizes, shares * _resamples(n, seed))
+    resampled = _statistics(sizes, shares * _resamples(n, seed, resamples))
     grid, density = _kernel_density(sizes, shares)
     peaks, _ = find_peaks(np.concatenate([[0], density, [0]]), prominence=MODE_PROMINENCE * density.max())
     bins = max(1, int(np.ceil(2 * n ** (1 / 3) - 1e-9)))
@@ -156,7 +163,7 @@ def describe(values: npt.ArrayLike, weights: npt.ArrayLike | None = None, *, see
     return Description(
         n=n,
         values=sizes,
-        estimates={name: _interval(float(best[name][0]), resampled[name], n) for name in best},
+        estimates={name: interval_of(float(best[name][0]), resampled[name], n) for name in best},
         fits=_fits(sizes, shares),
         edges=edges,
         counts=counts,
@@ -177,9 +184,9 @@ def _checked(values: npt.ArrayLike, weights: npt.ArrayLike | None) -> tuple[Real
     return sizes, shares / shares.mean() if len(shares) else shares
 
 
-def _resamples(n: int, seed: int) -> Reals:
+def _resamples(n: int, seed: int, most: int) -> Reals:
     """How often each of n values is drawn, shape (resamples, n)."""
-    count = int(np.clip(MOST_NUMBERS // n, 200, RESAMPLES))
+    count = int(np.clip(MOST_NUMBERS // n, FEWEST_RESAMPLES, most))
     return np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), count).astype(float)
 
 
@@ -227,7 +234,7 @@ def _quantiles(sizes: Reals, weights: Reals) -> Reals:
     return np.stack(found)
 
 
-def _interval(value: float, resampled: Reals, n: int) -> Estimate:
+def interval_of(value: float, resampled: Reals, n: int) -> Estimate:
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail])
     wider = np.sqrt(n / (n - 1)) * stats.t.ppf(1 - tail, n - 1) / stats.norm.ppf(1 - tail)

@@ -10,9 +10,10 @@ from scipy.spatial import Delaunay, QhullError, cKDTree
 
 from imagedataextractor.errors import InputError
 
-__all__ = ["RadialDistribution", "hexatic_order", "radial_distribution_function"]
+__all__ = ["RadialDistribution", "hexatic_order", "pair_weights", "radial_distribution_function"]
 
 Reals = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 #: Default bins up to the largest distance.
 _BINS = 50
@@ -110,15 +111,23 @@ def radial_distribution_function(
     density = n / (width * height)
     if n < _LEAST_PAIR:
         return RadialDistribution(middles, np.full(bins, np.nan), np.zeros(bins, np.int64), density)
-    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
-    apart = np.abs(points[pairs[:, 0]] - points[pairs[:, 1]])
-    weights = 2.0 / ((width - apart[:, 0]) * (height - apart[:, 1]))
-    distances = np.hypot(apart[:, 0], apart[:, 1])
+    _, _, distances, weights = pair_weights(points, (width, height), reach)
     weighted, _ = np.histogram(distances, edges, weights=weights)
     counted, _ = np.histogram(distances, edges)
     rings = np.pi * np.diff(edges**2)
     squared = n * (n - 1) / (width * height) ** 2
     return RadialDistribution(middles, weighted / (squared * rings), 2 * counted.astype(np.int64), density)
+
+
+def pair_weights(points: Reals, frame: tuple[float, float], reach: float) -> tuple[Integers, Integers, Reals, Reals]:
+    """Pairs of points no farther apart than `reach`: both indices, the distance, and what both orders weigh together.
+
+    See `radial_distribution_function`.
+    """
+    pairs = cKDTree(points).query_pairs(reach, output_type="ndarray")
+    apart = np.abs(points[pairs[:, 0]] - points[pairs[:, 1]])
+    weights = 2.0 / ((frame[0] - apart[:, 0]) * (frame[1] - apart[:, 1]))
+    return pairs[:, 0], pairs[:, 1], np.hypot(apart[:, 0], apart[:, 1]), weights
 
 
 def hexatic_order(positions: npt.ArrayLike) -> Reals:

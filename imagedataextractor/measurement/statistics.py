@@ -11,6 +11,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from imagedataextractor.errors import InputError
+from imagedataextractor.measurement.border_weights import border_weights, extents
+from imagedataextractor.measurement.distributions import FEWEST, Description, Estimate, describe
+from imagedataextractor.measurement.fields import describe_field
 from imagedataextractor.measurement.table import ParticleTable
 from imagedataextractor.records import Reason
 
@@ -20,6 +23,8 @@ Reals = npt.NDArray[np.float64]
 
 #: Confidence of every interval here.
 CONFIDENCE = 0.95
+#: Resamples behind the intervals of a panel's distribution: their ends are then known to a tenth of their width.
+PANEL_RESAMPLES = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,6 +182,7 @@ def panel_statistics(
     *,
     shape: tuple[int, int] | None = None,
     excluded_px: int = 0,
+    detailed: bool = True,
 ) -> dict[str, Any]:
     """What is worth knowing of one panel's particles, as numbers and lists of numbers.
 
@@ -190,6 +196,9 @@ def panel_statistics(
         Height and width of the panel in pixels; without it coverage and number density are None.
     excluded_px : int
         Pixels of the panel that were not measured (data bar, insets).
+    detailed : bool
+        With everything that is bootstrapped: intervals of coverage, density and hexatic order, and
+        ``distribution``. A tenth of a second for a few thousand particles.
 
     Returns
     -------
@@ -199,7 +208,10 @@ def panel_statistics(
         sauter_mean, geometric_mean, geometric_std, polydispersity (std/mean), edges and counts
         (Rice rule); ``aspect_ratio`` and ``circularity`` (mean, std, median); ``coverage`` (area of
         all particles but those over annotations, over the measured area); ``density_px2`` and
-        ``density_um2`` (particles per px² and per µm², see `number_density`). Sizes and shapes are
+        ``density_um2`` (particles per px² and per µm², see `number_density`), ``coverage_low``, … their
+        95 % intervals and ``hexatic`` (mean |ψ6|, low, high; see `fields`); ``distribution``: the ``unit``,
+        and each estimate of `distributions.describe` as [value, low, high], ``corrected`` for the border after
+        Miles and Lantuéjoul and ``as_counted``, ``fits`` and ``modes``, both of the corrected one. Sizes and shapes are
         those of the accepted particles. What cannot be told is None, so that the dict can be kept
         as JSON.
     """
@@ -211,6 +223,7 @@ def panel_statistics(
         measured = max(shape[0] * shape[1] - excluded_px, 1)
         coverage = min(1.0, float(particles["area_px"][particles["reason"] != Reason.ANNOTATION].sum()) / measured)
         density = number_density(particles, shape) * shape[0] * shape[1] / measured
+    of_field = _field(particles, shape, excluded_px, nm_per_px) if detailed and shape is not None else {}
     return {
         "count": len(particles),
         "accepted": len(accepted),
@@ -222,7 +235,67 @@ def panel_statistics(
         "coverage": coverage,
         "density_px2": density,
         "density_um2": None if density is None or nm_per_px is None else density / (nm_per_px * 1e-3) ** 2,
+        **of_field,
+        **({"distribution": _distribution(accepted, nm_per_px, shape)} if detailed else {}),
     }
+
+
+def _field(
+    particles: ParticleTable, shape: tuple[int, int], excluded_px: int, nm_per_px: float | None
+) -> dict[str, Any]:
+    found = describe_field(particles, shape, excluded_px=excluded_px)
+    um2 = None if nm_per_px is None else (nm_per_px * 1e-3) ** 2
+    ends: dict[str, Any] = {"hexatic": _three(found.hexatic)}
+    for name, estimate, unit in (
+        ("coverage", found.coverage, 1.0),
+        ("density_px2", found.density_px2, 1.0),
+        ("density_um2", found.density_px2, um2),
+    ):
+        known = estimate is not None and unit is not None
+        ends[f"{name}_low"] = estimate.low / unit if known and estimate and unit else None
+        ends[f"{name}_high"] = estimate.high / unit if known and estimate and unit else None
+    return ends
+
+
+def _three(estimate: Estimate | None) -> list[float] | None:
+    return None if estimate is None else [estimate.value, estimate.low, estimate.high]
+
+
+def _distribution(
+    accepted: ParticleTable, nm_per_px: float | None, shape: tuple[int, int] | None
+) -> dict[str, Any] | None:
+    """Statistics of the ECD with and without the correction for the border; None below five particles."""
+    if len(accepted) < FEWEST:
+        return None
+    sizes = accepted["ecd_px"] * (1.0 if nm_per_px is None else nm_per_px)
+    weights = None if shape is None else _weights(accepted, shape)
+    counted = describe(sizes, resamples=PANEL_RESAMPLES)
+    corrected = counted if weights is None else describe(sizes, weights, resamples=PANEL_RESAMPLES)
+    return {
+        "unit": "px" if nm_per_px is None else "nm",
+        "corrected": None if weights is None else _all(corrected),
+        "as_counted": _all(counted),
+        "fits": [
+            {"name": f.name, "location": f.location, "spread": f.spread, "a2": _known(f.statistic), "p": f.p}
+            for f in corrected.fits
+        ],
+        "modes": list(corrected.modes),
+    }
+
+
+def _weights(accepted: ParticleTable, shape: tuple[int, int]) -> Reals | None:
+    """For the border; None where outlines are not known, or one is as large as the frame."""
+    outlines = [accepted.outline(row) for row in range(len(accepted))]
+    if not all(len(outline) for outline in outlines):
+        return None
+    try:
+        return border_weights(*extents(outlines), (shape[1], shape[0]))
+    except InputError:
+        return None
+
+
+def _all(found: Description) -> dict[str, list[float] | None]:
+    return {name: _three(estimate) for name, estimate in found.estimates.items()}
 
 
 def _sizes(values: Reals, scale: float) -> dict[str, Any] | None:

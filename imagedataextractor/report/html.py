@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -295,7 +295,9 @@ def _tip(particle: Particle) -> str:
 
 def _numbers(panel: ReportPanel) -> list[tuple[str, str]]:
     shape = (panel.measured.height, panel.measured.width)
-    found = panel_statistics(panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px)
+    found = panel_statistics(
+        panel.particles, panel.nm_per_px, shape=shape, excluded_px=panel.excluded_px, detailed=False
+    )
     size, unit = (found["ecd_nm"], "nm") if panel.nm_per_px is not None else (found["ecd_px"], "px")
     lines: list[tuple[str, str]] = [("scale", _scale_words(panel))]
     lines.append(("trust", _trust_words(panel)))
@@ -309,10 +311,42 @@ def _numbers(panel: ReportPanel) -> list[tuple[str, str]]:
             ("aspect ratio", f"{found['aspect_ratio']['median']:.3g} (median)"),
             ("circularity", f"{found['circularity']['median']:.3g} (median)"),
         ]
-    lines.append(("coverage", f"{100 * found['coverage']:.1f} %"))
+    lines += _distribution_lines(panel.statistics.get("distribution"), unit)
+    known = panel.statistics
+    ends = known.get("coverage_low"), known.get("coverage_high")
+    lines.append(("coverage", f"{100 * found['coverage']:.1f} %{_between(*ends, 100)}"))
     if found["density_um2"] is not None:
-        lines.append(("density", f"{found['density_um2']:.4g} µm⁻²"))
+        ends = known.get("density_um2_low"), known.get("density_um2_high")
+        lines.append(("density", f"{found['density_um2']:.4g} µm⁻²{_between(*ends)}"))
+    if known.get("hexatic"):
+        value, low, high = known["hexatic"]
+        lines.append(("hexatic order |ψ6|", f"{value:.3g}{_between(low, high)}"))
     return lines
+
+
+def _distribution_lines(found: Mapping[str, Any] | None, unit: str) -> list[tuple[str, str]]:
+    """Sizes corrected for the border, beside those as counted; and what they are distributed like."""
+    if not found or found["unit"] != unit:
+        return []
+    lines = []
+    for key, name in (("mean", "mean ECD"), ("d50", "D50")):
+        if found["corrected"]:
+            value, low, high = found["corrected"][key]
+            counted = found["as_counted"][key][0]
+            words = f"{value:.4g} {unit}{_between(low, high)}; as counted {counted:.4g} {unit}"
+            lines.append((f"{name}, corrected for the border", words))
+    best = found["corrected"] or found["as_counted"]
+    volume = " – ".join(f"{best[name][0]:.4g}" for name in ("d10_volume", "d50_volume", "d90_volume"))
+    lines.append(("D10 – D50 – D90 by volume", f"{volume} {unit}"))
+    lines.append(("span; GSD", f"{best['span'][0]:.3g}; {best['gsd'][0]:.3g}"))
+    lines.append(("fits", "; ".join(f"{fit['name']} p = {fit['p']:.2g}" for fit in found["fits"])))
+    if len(found["modes"]) > 1:
+        lines.append(("modes", ", ".join(f"{mode:.4g}" for mode in found["modes"]) + f" {unit}"))
+    return lines
+
+
+def _between(low: float | None, high: float | None, factor: float = 1.0) -> str:
+    return "" if low is None or high is None else f" (95 %: {factor * low:.4g} – {factor * high:.4g})"
 
 
 def _trust_words(panel: ReportPanel) -> str:

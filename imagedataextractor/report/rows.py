@@ -23,9 +23,11 @@ class ReportPanel:
     """One measured panel with the article and figure it belongs to.
 
     ``measured`` is the part of the panel beside its data bar, in panel coordinates, ``excluded_px`` the
-    pixels of insets in it.
+    pixels of insets in it. ``statistics`` is what `measurement.panel_statistics` said when it was measured,
+    ``magnification`` the printed one, ``picture_px`` the width of the whole picture.
     """
 
+    segmentation_id: int
     doi: str | None
     article: str
     title: str
@@ -57,6 +59,10 @@ class ReportPanel:
     measured: Box
     excluded_px: int
     trust: Trust
+    statistics: Mapping[str, Any]
+    file_nm_per_px: float | None
+    magnification: float | None
+    picture_px: int | None
     particles: ParticleTable
 
     @property
@@ -143,7 +149,7 @@ SELECT s.id, a.doi, a.key, a.title, coalesce(f.licence, a.licence), f.label, f.c
        b.confidence, b.reason, b.x0, b.x1, b.y, s.model, s.mode, s.samples, s.seed, s.run_id,
        n.insets, n.info_bar_box,
        s.n_particles, s.n_accepted, s.n_border, s.n_uncertain, n.stated_size_nm, s.ecd_mean_nm,
-       n.material, a.source, f.page, f.pages
+       n.material, a.source, f.page, f.pages, s.statistics, f.file_nm_per_px, b.magnification, f.width_px
 """
     + _JOINED
 )
@@ -232,6 +238,7 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
     box = Box(*row[13:17])
     measured = box.without_info_bar(Box(*json.loads(row[31])) if row[31] else None)
     return ReportPanel(
+        segmentation_id=row[0],
         doi=row[1],
         article=row[2],
         title=row[3],
@@ -263,6 +270,10 @@ def _panel(row: Sequence[Any], particles: ParticleTable) -> ReportPanel:
         measured=measured,
         excluded_px=_inset_pixels(row[30], measured),
         trust=trust_of(PanelFacts(row[32], row[33], row[34], row[35], row[17], row[20], row[21], row[36], row[37])),
+        statistics=json.loads(row[42]),
+        file_nm_per_px=row[43],
+        magnification=row[44],
+        picture_px=row[45],
         particles=particles,
     )
 

@@ -17,13 +17,20 @@ from imagedataextractor.measurement.border_weights import border_weights, extent
 from imagedataextractor.measurement.budget import Budget, Pooled, budget_of, pool, scale_uncertainty
 from imagedataextractor.report.rows import ReportPanel, read_rows
 from imagedataextractor.store import Store
+from imagedataextractor.summaries import members_of
 
 __all__ = ["Picture", "Sample", "read_sample"]
 
 Reals = npt.NDArray[np.float64]
 
+#: Pictures with a printed magnification from which on it tells the size of the display.
+LEAST_DISPLAYS = 3
+#: Share within which two pictures were printed for one display; beyond it they are cut, or of another instrument.
+SAME_DISPLAY = 0.1
 #: Files of particles that are read: what `ide measure --json` and `ide export` write.
 PARTICLE_FILES = (".csv", ".json")
+#: Groups that are named where there is none of a name.
+MOST_NAMED = 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,16 +97,19 @@ class Sample:
         return pool(values, within, [b.n for b in known])
 
 
-def read_sample(name: str, db: str) -> Sample:
+def read_sample(name: str, db: str, *, group_by: str | None = None, groups: str | Path | None = None) -> Sample:
     """The sample of that name.
 
     Parameters
     ----------
     name : str
         A file of particles (.csv, .json), or what the database knows: a DOI or article key, the path or file
-        name of a picture, or a folder of pictures.
+        name of a picture, a folder of pictures, or a group, as `summaries.groups_of` names them.
     db : str
         URL of the database.
+    group_by, groups
+        As in `summaries.groups_of`: the name is that of such a group. Without them a name that is nothing else is
+        looked for among samples and materials.
 
     Raises
     ------
@@ -110,13 +120,33 @@ def read_sample(name: str, db: str) -> Sample:
     if path.suffix.lower() in PARTICLE_FILES:
         return Sample(name, (_from_file(path),))
     with Store.open(db, read_only=True) as store:
-        panels = [panel for panel in read_rows(store).panels if _belongs(panel, name)]
+        known = read_rows(store).panels
+        if group_by is None and groups is None:
+            panels = [panel for panel in known if _belongs(panel, name)] or _of_group(store, known, name)
+        else:
+            members = members_of(store, group_by=group_by, groups=groups)
+            if name not in members:
+                raise InputError(f"{name}: no such group; there are: {', '.join(list(members)[:MOST_NAMED])}")
+            panels = [panel for panel in known if panel.segmentation_id in set(members[name])]
     if not panels:
-        raise InputError(f"{name}: neither a file of particles (.csv, .json) nor an article, picture or folder in {db}")
+        raise InputError(
+            f"{name}: neither a file of particles (.csv, .json) nor an article, picture, folder or group in {db}"
+        )
     scaled = [panel for panel in panels if panel.nm_per_px is not None]
     if not scaled:
         raise InputError(f"{name}: none of its {len(panels)} pictures has a scale; give one with `ide correct`")
-    return Sample(name, tuple(_from_panel(panel) for panel in scaled), len(panels) - len(scaled))
+    others = _other_readings(scaled)
+    pictures = tuple(_from_panel(panel, other) for panel, other in zip(scaled, others, strict=True))
+    return Sample(name, pictures, len(panels) - len(scaled))
+
+
+def _of_group(store: Store, panels: Sequence[ReportPanel], name: str) -> list[ReportPanel]:
+    """The panels of the sample or material of that name."""
+    for grouping in ("sample", "material") if panels else ():
+        wanted = set(members_of(store, group_by=grouping).get(name, ()))
+        if wanted:
+            return [panel for panel in panels if panel.segmentation_id in wanted]
+    return []
 
 
 def _belongs(panel: ReportPanel, name: str) -> bool:
@@ -129,7 +159,33 @@ def _belongs(panel: ReportPanel, name: str) -> bool:
     return wanted == image.absolute() or wanted in image.absolute().parents or name == image.name
 
 
-def _from_panel(panel: ReportPanel) -> Picture:
+def _other_readings(panels: Sequence[ReportPanel]) -> list[list[float]]:
+    """Other readings of each panel's scale over the one that is used.
+
+    The file's own pixel size, where the scale is not from there. And the printed magnifications: one instrument
+    prints them for one size of display, so that magnification times the picture's width in nm is the same for
+    all its pictures; of three or more pictures the median is believed, where a picture is near it at all.
+    """
+    displays = np.array(
+        [
+            p.magnification * p.nm_per_px * p.picture_px if p.magnification and p.nm_per_px and p.picture_px else np.nan
+            for p in panels
+        ]
+    )
+    known = np.isfinite(displays)
+    usual = float(np.median(displays[known])) if known.sum() >= LEAST_DISPLAYS else float("nan")
+    found: list[list[float]] = []
+    for panel, display in zip(panels, displays.tolist(), strict=True):
+        ratios = []
+        if panel.file_nm_per_px and panel.nm_per_px and panel.scale_source not in ("file", "user"):
+            ratios.append(panel.file_nm_per_px / panel.nm_per_px)
+        if abs(display / usual - 1) < SAME_DISPLAY:
+            ratios.append(usual / display)
+        found.append(ratios)
+    return found
+
+
+def _from_panel(panel: ReportPanel, other: Sequence[float] = ()) -> Picture:
     assert panel.nm_per_px is not None
     table = panel.particles
     counted = table.accepted
@@ -137,7 +193,8 @@ def _from_panel(panel: ReportPanel) -> Picture:
     ends = panel.bar_ends
     length = abs(ends[1] - ends[0]) if ends and panel.scale_source in ("bar", "caption") else None
     reasons = [str(reason) for reason in table["reason"] if reason is not None]
-    scale = scale_uncertainty(length)
+    scale = scale_uncertainty(length, other=other)
+    left_out = table.where(table["reason"] == "uncertain")
     weights = border_weights(width, height, (panel.measured.width, panel.measured.height))
     return Picture(
         name=f"{panel.title or panel.article} / {panel.name}",
@@ -150,7 +207,8 @@ def _from_panel(panel: ReportPanel) -> Picture:
             scale=scale,
             edge_uncertainty_px=counted["edge_uncertainty_px"],
             weights=weights,
-            rejected_nm=table.where(table["reason"] == "uncertain")["ecd_nm"],
+            rejected_nm=left_out["ecd_nm"],
+            rejected_score=left_out["score"],
         ),
         scale=f"{panel.nm_per_px:.4g} nm/px from {panel.scale_source or 'unknown'}"
         + (f" “{panel.scale_text}”" if panel.scale_text else ""),

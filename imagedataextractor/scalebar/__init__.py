@@ -16,10 +16,11 @@ from imagedataextractor.scalebar.agreement import (
 )
 from imagedataextractor.scalebar.evidence import with_particle_sizes
 from imagedataextractor.scalebar.reading import read_scale_bar, read_scale_bars
-from imagedataextractor.scalebar.tags import FileScale, read_file_scale
+from imagedataextractor.scalebar.tags import FileScale, read_acquisition, read_file_scale
 
 __all__ = [
     "FileScale",
+    "read_acquisition",
     "read_file_scale",
     "read_scale_bar",
     "read_scale_bars",

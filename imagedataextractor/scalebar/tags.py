@@ -14,15 +14,19 @@ Where the numbers and fields come from:
   width that is stored (hyperspy, pull request 2056); "Store resolution = 1024 * 768" is the picture's size.
 
 - TESCAN: tag 50431; INI text, PixelSizeX and PixelSizeY in metres.
+- Olympus, SIS iTEM and Analysis: tag 33560, by tifffile; pixelsizex and pixelsizey in metres.
+- OME-TIFF: ImageDescription is OME-XML; of the first Pixels PhysicalSizeX and PhysicalSizeY, in µm unless
+  PhysicalSizeXUnit says otherwise (OME schema 2016-06).
 - Gatan: the tags that DigitalMicrograph writes into TIFF: units (65003, 65004) and sizes (65009, 65010) of a pixel.
 
-The files of microscopes that are no TIFF are `images.microscopes`'.
+The files of microscopes that are no TIFF are `images.microscopes`', texts beside a picture `sidecars`'.
 
 The print resolution (dots an inch or a centimetre) is never a scale.
 """
 
 from __future__ import annotations
 
+import html
 import math
 import re
 import warnings
@@ -34,14 +38,15 @@ from typing import Any
 from PIL import Image
 from PIL.TiffImagePlugin import TiffImageFile
 
-from imagedataextractor.images.microscopes import microscope_of, read_microscope
+from imagedataextractor.images.microscopes import Acquisition, microscope_of, read_microscope
 from imagedataextractor.quantities import NM_PER_UNIT, parse_number, unit_of
 from imagedataextractor.scalebar.evidence import FIELD_NM
+from imagedataextractor.scalebar.sidecars import HITACHI, JEOL, read_sidecar
 
-__all__ = ["FileScale", "read_file_scale"]
+__all__ = ["FileScale", "read_acquisition", "read_file_scale"]
 
 WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 256, 270, 282, 283, 296
-ZEISS, FEI, TESCAN = 34118, (34680, 34682), 50431
+ZEISS, FEI, TESCAN, SIS = 34118, (34680, 34682), 50431, 33560
 #: Units and sizes of a pixel's width and height.
 GATAN = (65003, 65004, 65009, 65010)
 #: Sizes of a pixel that are believed, nm.
@@ -51,7 +56,7 @@ SAME_SIZE = 0.01
 #: Pixels across the display that Zeiss's "Pixel Size" speaks of; pictures are stored in multiples of half of it.
 ZEISS_DISPLAY_PX = 1024
 
-Tags = Mapping[int, Any]
+Tags = Mapping[Any, Any]
 #: Width and height of a pixel in nm, and the width of the picture that is spoken of, where it is told.
 Stated = tuple[float, float, float | None]
 
@@ -66,12 +71,12 @@ class FileScale:
 
 
 def read_file_scale(path: str | Path) -> FileScale | None:
-    """The pixel size in a TIFF's own tags.
+    """The pixel size in a TIFF's own tags, or in what a microscope wrote beside a picture.
 
     Parameters
     ----------
     path : str or Path
-        A picture file that can be read; other formats than TIFF hold nothing that is looked for.
+        A picture file that can be read; of other formats than TIFF and microscopes' own only the text beside it.
 
     Returns
     -------
@@ -90,22 +95,69 @@ def read_file_scale(path: str | Path) -> FileScale | None:
     except Exception as error:  # a broken file is for its reader to report
         return FileScale("file", reason=f"it cannot be read ({type(error).__name__})")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(path) as image:
-                if not isinstance(image, TiffImageFile):
-                    return None
-                wanted = (WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ZEISS, TESCAN, *FEI, *GATAN)
-                tags = {number: image.tag_v2[number] for number in wanted if number in image.tag_v2}
-                width = image.width
+        opened = _tags(Path(path))
     except Exception as error:  # Pillow raises many unrelated classes on broken tags
         return FileScale("TIFF", reason=f"they cannot be read ({type(error).__name__})")
+    tags, width = opened
     said = [scale for writer, read in _READERS.items() if (scale := _judged(writer, read, tags, width)) is not None]
     sizes = [scale.nm_per_px for scale in said if scale.nm_per_px is not None]
     if sizes and max(sizes) > (1 + SAME_SIZE) * min(sizes):
         each = ", ".join(f"{s.writer} {s.nm_per_px:g} nm" for s in said if s.nm_per_px is not None)
         return FileScale("TIFF", reason=f"conflict: {each}")
     return next((scale for scale in said if scale.nm_per_px is not None), said[0] if said else None)
+
+
+def read_acquisition(path: str | Path) -> Acquisition | None:
+    """What a file, or the text beside it, says of how its picture was taken; None where it says nothing.
+
+    ``pixel_nm`` is given where `read_file_scale` believes it. Whatever the file holds, nothing is raised.
+    """
+    scale = read_file_scale(path)
+    size = None if scale is None or scale.nm_per_px is None else (scale.nm_per_px, scale.nm_per_px)
+    try:
+        kind = microscope_of(Path(path))
+        if kind is not None:
+            found = read_microscope(Path(path), kind).acquisition
+            return Acquisition(found.writer, size, found.voltage_kv, found.magnification, found.taken_at)
+        tags, _ = _tags(Path(path))
+    except Exception:  # a broken file is for its reader to report
+        tags = {}
+    facts: dict[str, Any] = {}
+    writers = []
+    for writer, told in _FACTS.items():
+        try:
+            said = told(tags)
+        except (ValueError, KeyError, TypeError, OverflowError):
+            continue
+        if any(value is not None for value in said.values()):
+            writers.append(writer)
+            facts |= {name: value for name, value in said.items() if value is not None and name not in facts}
+    if size is None and not facts:
+        return None
+    writer = writers[0] if writers else scale.writer if scale is not None else "file"
+    return Acquisition(writer, size, facts.get("voltage_kv"), facts.get("magnification"), facts.get("taken_at"))
+
+
+def _tags(path: Path) -> tuple[dict[Any, Any], int]:
+    """The tags that are looked for, with what is read from the text beside the picture, and its width."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with Image.open(path) as image:
+            width = image.width
+            tags: dict[Any, Any] = {}
+            if isinstance(image, TiffImageFile):
+                wanted = (WIDTH, DESCRIPTION, X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, ZEISS, TESCAN, SIS, *FEI)
+                tags = {number: image.tag_v2[number] for number in (*wanted, *GATAN) if number in image.tag_v2}
+    if SIS in tags:
+        import tifffile
+
+        with tifffile.TiffFile(path) as file:
+            tags[SIS] = file.sis_metadata or {}
+    beside = read_sidecar(path)
+    if beside is not None:
+        writer, said = beside
+        tags[writer] = said
+    return tags, width
 
 
 def _judged(writer: str, read: Callable[[Tags], Stated | None], tags: Tags, width: int) -> FileScale | None:
@@ -190,6 +242,136 @@ def _gatan(tags: Tags) -> Stated | None:
     return sizes[0] * _unit_nm(units[0]), sizes[1] * _unit_nm(units[1]), None
 
 
+def _sis(tags: Tags) -> Stated | None:
+    said = tags.get(SIS)
+    if not isinstance(said, Mapping) or "pixelsizex" not in said:
+        return None
+    x = 1e9 * _number(said["pixelsizex"])
+    return x, 1e9 * _number(said.get("pixelsizey", said["pixelsizex"])), None
+
+
+def _ome(tags: Tags) -> Stated | None:
+    pixels = _ome_element(tags, "Pixels")
+    if "PhysicalSizeX" not in pixels:
+        return None
+    sizes = []
+    for axis in "XY":
+        size = pixels.get(f"PhysicalSize{axis}", pixels["PhysicalSizeX"])
+        sizes.append(_number(size) * _unit_nm(pixels.get(f"PhysicalSize{axis}Unit", "µm")))
+    return sizes[0], sizes[1], _number(pixels["SizeX"]) if "SizeX" in pixels else None
+
+
+def _ome_element(tags: Tags, name: str) -> dict[str, str]:
+    """Attributes of the first element of that name in OME-XML; its texts are short enough to be read without a parser,
+    which would follow entities.
+    """
+    text = _text(tags.get(DESCRIPTION))
+    if "<OME" not in text[:2000]:
+        return {}
+    found = re.search(rf"<(?:\w+:)?{name}\b([^>]*)>", text)
+    attributes = re.findall(r"""(\w+)\s*=\s*(?:"([^"]*)"|'([^']*)')""", found.group(1)) if found else []
+    return {key: html.unescape(one or other) for key, one, other in attributes}
+
+
+def _hitachi(tags: Tags) -> Stated | None:
+    said = tags.get(HITACHI, {})
+    if "PixelSize" not in said:
+        return None
+    size = _number(said["PixelSize"])
+    width = said.get("DataSize", "").lower().partition("x")[0]
+    return size, size, _number(width) if width else None
+
+
+def _jeol(tags: Tags) -> Stated | None:
+    said = tags.get(JEOL, {})
+    if "SM_MICRON_BAR" not in said or "SM_MICRON_MARKER" not in said:
+        return None
+    number = re.match(r"([0-9.]+)\s*(\S+)", said["SM_MICRON_MARKER"])
+    if number is None:
+        raise ValueError(f"a bar of {said['SM_MICRON_MARKER'][:20]!r}")
+    size = _number(number.group(1)) * _unit_nm(number.group(2)) / _number(said["SM_MICRON_BAR"])
+    width = said.get("CM_FULL_SIZE", "").split()[:1]
+    return size, size, _number(width[0]) if width else None
+
+
+# ---------------------------------------------------------------- voltage, magnification, date
+
+
+def _positive(text: object, factor: float = 1.0) -> float | None:
+    """The first number of a text, greater than 0, times the factor; "25.00 K X" is 25,000."""
+    found = re.match(r"\s*([0-9.]+)\s*(K\b)?", str(text or ""), re.IGNORECASE)
+    try:
+        value = float(found.group(1)) * (1000 if found.group(2) else 1) * factor if found else 0.0
+    except ValueError:
+        return None
+    return value if value > 0 else None
+
+
+def _when(*parts: object) -> str | None:
+    return " ".join(str(part).strip() for part in parts if part) or None
+
+
+def _zeiss_facts(tags: Tags) -> dict[str, Any]:
+    text = _text(tags.get(ZEISS))
+    said = _lines(text)
+    dated = dict(re.findall(r"^(Date|Time)\s*:\s*(.+?)\s*$", text, re.MULTILINE))
+    voltage = said.get("EHT", "")
+    return {
+        "voltage_kv": _positive(voltage, 1.0 if "kv" in voltage.lower() else 1e-3),
+        "magnification": _positive(said.get("Mag")),
+        "taken_at": _when(dated.get("Date"), dated.get("Time")),
+    }
+
+
+def _fei_facts(tags: Tags) -> dict[str, Any]:
+    said = _lines("\n".join(_text(tags.get(number)) for number in FEI))
+    return {"voltage_kv": _positive(said.get("HV"), 1e-3), "taken_at": _when(said.get("Date"), said.get("Time"))}
+
+
+def _tescan_facts(tags: Tags) -> dict[str, Any]:
+    said = _lines(_text(tags.get(TESCAN)))
+    return {
+        "voltage_kv": _positive(said.get("HV"), 1e-3),
+        "magnification": _positive(said.get("Magnification")),
+        "taken_at": _when(said.get("Date"), said.get("Time")),
+    }
+
+
+def _sis_facts(tags: Tags) -> dict[str, Any]:
+    said = tags.get(SIS)
+    said = said if isinstance(said, Mapping) else {}
+    return {
+        "magnification": _positive(said.get("magnification")),
+        "taken_at": said["datetime"].isoformat() if said.get("datetime") else None,
+    }
+
+
+def _ome_facts(tags: Tags) -> dict[str, Any]:
+    date = re.search(r"<(?:\w+:)?AcquisitionDate>([^<]{4,40})<", _text(tags.get(DESCRIPTION)))
+    return {
+        "magnification": _positive(_ome_element(tags, "Objective").get("NominalMagnification")),
+        "taken_at": date.group(1) if date and _ome_element(tags, "Pixels") else None,
+    }
+
+
+def _hitachi_facts(tags: Tags) -> dict[str, Any]:
+    said = tags.get(HITACHI, {})
+    return {
+        "voltage_kv": _positive(said.get("AcceleratingVoltage"), 1e-3),
+        "magnification": _positive(said.get("Magnification")),
+        "taken_at": _when(said.get("Date"), said.get("Time")),
+    }
+
+
+def _jeol_facts(tags: Tags) -> dict[str, Any]:
+    said = tags.get(JEOL, {})
+    return {
+        "voltage_kv": _positive(said.get("CM_ACCEL_VOLT")),
+        "magnification": _positive(said.get("CM_MAG")),
+        "taken_at": _when(said.get("CM_DATE"), said.get("CM_TIME")),
+    }
+
+
 def _text(value: object) -> str:
     """A tag's text: as Latin-1 by Pillow's reading, as bytes, or absent; newer programs write UTF-8."""
     raw = value.encode("latin-1", "replace") if isinstance(value, str) else value if isinstance(value, bytes) else b""
@@ -245,4 +427,19 @@ _READERS: Mapping[str, Callable[[Tags], Stated | None]] = {
     "Zeiss": _zeiss,
     "TESCAN": _tescan,
     "Gatan": _gatan,
+    "SIS": _sis,
+    "OME": _ome,
+    HITACHI: _hitachi,
+    JEOL: _jeol,
+}
+
+#: … and what else it says: voltage in kV, magnification, date.
+_FACTS: Mapping[str, Callable[[Tags], dict[str, Any]]] = {
+    "Zeiss": _zeiss_facts,
+    "FEI": _fei_facts,
+    "TESCAN": _tescan_facts,
+    "SIS": _sis_facts,
+    "OME": _ome_facts,
+    HITACHI: _hitachi_facts,
+    JEOL: _jeol_facts,
 }

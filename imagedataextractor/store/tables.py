@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 #: The Alembic revision that this version of the program reads and writes.
-SCHEMA_REVISION = "0007"
+SCHEMA_REVISION = "0008"
 
 #: The view that joins what a materials scientist asks for.
 MEASURED_PARTICLES = "measured_particles"
@@ -113,6 +113,12 @@ figures = Table(
     Column("page", Integer),
     Column("pages", Integer),
     Column("channel", Text),
+    # What the picture's own file, or the text beside it, says: its program, the size of a pixel, how it was taken.
+    Column("file_writer", Text),
+    Column("file_nm_per_px", Double),
+    Column("voltage_kv", Double),
+    Column("magnification", Double),
+    Column("taken_at", Text),
     # Under which settings all of it was last done; NULL where something failed, or no picture was looked at.
     Column("settings_digest", Text),
     Column("run_id", Text, ForeignKey("runs.id"), nullable=False),

@@ -41,6 +41,7 @@ _WHENCE = (
     _text("scale_source", "bar, caption, figure, file or user"),
     Column("scale_confidence", Kind.NUMBER, "Calibrated chance that the scale is right, 0 … 1"),
     Column("magnification", Kind.NUMBER, "As printed in the panel"),
+    _text("trust", "A, B or C: how far the panel's numbers can be trusted without looking (docs/review.md)"),
     _text("image_sha256", "SHA-256 of the picture's file"),
     _whole("segmentation_id", "Row of segmentations that it belongs to"),
     _text("run_id", "Row of runs that made it"),

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, starmap
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from imagedataextractor.records import (
     Article,
@@ -46,6 +46,9 @@ from imagedataextractor.store.ledger import Ledger
 from imagedataextractor.store.packing import PackedArticle
 from imagedataextractor.store.statements import Statements
 from imagedataextractor.store.values import as_json, box_json, box_list, number, text, text_or_none
+
+if TYPE_CHECKING:
+    from imagedataextractor.images.microscopes import Acquisition
 
 __all__ = ["Writer"]
 
@@ -118,10 +121,9 @@ class Writer:
             existing = self._known_panels(figure_id) if figure.label in known else {}
             if figure.panels or not failed:
                 self._drop_stale_panels(figure, existing)
-            stated = _stated_sizes(figure.figure)
             for panel, summary in zip(figure.panels, summaries, strict=True):
                 is_new = existing.get(panel.panel.index, (0, None))[1] != panel.panel.box
-                panel_id = self._upsert_panel(panel.panel, figure_id, stated, figure.figure.facts, run_id)
+                panel_id = self._upsert_panel(panel.panel, figure_id, figure.figure.facts, run_id)
                 self._write_scalebar(panel, panel_id, digest, run_id, is_new=is_new, keep=failed)
                 segmentation_id = self._write_segmentation(
                     panel, summary, panel_id, digest, run_id, is_new=is_new, keep=failed
@@ -182,6 +184,7 @@ class Writer:
             page=int(figure.page),
             pages=int(figure.pages),
             channel=text_or_none(figure.channel or None),
+            **_acquisition_columns(figure.acquisition),
             settings_digest=digest,
             run_id=run_id,
         )
@@ -218,7 +221,6 @@ class Writer:
         self,
         panel: Panel,
         figure_id: int,
-        stated: Mapping[str, SizeStatement],
         facts: CaptionFacts,
         run_id: str,
     ) -> int:
@@ -247,7 +249,7 @@ class Writer:
             voltage_kv=number(bar.voltage_kv) if bar else None,
             magnification=number(bar.magnification) if bar else None,
             detector=text_or_none(bar.detector) if bar else None,
-            **_stated_columns(_of_panel(panel, stated)),
+            **_stated_columns(facts.size_of(panel.label)),
             **_material_columns(facts.material_of(panel.label)),
             run_id=run_id,
         )
@@ -373,18 +375,16 @@ def _unique_label(figure: Figure, taken: set[str]) -> str:
     return candidate
 
 
-def _stated_sizes(figure: Figure) -> dict[str, SizeStatement]:
-    """Panel letter → the size stated of it, that of the caption first; "" → the one stated of the whole figure."""
-    stated: dict[str, SizeStatement] = {}
-    for statement in figure.facts.size_statements:
-        for letter in statement.panels or ("",):
-            stated.setdefault(letter.lower(), statement)
-    return stated
-
-
-def _of_panel(panel: Panel, said: Mapping[str, SizeStatement]) -> SizeStatement | None:
-    """What is said of a panel by its letter, else of the whole figure."""
-    return said.get((panel.label or "").lower()) or said.get("")
+def _acquisition_columns(found: Acquisition | None) -> dict[str, Any]:
+    if found is None:
+        return dict.fromkeys(("file_writer", "file_nm_per_px", "voltage_kv", "magnification", "taken_at"))
+    return {
+        "file_writer": text(found.writer),
+        "file_nm_per_px": number(None if found.pixel_nm is None else found.pixel_nm[0]),
+        "voltage_kv": number(found.voltage_kv),
+        "magnification": number(found.magnification),
+        "taken_at": text_or_none(found.taken_at),
+    }
 
 
 def _stated_columns(statement: SizeStatement | None) -> dict[str, Any]:

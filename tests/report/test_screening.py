@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import sqlite3
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,9 +15,10 @@ from store_results import make_result, make_run
 
 from imagedataextractor.cli import ide
 from imagedataextractor.errors import InputError
-from imagedataextractor.report.samples import read_sample
+from imagedataextractor.report.samples import _other_readings, read_sample
 from imagedataextractor.report.screening import screen
 from imagedataextractor.store import Store
+from imagedataextractor.summaries import members_of
 
 
 @pytest.fixture
@@ -50,6 +54,46 @@ def test_a_sample_is_an_article_of_the_database(db: str) -> None:
     pooled = sample.pooled()
     assert pooled.n == sum(len(picture.ecd_nm) for picture in sample.pictures)
     assert pooled.sentence().endswith(f"(k = 2), n = {pooled.n}")
+
+
+def test_a_sample_is_a_group_as_the_summary_names_them(db: str) -> None:
+    figure, article = _groups(db, "figure")[0], _groups(db, "article")[0]
+    of_figure, of_article = read_sample(figure, db), read_sample(article, db, group_by="article")
+
+    assert 0 < len(of_figure.pictures) < len(of_article.pictures) == 4
+    assert "B − A" in run("compare", *_groups(db, "article"), "--group-by", "article", "--db", db)
+    with pytest.raises(InputError, match=f"no such group; there are: {re.escape(article)}"):
+        read_sample("gold", db, group_by="article")
+
+
+def _groups(db: str, group_by: str) -> list[str]:
+    with Store.open(db, read_only=True) as store:
+        return list(members_of(store, group_by=group_by))
+
+
+def test_other_readings_of_a_scale_are_in_the_budget(db: str) -> None:
+    doi = str(make_result(1).article.doi)
+    alone = read_sample(doi, db).pictures[0].budget
+    with sqlite3.connect(db.removeprefix("sqlite:///")) as connection:
+        connection.execute("UPDATE figures SET file_nm_per_px = 1.1 * (SELECT max(nm_per_px) FROM scalebars)")
+        connection.execute("UPDATE scalebars SET source = 'bar', magnification = NULL")
+    found = read_sample(doi, db).pictures[0].budget
+    before, after = (next(s for s in budget.sources if s.name == "scale") for budget in (alone, found))
+
+    assert after.on_mean_nm > before.on_mean_nm
+    assert "another reading differs by" in after.note
+
+
+def test_printed_magnifications_tell_of_a_scale_that_is_off() -> None:
+    panels = [
+        SimpleNamespace(magnification=m, nm_per_px=nm, picture_px=1000, file_nm_per_px=None, scale_source="bar")
+        for m, nm in ((10_000, 10.0), (50_000, 2.0), (20_000, 5.2), (1_000, 5.0))
+    ]
+    found = _other_readings(panels)  # type: ignore[arg-type]
+
+    assert found[0] == pytest.approx([1.0])
+    assert found[2] == pytest.approx([1 / 1.04])
+    assert found[3] == []  # cut, or of another instrument
 
 
 def test_what_is_not_there_is_told_in_a_line(db: str, tmp_path: Path) -> None:

@@ -95,6 +95,39 @@ def test_a_review_by_keyboard_alone(page, address, own_database, tmp_path):
     assert page.ask("document.querySelectorAll('tr.done').length") == 1
 
 
+def test_particles_are_drawn_and_merged_by_keys(page, address, own_database):
+    before = counts(own_database)
+    page.open(f"{address}/-/review")
+    page.press("Enter", loads=True)
+    page.press("d")
+    # a square of 20 px, from the middle of the panel
+    page.press(" ")
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft"):
+        for _ in range(2):
+            page.press(key, shift=True)
+        page.press(" ")
+    page.press("Enter", loads=True)
+    assert page.ask("document.getElementById('message').textContent") == "draw"
+    with Store.open(own_database, read_only=True) as store:
+        ((area,),) = store.query("SELECT max(area_px) FROM particles WHERE correction_id IS NOT NULL")[1]
+    assert area == pytest.approx(400, abs=45)
+    page.press("u", loads=True)
+    assert counts(own_database) == before
+
+    accepted = "document.querySelector('.chosen').classList.contains('accepted')"
+    for mark in (True, False):
+        page.press("n")
+        while not page.ask(accepted):
+            page.press("n")
+        if mark:
+            page.press(" ")
+    page.press("m", loads=True)
+    assert page.ask("document.getElementById('message').textContent") == "merge"
+    assert counts(own_database)["b"][0] == before["b"][0] - 1
+    page.press("u", loads=True)
+    assert counts(own_database) == before
+
+
 @pytest.mark.parametrize(
     "path", ["", "/my+particles", "/my+particles/measured_particles", "/my+particles/size-distribution"]
 )
