@@ -16,6 +16,9 @@ from imagedataextractor.training.labels.picture import Labelled
 
 __all__ = ["MAP_ENDINGS", "picture_of", "read_cellpose", "read_map"]
 
+#: Dimensions of the label map of one picture.
+PLANE = 2
+
 #: What programs put behind a picture's name to name its labels; Cellpose's, Fiji's, ilastik's and people's.
 MAP_ENDINGS = ("_cp_masks", "_masks", "_mask", "_labels", "_label", "_labelmap", "_seg")
 
@@ -72,7 +75,7 @@ def read_cellpose(path: Path) -> Labelled:
         raise InputError(f"{path}: has no masks; save it from Cellpose's window again") from None
     except Exception as error:  # a damaged pickle raises whatever it likes
         raise InputError(f"{path}: cannot be read as Cellpose's ({type(error).__name__})") from error
-    if masks.ndim != 2 or masks.dtype.kind not in "iu":
+    if masks.ndim != PLANE or masks.dtype.kind not in "iu":
         raise InputError(f"{path}: its masks are no label map of one picture (shape {masks.shape})")
     return Labelled(picture_of(path), labels=masks.astype(np.int32))
 

@@ -26,6 +26,10 @@ __all__ = ["read_polygons"]
 
 Bools = npt.NDArray[np.bool_]
 
+#: Corners below which a polygon encloses nothing.
+LEAST_CORNERS = 3
+#: The run from which on COCO spells differences; those before it are spelled as they are.
+FIRST_DIFFERENCE = 3
 #: Corners of a polygon that stands for a circle or an ellipse.
 _ROUND = 90
 #: Reasons for which an exported particle does not count that leave it a particle all the same.
@@ -78,7 +82,7 @@ def read_polygons(path: Path) -> list[Labelled]:
 
 def _pairs(numbers: Sequence[Any]) -> Outline:
     outline = np.asarray(numbers, float).reshape(-1, 2)
-    if len(outline) < 3:
+    if len(outline) < LEAST_CORNERS:
         raise InputError("a polygon has fewer than three corners")
     return outline
 
@@ -268,6 +272,6 @@ def _spelled(text: str) -> Iterator[int]:
         if not bits & 0x20:
             if bits & 0x10:
                 value -= 1 << shift
-            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            runs.append(value + (runs[-2] if len(runs) >= FIRST_DIFFERENCE else 0))
             value = shift = 0
     yield from runs
