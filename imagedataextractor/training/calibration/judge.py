@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from imagedataextractor.segmentation.choice import ChoiceSettings, choose
 from imagedataextractor.segmentation.judge import Judge
 from imagedataextractor.segmentation.proposals import Level, Overlaps, own_features, related_features
 from imagedataextractor.segmentation.reliability import fit_calibration
@@ -23,6 +24,7 @@ from imagedataextractor.training.calibration.fit_trees import fit_trees
 __all__ = ["FOLDS", "Judged", "Proposed", "fit_judge", "fold_of", "judged_by_folds"]
 
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 #: Folds by which judges are judged, and within each those by which the first ensemble's answers are made.
 FOLDS, INNER_FOLDS = 5, 3
@@ -95,8 +97,13 @@ def fit_judge(images: Sequence[Proposed], seed: int = 0) -> Judge:
     )
 
 
-def judged_by_folds(images: Sequence[Proposed], seed: int = 0) -> tuple[list[Judged], tuple[float, float]]:
+def judged_by_folds(
+    images: Sequence[Proposed], choice: ChoiceSettings, seed: int = 0
+) -> tuple[list[Judged], tuple[float, float]]:
     """What judges that have not seen an image's group say of it, by calibrations that have not either.
+
+    P(real) is said of particles, so it is calibrated on the proposals that `choice` keeps: of several for
+    one place the best is kept, and the best of several is more often overrated than any one of them.
 
     The second value is the slope and offset of the calibration of all images, for a judge of all of them.
     """
@@ -106,20 +113,38 @@ def judged_by_folds(images: Sequence[Proposed], seed: int = 0) -> tuple[list[Jud
         judge = fit_judge([image for image, f in zip(images, fold, strict=True) if f != k], seed)
         for index in np.flatnonzero(fold == k).tolist():
             raw[index] = Judged(*judge.judged(images[index].levels, images[index].found))
+    judged, _ = _recalibrated(images, raw, [np.ones(len(image.iou), bool) for image in images], fold)
+    kept = [_kept(image, j, choice) for image, j in zip(images, judged, strict=True)]
+    return _recalibrated(images, raw, kept, fold)
+
+
+def _recalibrated(
+    images: Sequence[Proposed], raw: Sequence[Judged], used: Sequence[Bools], fold: npt.NDArray[np.int64]
+) -> tuple[list[Judged], tuple[float, float]]:
+    """The same with P(real) calibrated on the proposals `used`, of each image by those of the other folds."""
     out = list(raw)
     for k in np.unique(fold):
-        others, own = np.flatnonzero(fold != k).tolist(), np.flatnonzero(fold == k).tolist()
-        slope, offset = _calibration([images[i] for i in others], [raw[i] for i in others])
-        for index in own:
+        others = np.flatnonzero(fold != k).tolist()
+        slope, offset = _calibration([(images[i], raw[i], used[i]) for i in others])
+        for index in np.flatnonzero(fold == k).tolist():
             out[index] = Judged(_calibrated(raw[index].score, slope, offset), raw[index].quality)
-    return out, _calibration(images, raw)
+    return out, _calibration(list(zip(images, raw, used, strict=True)))
 
 
-def _calibration(images: Sequence[Proposed], judged: Sequence[Judged]) -> tuple[float, float]:
+def _kept(image: Proposed, judged: Judged, choice: ChoiceSettings) -> Bools:
+    """The proposals that become rows: accepted or rejected."""
+    chosen = choose(image.found, judged.score, judged.quality, choice)
+    return chosen.accepted | chosen.rejected
+
+
+def _calibration(judged: Sequence[tuple[Proposed, Judged, Bools]]) -> tuple[float, float]:
     """Slope and offset of the logistic calibration of judged proposals that the judge had not seen."""
-    margin = np.concatenate([_logit(j.score) for j in judged])
-    real = np.concatenate([image.real for image in images])
-    fitted = fit_calibration({"margin": margin}, real, _weights(images))
+    margin = np.concatenate([_logit(j.score)[used] for _, j, used in judged])
+    real = np.concatenate([image.real[used] for image, _, used in judged])
+    weight = np.concatenate(
+        [np.full(int(used.sum()), image.weight * _share(int(used.sum()))) for image, _, used in judged]
+    )
+    fitted = fit_calibration({"margin": margin}, real, weight)
     slope = fitted.weight[0] / fitted.scale[0]
     return slope, fitted.intercept - slope * fitted.mean[0]
 
@@ -148,8 +173,13 @@ def _fit_first(images: Sequence[Proposed], seed: int) -> Trees:
 
 
 def _weights(images: Sequence[Proposed]) -> Floats:
-    """1/√N for each of an image's N proposals: between particles and images counting alike."""
-    return np.concatenate([np.full(len(image.iou), image.weight * max(len(image.iou), 1) ** -0.5) for image in images])
+    """Of every proposal in the fit, joined."""
+    return np.concatenate([np.full(len(image.iou), image.weight * _share(len(image.iou))) for image in images])
+
+
+def _share(count: int) -> float:
+    """The weight of each of an image's N rows: between rows and images counting alike."""
+    return max(count, 1) ** -0.5
 
 
 def _joined(features: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:

@@ -167,7 +167,7 @@ def release(
         for many, some in zip((sampled, single), every, strict=True)
     ]
     report(f"{len(examples)} images, {sum(len(p.iou) for p in kinds[0])} proposals from T samples")
-    judged, (slope, offset) = judged_by_folds([*kinds[0], *kinds[1]])
+    judged, (slope, offset) = judged_by_folds([*kinds[0], *kinds[1]], settings.choice)
     chosen = [index for index, weight in enumerate(weights) if weight >= 1]
     trial = _Trial([examples[i] for i in chosen], [kinds[0][i] for i in chosen], [judged[i] for i in chosen])
     min_score = _best(
