@@ -182,10 +182,11 @@ def as_label_map(array: npt.NDArray[Any], tell: Tell = tell_nobody) -> LabelMap:
     )
     count = int(regions.max())
     if values.size == 1:
-        _require_no_ground(regions)
-        # A 16-bit map whose only value is 1 is how label maps of a single particle are written; it may lie in pieces.
+        # A 16-bit map whose only value is 1 is how label maps of a single particle are written; it may lie in pieces,
+        # and may fill the picture.
         if array.dtype == np.uint16 and values[0] == 1:
             return labels
+        _require_no_ground(regions)
         if count > 1:
             tell(f"a mask with one value ({values[0]}) for all: its {count:,} separate regions are taken as particles")
         return np.asarray(regions, np.int32) if count > 1 else labels

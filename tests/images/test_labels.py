@@ -144,6 +144,11 @@ def test_what_is_no_label_map_is_refused_with_one_line(tmp_path, name, array, me
     assert str(caught.value).count(str(tmp_path / name)) == 1
 
 
+def test_a_particle_that_fills_the_picture_is_one_in_a_map_of_ones(tmp_path):
+    path = saved(tmp_path, "large.png", np.ones((20, 30), np.uint16))
+    assert (read_label_map(path) == 1).all()
+
+
 def test_measure_says_how_a_mask_was_understood(tmp_path):
     path = saved(tmp_path, "mask.png")
     run = CliRunner().invoke(ide, ["measure", str(path), "--json"])

@@ -7,6 +7,7 @@ have not seen any image of its group (its article). The calibration is fitted in
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -179,7 +180,7 @@ def _weights(images: Sequence[Proposed]) -> Floats:
 
 def _share(count: int) -> float:
     """The weight of each of an image's N rows: between rows and images counting alike."""
-    return max(count, 1) ** -0.5
+    return 1.0 / math.sqrt(max(count, 1))
 
 
 def _joined(features: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
