@@ -1227,6 +1227,7 @@ def release_model(
     samples: int = 8,
     notes: Mapping[str, Any] | None = None,
     licence_of: str | None = None,
+    companion: str | None = None,
     keep: str | Path = "runs/proposals",
     device: str = "auto",
     report: Tell = tell_nobody,
@@ -1248,6 +1249,8 @@ def release_model(
         name, origin, licence and training of the header, where they are to be others than the weights'.
     licence_of : str, optional
         Carry the licence notice of this model.
+    companion : str, optional
+        A model to be asked beside this one, and believed where it sees far more: name or path.
     keep : path
         Folder of the network's outputs: a stopped run goes on.
     device : str
@@ -1274,6 +1277,7 @@ def release_model(
         samples=samples,
         notes=notes or {"name": Path(out).stem},
         licence_of=licence_of,
+        companion=companion,
         keep=Path(keep),
         device=device,
         report=report,

@@ -98,6 +98,7 @@ def _line(model: ModelFile) -> str:
 @click.option("--licence", default="", help="SPDX identifier of the weights' licence; else what they say themselves.")
 @click.option("--training", default="", metavar="JSON", help="To keep in the header: data, split, seed, command, …")
 @click.option("--licence-of", metavar="MODEL", help="Carry the licence notice of the model it began as.")
+@click.option("--companion", metavar="MODEL", help="A model to ask beside this one, believed where it sees far more.")
 @click.option("--keep", type=click.Path(path_type=Path), default=Path("runs/proposals"), show_default=True)
 @click.option("--device", default="auto", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The model's file.")
@@ -112,6 +113,7 @@ def release(
     licence: str,
     training: str,
     licence_of: str | None,
+    companion: str | None,
     keep: Path,
     device: str,
     out: Path,
@@ -132,6 +134,7 @@ def release(
         samples=samples,
         notes={key: value for key, value in notes.items() if value},
         licence_of=licence_of,
+        companion=companion,
         keep=keep,
         device=device,
         report=functools.partial(click.echo, err=True),

@@ -8,6 +8,7 @@ files that hold both. Out goes a `records.Segmentation`.
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -53,31 +54,20 @@ class Segmenter:
         UsageError
             The device cannot be used.
         """
-        from imagedataextractor.segmentation.architectures import Network, build_network
+        from imagedataextractor.segmentation.companion import WithCompanion
         from imagedataextractor.segmentation.inference import choose_device
         from imagedataextractor.segmentation.pyramid import Pyramid
-        from imagedataextractor.segmentation.weights import find_weights, load_judge, load_weights
+        from imagedataextractor.segmentation.weights import find_weights
 
         device = choose_device(device)
         path = find_weights(name)
-        info, tensors = load_weights(name)
-        network = build_network(info.architecture)
-        try:
-            network.load_state_dict(tensors, strict=True)
-        except RuntimeError as error:  # its message lists every tensor of the network
-            raise InputError(f"{path}: the weights do not fit the network {info.architecture!r}") from error
-        network = network.eval().to(device)
-        strategy: Strategy
-        if info.inference.rules == "pyramid":
-            assert isinstance(network, Network)
-            strategy = Pyramid(network, info.inference, load_judge(path), device)
-        else:
-            from imagedataextractor.segmentation.erfnet import BPartISNet
-            from imagedataextractor.segmentation.published import RULES, Published
-
-            if not isinstance(network, BPartISNet):
-                raise InputError(f"{path}: the rules {info.inference.rules!r} are for the paper's network alone")
-            strategy = Published(network, RULES[info.inference.rules], device)
+        strategy, info = _rules(name, device)
+        if info.companion:
+            other = _companion(path, info)
+            companion, _ = _rules(other, device)
+            assert isinstance(strategy, Pyramid)
+            assert isinstance(companion, Pyramid)
+            strategy = WithCompanion(strategy, companion)
         return cls(name, strategy, info, sha256_of(path), device)
 
     @property
@@ -135,3 +125,47 @@ class Segmenter:
             supported=supported,
         )
         return dataclasses.replace(found, model=self.name, weights_sha256=self.weights_sha256)
+
+
+def _rules(name: str | Path, device: str) -> tuple[Strategy, WeightsInfo]:
+    """The rules of one model with its network, and what its file says."""
+    from imagedataextractor.segmentation.architectures import Network, build_network
+    from imagedataextractor.segmentation.pyramid import Pyramid
+    from imagedataextractor.segmentation.weights import find_weights, load_judge, load_weights
+
+    path = find_weights(name)
+    info, tensors = load_weights(name)
+    network = build_network(info.architecture)
+    try:
+        network.load_state_dict(tensors, strict=True)
+    except RuntimeError as error:  # its message lists every tensor of the network
+        raise InputError(f"{path}: the weights do not fit the network {info.architecture!r}") from error
+    network = network.eval().to(device)
+    if info.inference.rules == "pyramid":
+        assert isinstance(network, Network)
+        return Pyramid(network, info.inference, load_judge(path), device), info
+    from imagedataextractor.segmentation.erfnet import BPartISNet
+    from imagedataextractor.segmentation.published import RULES, Published
+
+    if not isinstance(network, BPartISNet):
+        raise InputError(f"{path}: the rules {info.inference.rules!r} are for the paper's network alone")
+    return Published(network, RULES[info.inference.rules], device), info
+
+
+def _companion(path: Path, info: WeightsInfo) -> Path:
+    """The file of a model's companion: beside the model's own, or by its name.
+
+    Raises
+    ------
+    InputError
+        It is not there, or is not the one that the model was made with.
+    """
+    from imagedataextractor.segmentation.weights import find_weights
+
+    beside = path.with_name(f"{info.companion}{path.suffix}")
+    other = beside if beside.is_file() else find_weights(info.companion)
+    if sha256_of(other) != info.companion_sha256:
+        raise InputError(
+            f"{other}: not the model {info.companion!r} that {path} is to be used with; put that one beside it"
+        )
+    return other

@@ -79,6 +79,8 @@ class WeightsInfo:
         Data, split, seed, command, hours, hardware, scores: whatever the training wrote down.
     licence_text : str
         The licence notice in full where it must travel with the weights.
+    companion, companion_sha256 : str
+        Name and SHA-256 of the model that is asked beside this one (`companion`); empty for none.
     """
 
     name: str
@@ -89,6 +91,8 @@ class WeightsInfo:
     judge: Mapping[str, Any] | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     licence_text: str = ""
+    companion: str = ""
+    companion_sha256: str = ""
     format_version: int = FORMAT_VERSION
 
 
@@ -117,6 +121,7 @@ class ModelFile:
             "calibrated": info.judge is not None,
             "training": dict(info.training),
             "licence_text": info.licence_text,
+            "companion": info.companion,
         }
 
 

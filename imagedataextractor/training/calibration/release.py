@@ -33,7 +33,7 @@ from imagedataextractor.segmentation.proposals import Level, frame_of, overlaps
 from imagedataextractor.segmentation.pyramid import image_levels
 from imagedataextractor.segmentation.reliability import auroc, calibration_error
 from imagedataextractor.segmentation.strategy import is_uncertain
-from imagedataextractor.segmentation.weights import load_judge, load_weights, save_weights
+from imagedataextractor.segmentation.weights import find_weights, load_judge, load_weights, save_weights
 from imagedataextractor.telling import Tell, tell_nobody
 from imagedataextractor.training.calibration.judge import Judged, Proposed, fit_judge, fold_of, judged_by_folds
 from imagedataextractor.training.segmentation.dataset import Example, article_of, load_emps
@@ -200,6 +200,7 @@ def make_model(
     samples: int = 8,
     notes: Mapping[str, Any],
     licence_of: str | None = None,
+    companion: str | None = None,
     keep: Path,
     device: str = "cpu",
     report: Tell = tell_nobody,
@@ -216,6 +217,8 @@ def make_model(
         A model whose judge and settings are taken over.
     notes : mapping
         Fields of `WeightsInfo` that are to be others than in the weights.
+    companion : str, optional
+        A model that is to be asked beside this one.
 
     Returns
     -------
@@ -227,7 +230,8 @@ def make_model(
         settings, judge = load_weights(like)[0].inference, load_judge(like)
     else:
         settings = dataclasses.replace(InferenceSettings(clustering=CLUSTERING), samples=samples)
-        images = [image for part in parts for image in labelled_part(part)]
+        of_parts = [labelled_part(part) for part in parts]
+        images = [image for part in of_parts for image in part]
         if not images:
             raise UsageError("--data: name labelled images that the weights have not seen, or a model with --like")
         images += [(example, example.name) for example in synthetic_examples(drawn, DRAWN_SEED)]
@@ -239,25 +243,39 @@ def make_model(
         share = [1.0] * (len(examples) - drawn) + [DRAWN_WEIGHT] * drawn
         made = release(examples, sampled, single, groups, settings, weights=share, report=report)
         settings, judge = made.settings, made.judge
-        summary = summary_of(made, examples, f"{out.stem}, by folds over articles")
+        sizes = {part: len(found) for part, found in zip(parts, of_parts, strict=True)}
+        summary = summary_of(made, examples, f"{out.stem}, by folds over articles", sizes)
     info = dataclasses.replace(info, inference=settings, **notes)
     if licence_of:
         info = dataclasses.replace(info, licence_text=load_weights(licence_of)[0].licence_text)
+    if companion:
+        other = find_weights(companion)
+        info = dataclasses.replace(info, companion=other.stem, companion_sha256=sha256_of(other))
     return ReleasedModel(out, save_weights(out, halved(tensors), info, judge), summary)
 
 
-def summary_of(made: Released, examples: Sequence[Example], title: str) -> str:
-    """Tables of what a release scores: over all images, by fold, by kind; and how good P(real) is."""
+def summary_of(made: Released, examples: Sequence[Example], title: str, sizes: Mapping[str, int]) -> str:
+    """Tables of what a release scores: over all images, by kind, by fold, by data set; and how good P(real) is.
+
+    `sizes` has the number of images of each data set, in their order.
+    """
     kinds = {example.name: kind_of(example.labels) for example in examples}
     lines = [format_table(summarise(made.scores, title)), "", format_by_kind(summarise_by_kind(made.scores, kinds)), ""]
     for fold in np.unique(made.fold).tolist():
-        values = [s.values for s, f in zip(made.scores, made.fold, strict=True) if f == fold]
-        means = "  ".join(
-            f"{key} {np.mean([v[key] for v in values]):.3f}" for key in ("f1_50", "ap5095", "pq", "rec50")
-        )
-        lines.append(f"fold {fold + 1}: {len(values)} images  {means}")
+        own = [s for s, f in zip(made.scores, made.fold, strict=True) if f == fold]
+        lines.append(f"fold {fold + 1}: {_means(own)}")
+    first = 0
+    for part, size in sizes.items() if len(sizes) > 1 else ():
+        lines.append(f"{part}: {_means(made.scores[first : first + size])}")
+        first += size
     lines.append(f"P(real), by folds: AUROC {made.auroc:.3f}, expected calibration error {made.calibration_error:.3f}")
     return "\n".join(lines)
+
+
+def _means(scores: Sequence[ImageScore]) -> str:
+    names = ("f1_50", "ap50", "ap5095", "pq", "rec50")
+    means = "  ".join(f"{name} {np.mean([score.values[name] for score in scores]):.3f}" for name in names)
+    return f"{len(scores)} images  {means}"
 
 
 def labelled_part(text: str) -> list[tuple[Example, str]]:
