@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Installed before the rest: a bare "torch" may bring gigabytes of GPU libraries.
 TORCH ?= torch==2.13.0
-EXTRAS := tesseract,postgresql,dask,parquet,microscopes,serve,training,test,docs
+EXTRAS := tesseract,postgresql,dask,parquet,microscopes,labels,serve,training,test,docs
 # Test files run side by side, one process a core.
 WORKERS ?= logical
 DEMO := demo-output
