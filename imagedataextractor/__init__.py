@@ -1,5 +1,9 @@
 """ImageDataExtractor: from scientific literature to a database of measured particles.
 
+It finds the micrographs in articles and figures, reads their scale, and outlines and measures every particle.
+In: a picture, a figure, an article, a DOI, a folder, a search. Out: a `Result`, with one row a particle (sizes with
+their uncertainty, and where they come from), or the same rows in an SQL database.
+
 ::
 
     import imagedataextractor as ide

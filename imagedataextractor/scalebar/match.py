@@ -21,6 +21,7 @@ from imagedataextractor.records import Box
 from imagedataextractor.resources import resource_path
 from imagedataextractor.scalebar.bar import Bar
 from imagedataextractor.scalebar.evidence import FieldPrior, MagnificationPrior
+from imagedataextractor.scalebar.rulers import WHOLE_RULER
 from imagedataextractor.scalebar.text import Reading
 
 __all__ = [
@@ -49,6 +50,16 @@ Floats = npt.NDArray[np.float64]
 BOX_LEVEL = 24
 #: Distance, px, within which a strip ends with the text's box.
 BOX_EDGE_PX = 2.5
+#: Pixels of a patch from which it is split into letters and ground: fewer hold no stroke with ground beside it.
+LEAST_PATCH_PX = 4
+#: Share of bright pixels, the mean of a patch's and of its rim's, below which the bright ones are the letters: print
+#: covers less than what it stands on.
+MINORITY = 0.5
+#: Share of a text's rows on which a column has the ground's level: noise may take some of them away.
+GROUND_ROWS = 0.8
+#: Length of a bar, px, below which it is short: an end that is one pixel off makes an error of 4 % or more, about all
+#: of the 5 % within which a scale counts as right.
+SHORT_PX = 25
 
 PAIR_FEATURES = (
     "same_polarity",
@@ -213,12 +224,12 @@ def text_ink(grey: Grey, reading: Reading) -> Ink:
 
 def _ink_of(patch: Grey) -> Ink:
     """Otsu's threshold splits the patch; the letters are the class that is rarer along its rim."""
-    if patch.size < 4:
+    if patch.size < LEAST_PATCH_PX:
         return Ink(255.0, 0.0, 1)
     threshold, _ = cv2.threshold(np.ascontiguousarray(patch), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     bright = patch > threshold
     rim = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    letters_bright = bool(0.5 * bright.mean() + 0.5 * rim.mean() < 0.5)
+    letters_bright = bool(0.5 * bright.mean() + 0.5 * rim.mean() < MINORITY)
     letters = patch[bright] if letters_bright else patch[~bright]
     ground = patch[~bright] if letters_bright else patch[bright]
     if not letters.size or not ground.size:
@@ -231,7 +242,7 @@ def _ink_of(patch: Grey) -> Ink:
 def _ground_ends(grey: Grey, box: Box, level: float) -> tuple[float, float]:
     """Columns left and right of a text at which its ground's level ends, on most of the text's rows."""
     rows = grey[box.y0 : box.y1]
-    like = np.mean(np.abs(rows.astype(np.int16) - level) <= BOX_LEVEL, axis=0) >= 0.8
+    like = np.mean(np.abs(rows.astype(np.int16) - level) <= BOX_LEVEL, axis=0) >= GROUND_ROWS
     left, right = np.flatnonzero(~like[: box.x0]), np.flatnonzero(~like[box.x1 :])
     return (
         float(left[-1] + 1) if len(left) else 0.0,
@@ -302,7 +313,7 @@ def pair_features(reading: Reading, ink: Ink, bar: Bar) -> list[float]:
         float(bar.cut),
         float(bar.form == "broken"),
         float(bar.form == "ruler"),
-        float(bar.form == "ruler" and bar.strokes == 11),
+        float(bar.form == "ruler" and bar.strokes == WHOLE_RULER),
         float(np.log(bar.length / max(bar.thickness, 1.0))),
         float(bar.lesser),
         ragged,
@@ -338,8 +349,8 @@ def confidence_features(pairs: Sequence[Pair], readings: Sequence[Reading]) -> l
         float(best.reading.alone),
         second,
         float(best.bar.cut),
-        float(best.bar.form == "ruler" and best.bar.strokes != 11),
-        float(best.bar.length < 25),
+        float(best.bar.form == "ruler" and best.bar.strokes != WHOLE_RULER),
+        float(best.bar.length < SHORT_PX),
         float(best.bar.at_border),
         min(best.bar.ends, 1.0),
         abs(float(np.log(best.bar.length / max(best.reading.box.width, 4)))),

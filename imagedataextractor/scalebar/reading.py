@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from imagedataextractor.images import to_grey
+from imagedataextractor.images.channels import has_channels
 from imagedataextractor.ocr import OcrEngine, TextBox
 from imagedataextractor.quantities import NM_PER_UNIT
 from imagedataextractor.records import Box, Conflict, ScaleBar, ScaleStatement
@@ -56,6 +57,9 @@ GLANCE = 0.5
 MAX_LONE_LOOKS, LONE_LOOK_LOGIT = 2, -1.0
 #: Longest side of what is then read, px: the surroundings of a long bar are not enlarged as much.
 LOOK_SIDE_PX = 900
+#: A length is sure, and not read again, from this score of the OCR engine (0 … 1), with this share of it read without
+#: repair, and with a number that is at least this usual on scale bars (whole tens are, 0.34 is not).
+SURE_SCORE, SURE_CLEAN, SURE_ROUNDNESS = 0.8, 0.9, 0.4
 #: Texts that are read again because they are not sure, at most.
 MAX_VOTES = 3
 #: Zooms of the second looks; what most of them read is kept.
@@ -78,6 +82,11 @@ DOUBTFUL_UNIT_LOGIT = -0.5
 TURN_BELOW, MAX_TURNED, TURNED_DOUBT = 0.5, 2, 2.0
 #: Shortest turned bar, px.
 MIN_TURNED_PX = 25
+#: Share of a turned bar, above which it stands in the text's own box: then it is a stroke of a letter.
+IN_TEXT = 0.1
+#: What makes a turned bar clear: times that it is longer than thick, its clarity and edge share (0 … 1), its contrast,
+#: grey levels, and that contrast over its unevenness. Stricter than for level bars, which are far more frequent.
+CLEAR_ASPECT, CLEAR_CLARITY, CLEAR_EDGE_SHARE, CLEAR_CONTRAST, CLEAR_FLATNESS = 6, 0.9, 0.85, 30, 4
 #: Width, px, of what is left of an inset's frame around its box: straight, flat, and no bar.
 FRAME_PX = 5
 #: Two bars in one panel disagree beyond this share.
@@ -282,7 +291,7 @@ def _clear(texts: Sequence[TextBox]) -> bool:
 
 
 def _is_sure(reading: Reading) -> bool:
-    return reading.clean >= 0.9 and reading.score >= 0.8 and reading.roundness >= 0.4
+    return reading.clean >= SURE_CLEAN and reading.score >= SURE_SCORE and reading.roundness >= SURE_ROUNDNESS
 
 
 def _settled(image: Image, engine: OcrEngine, texts: list[TextBox], zoom: float) -> list[TextBox]:
@@ -400,13 +409,14 @@ def _turned_pairs(grey: Grey, reading: Reading, exclude: Sequence[Box]) -> tuple
 
 
 def _touches(box: Box, other: Box) -> bool:
-    return box.intersection(other).area > 0.1 * box.area
+    return box.intersection(other).area > IN_TEXT * box.area
 
 
 def _is_clear(bar: Bar) -> bool:
     """Whether a bar of a turned picture is beyond doubt a drawn one: there is more to be mistaken for one."""
-    whole = bar.form == "solid" and not bar.cut and not bar.lesser and bar.length >= 6 * bar.thickness
-    return whole and bar.clarity >= 0.9 and bar.edge_share >= 0.85 and bar.contrast >= max(30, 4 * bar.flatness)
+    whole = bar.form == "solid" and not bar.cut and not bar.lesser and bar.length >= CLEAR_ASPECT * bar.thickness
+    sharp = bar.clarity >= CLEAR_CLARITY and bar.edge_share >= CLEAR_EDGE_SHARE
+    return whole and sharp and bar.contrast >= max(CLEAR_CONTRAST, CLEAR_FLATNESS * bar.flatness)
 
 
 def _judged(
@@ -437,7 +447,7 @@ def _judged(
 def _planes(image: Image) -> list[Grey]:
     """The grey image, and for one with colours in it how colourful it is: a red bar on grey is hardly darker."""
     planes = [to_grey(image)]
-    if image.ndim == 3:
+    if has_channels(image):
         chroma = (image.max(axis=2) - image.min(axis=2)).astype(np.uint8)
         if COLOURED_SHARE[0] <= float(np.mean(chroma >= COLOURED)) <= COLOURED_SHARE[1]:
             planes.append(chroma)

@@ -58,6 +58,19 @@ Labels = npt.NDArray[np.int64]
 
 #: Share of figures whose letters are all hidden, and of those of whose letters a part is.
 HIDDEN, PARTLY_HIDDEN = 0.08, 0.12
+#: Share of the letters that are seen where a part of them is hidden: most are read, as a rule.
+LETTERS_SEEN = 0.7
+#: Share of the panels whose edges were found before a block of touching images is looked at, and of the blocks that
+#: are told of them: the order in which blocks are cut is anyone's.
+FOUND_BEFORE, TOLD = 0.5, 0.7
+#: Share of a panel (in a block: of the smaller of the two) in a piece from which it is that piece's.
+OWN, OWN_IN_BLOCK = 0.5, 0.3
+#: Share of pieces that are cut at their widest gutter, as they are in use; the others at any, to see more of them.
+AT_WIDEST = 0.6
+#: Share of single panels that are cut wrongly once, so that what a mistake leaves is known, too.
+CUT_WRONGLY = 0.3
+#: Share of drawn figures with one panel: an eighth, about; nothing is to be cut in them.
+SINGLE = 0.12
 #: How far a panel may reach over a gutter that is said to pass it by, px and share of the panel's side.
 SLACK_PX, SLACK_SHARE = 3.0, 0.03
 #: Weight of an example of a real figure.
@@ -87,7 +100,7 @@ def examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box]) ->
     if fate < HIDDEN:
         letters = []
     elif fate < HIDDEN + PARTLY_HIDDEN:
-        letters = [letter for letter in letters if rng.random() < 0.7]
+        letters = [letter for letter in letters if rng.random() < LETTERS_SEEN]
     page, _ = page_of(layout, [x.box for x in letters], missing_letters([x.text for x in letters]))
     height, width = layout.shape
     whole = tight(page, Box(0, 0, width, height))
@@ -108,13 +121,13 @@ def seam_examples(rng: np.random.Generator, image: Picture, panels: Sequence[Box
     blocks = [block.box for block in layout.blocks]
     reduced = [b.scaled(layout.scale) for b in panels]
     # Edges of other images are known as far as those were cut before.
-    known = blocks + [b for b in reduced if rng.random() < 0.5]
+    known = blocks + [b for b in reduced if rng.random() < FOUND_BEFORE]
     collected: list[tuple[Floats, Labels]] = []
     waiting = list(blocks)
     while waiting:
         box = waiting.pop()
-        others = known if rng.random() < 0.7 else blocks
-        mine = [p for p in reduced if p.intersection(box).area > 0.3 * min(p.area, box.area)]
+        others = known if rng.random() < TOLD else blocks
+        mine = [p for p in reduced if p.intersection(box).area > OWN_IN_BLOCK * min(p.area, box.area)]
         found = seams(layout.grey, box, others, least_side(layout))
         if not mine or not found:
             continue
@@ -137,7 +150,7 @@ def _walk(
     wrong: bool = False,
 ) -> None:
     """Cut `box` as the truth says, in random order, and collect the gutters of all pieces."""
-    mine = [p for p in panels if p.intersection(box).area > 0.5 * p.area] if not wrong else list(panels)
+    mine = [p for p in panels if p.intersection(box).area > OWN * p.area] if not wrong else list(panels)
     strips = gutters(page, box)
     if not strips or not mine:
         return
@@ -146,8 +159,8 @@ def _walk(
     right = np.flatnonzero(labels != KEEP)
     if right.size:
         wide = np.array([strips[i].last - strips[i].first for i in right], np.float64)
-        chosen = int(right[int(wide.argmax())]) if rng.random() < 0.6 else int(rng.choice(right))
-    elif not wrong and rng.random() < 0.3:
+        chosen = int(right[int(wide.argmax())]) if rng.random() < AT_WIDEST else int(rng.choice(right))
+    elif not wrong and rng.random() < CUT_WRONGLY:
         chosen, wrong = int(rng.integers(len(strips))), True  # what a wrong cut leaves is not cut again
     else:
         return
@@ -259,7 +272,7 @@ _TOUCHING: tuple[dict[str, float], ...] = (
 
 def drawn(rng: np.random.Generator, pool: Sequence[Picture], *, touching: bool) -> tuple[Picture, list[Box]]:
     """A drawn figure and its panels; one in eight has a single panel."""
-    alone = 1 if rng.random() < 0.12 else None
+    alone = 1 if rng.random() < SINGLE else None
     if touching:
         mix = _TOUCHING[int(rng.integers(len(_TOUCHING)))]
         gutter = int(rng.choice([0, 0, 0, 1, 2, 3, 4, 8]))

@@ -52,6 +52,41 @@ EPOCHS = 14
 #: Share of characters that stand at the edge of their figure.
 AT_EDGE = 0.12
 
+# How often a character is drawn in each way, as a share of those that can be.
+
+#: Of those at an edge, at the left one; the rest are at the upper one.
+AT_LEFT = 0.6
+#: Small print that is drawn larger and scaled down with its figure; small print that is then looked at magnified.
+DRAWN_FINER, MAGNIFIED = 0.7, 0.7
+#: Samples that are no character: most blobs of a figure are none, but characters are harder to tell.
+NO_CHARACTER = 0.2
+#: Characters that are among those that name most panels; of these, the first letters, the others being brackets.
+LIKELY, FIRST_LETTERS = 0.45, 0.75
+#: Characters on a micrograph; the rest stand on plain ground, most of it paper.
+ON_TEXTURE = 0.5
+#: Bounds of a draw from 0 … 1 below which a box, else a disc, lies behind the letter: 12 % and 4 % of the letters.
+BOX_BELOW, DISC_BELOW = 0.12, 0.16
+#: Fonts with serifs, bold ones, slanted ones: figures have many bold letters and few slanted ones.
+WITH_SERIFS, BOLD, SLANTED = 0.5, 0.5, 0.1
+#: Height, px, above which the box of a character, and of what is none, is kept: lower ones are a mere line.
+LEAST_HEIGHT_PX, LEAST_OTHER_HEIGHT_PX = 3, 4
+#: Parts of a letter that are its left one; the others are its upper one.
+LEFT_PART = 0.5
+#: Crooked lines that end where they began.
+CLOSED = 0.5
+#: Canvases that are blurred, noisy, compressed: scaling and JPEG befall most figures, noise only some.
+BLURRED, NOISY, COMPRESSED = 0.6, 0.3, 0.6
+#: What is no character and is cut out as it was drawn; the rest as the blob that is found of it.
+AS_DRAWN = 0.5
+#: Blobs of a part of a character that become samples: a few are enough to tell a part from the whole.
+PARTS_KEPT = 0.15
+#: Canvases in which print is what differs from the median; in the rest it is found by the letter finder's own masks.
+BY_MEDIAN = 0.5
+
+#: What is drawn that is no character, and the shapes of it, each as often as it stands here.
+OTHERS = ("sign", "word", "part", "shape", "texture", "texture")
+SHAPES = ("ellipse", "rectangle", "arrow", "line", "triangle", "crooked line")
+
 
 def find_fonts(folders: Sequence[str] = FONT_FOLDERS) -> list[Path]:
     """Upright and slanted text fonts of this machine and of Matplotlib."""
@@ -96,7 +131,7 @@ def draw_sample(
     if rng.random() < AT_EDGE:
         printed = _at_edge(rng, printed)
     printed = replace(printed, canvas=_degrade(rng, printed.canvas, printed.size))
-    if printed.size < SMALL and rng.random() < 0.7:
+    if printed.size < SMALL and rng.random() < MAGNIFIED:
         printed = printed.resized(float(rng.uniform(1.0, MAGNIFY)))
     found = _blob_of(rng, printed)
     if found is None:
@@ -111,32 +146,32 @@ def _at_edge(rng: np.random.Generator, printed: _Print) -> _Print:
     if box is None:
         return printed
     off = int(rng.integers(0, 3))
-    dx, dy = (max(0, box.x0 - off), 0) if rng.random() < 0.6 else (0, max(0, box.y0 - off))
+    dx, dy = (max(0, box.x0 - off), 0) if rng.random() < AT_LEFT else (0, max(0, box.y0 - off))
     return replace(printed, canvas=printed.canvas[dy:, dx:].copy(), box=box.shifted(-dx, -dy))
 
 
 def _print(rng: np.random.Generator, fonts: Sequence[Path], textures: Sequence[Grey]) -> _Print | None:
     final = float(np.exp(rng.uniform(np.log(SIZES[0]), np.log(SIZES[1]))))
     # Small print was scaled down with its figure: fonts drawn small are hinted, which sharpens them.
-    finer = max(1, round(SMALL / final)) if rng.random() < 0.7 else 1
+    finer = max(1, round(SMALL / final)) if rng.random() < DRAWN_FINER else 1
     size = round(final * finer)
     canvas = _ground(rng, textures, 4 * size)
     bright = bool(canvas.mean() < rng.uniform(90, 165))
     ink = int(rng.integers(200, 256)) if bright else int(rng.integers(0, 70))
     _draw_plate(rng, canvas, size, 0 if bright else 255)
     nothing = len(CLASSES) - 1
-    if rng.random() < 0.2:
+    if rng.random() < NO_CHARACTER:
         box, drawn = _draw_other(rng, canvas, fonts, size, ink)
         return _Print(canvas, box, nothing, size, bright).resized(1 / finer) if box is not None or not drawn else None
     # The first letters of the alphabet name most panels.
-    likely = "abcdefghABCDEFGH" if rng.random() < 0.75 else "()"
-    name = str(rng.choice(list(likely))) if rng.random() < 0.45 else CLASSES[int(rng.integers(0, nothing))]
+    likely = "abcdefghABCDEFGH" if rng.random() < FIRST_LETTERS else "()"
+    name = str(rng.choice(list(likely))) if rng.random() < LIKELY else CLASSES[int(rng.integers(0, nothing))]
     box = _draw_character(rng, canvas, fonts, size, ink, name, alone=False)
     return None if box is None else _Print(canvas, box, CLASSES.index(name), size, bright).resized(1 / finer)
 
 
 def _ground(rng: np.random.Generator, textures: Sequence[Grey], side: int) -> Grey:
-    if textures and rng.random() < 0.5:
+    if textures and rng.random() < ON_TEXTURE:
         texture = textures[int(rng.integers(len(textures)))]
         # The middle of a micrograph: letters and scale bars are in its corners.
         height, width = texture.shape
@@ -154,18 +189,18 @@ def _ground(rng: np.random.Generator, textures: Sequence[Grey], side: int) -> Gr
 def _draw_plate(rng: np.random.Generator, canvas: Grey, size: int, level: int) -> None:
     """The box or the disc behind the letter, now and then."""
     choice = rng.random()
-    if choice < 0.12:
+    if choice < BOX_BELOW:
         top, left = (int(size * rng.uniform(0.5, 1.0)) for _ in range(2))
         bottom, right = (int(size * rng.uniform(2.2, 3.2)) for _ in range(2))
         canvas[top:bottom, left:right] = level
-    elif choice < 0.16:
+    elif choice < DISC_BELOW:
         cv2.circle(canvas, (round(1.7 * size), round(1.8 * size)), round(1.1 * size), level, -1)
 
 
 def _font(rng: np.random.Generator, fonts: Sequence[Path], size: int) -> ImageFont.FreeTypeFont:
     """Half with serifs, whatever the number of such fonts; mostly upright and often bold."""
-    serif = rng.random() < 0.5
-    bold, slanted = rng.random() < 0.5, rng.random() < 0.1
+    serif = rng.random() < WITH_SERIFS
+    bold, slanted = rng.random() < BOLD, rng.random() < SLANTED
     pool = [f for f in fonts if any(word in f.name.lower() for word in SERIF) == serif] or list(fonts)
     for wanted, words in ((bold, ("bold", "black", "heavy")), (slanted, ("italic", "oblique"))):
         pool = [f for f in pool if any(w in f.name.lower() for w in words) == wanted] or pool
@@ -194,29 +229,29 @@ def _draw_character(
     canvas[:] = np.asarray(image)
     left, top, right, bottom = font.getbbox(character)
     box = Box(int(x + shift + left), int(y + top), int(np.ceil(x + shift + right)), int(np.ceil(y + bottom)))
-    return box if box.width > 1 and box.height > 3 else None
+    return box if box.width > 1 and box.height > LEAST_HEIGHT_PX else None
 
 
 def _draw_other(
     rng: np.random.Generator, canvas: Grey, fonts: Sequence[Path], size: int, ink: int
 ) -> tuple[Box | None, bool]:
     """Something that is no letter: signs, characters run together, shapes, half a letter, or nothing but texture."""
-    sort = int(rng.integers(6))
-    if sort == 0:
+    sort = OTHERS[int(rng.integers(len(OTHERS)))]
+    if sort == "sign":
         return _draw_character(rng, canvas, fonts, size, ink, str(rng.choice(list(SIGNS))), alone=True), True
-    if sort == 1:
+    if sort == "word":
         count = int(rng.integers(2, 6))
         word = "".join(rng.choice(list("abcdefghiklmnoprstuvwxyz0123456789ABCDEFGHM"), count))
         return _draw_character(rng, canvas, fonts, max(9, size // 2), ink, word, alone=True), True
-    if sort == 2:
+    if sort == "part":
         box = _draw_character(rng, canvas, fonts, size, ink, str(rng.choice(list("abcdefghABCDEFGH"))), alone=True)
         if box is None:
             return None, True
         share = rng.uniform(0.3, 0.6)
-        if rng.random() < 0.5:
+        if rng.random() < LEFT_PART:
             return Box(box.x0, box.y0, box.x0 + max(3, int(box.width * share)), box.y1), True
         return Box(box.x0, box.y0, box.x1, box.y0 + max(4, int(box.height * share))), True
-    if sort > 3:
+    if sort == "texture":
         return None, False
     a = int(size * rng.uniform(1.0, 1.5))
     w, h = int(size * rng.uniform(0.2, 1.0)) + 3, int(size * rng.uniform(0.3, 1.0)) + 4
@@ -226,31 +261,31 @@ def _draw_other(
 
 def _draw_shape(rng: np.random.Generator, canvas: Grey, a: int, w: int, h: int, ink: int) -> None:
     thick = int(rng.integers(1, max(2, w // 3)))
-    shape = int(rng.integers(6))
-    if shape == 0:
+    shape = SHAPES[int(rng.integers(len(SHAPES)))]
+    if shape == "ellipse":
         cv2.ellipse(canvas, (a + w // 2, a + h // 2), (w // 2, h // 2), 0, 0, 360, ink, int(rng.choice([-1, thick])))
-    elif shape == 1:
+    elif shape == "rectangle":
         cv2.rectangle(canvas, (a, a), (a + w, a + h), ink, int(rng.choice([-1, thick])))
-    elif shape == 2:
+    elif shape == "arrow":
         cv2.arrowedLine(canvas, (a, a + h), (a + w, a), ink, thick, tipLength=0.4)
-    elif shape == 3:
+    elif shape == "line":
         cv2.line(canvas, (a, a + h), (a + w, a + int(rng.integers(0, h + 1))), ink, thick)
-    elif shape == 4:
+    elif shape == "triangle":
         points = np.array([[a, a + h], [a + w // 2, a], [a + w, a + h]], np.int32)
         cv2.fillPoly(canvas, [points], ink)
     else:
         points = np.stack([a + rng.integers(0, w + 1, 5), a + rng.integers(0, h + 1, 5)], axis=1).astype(np.int32)
-        cv2.polylines(canvas, [points], bool(rng.random() < 0.5), ink, thick)
+        cv2.polylines(canvas, [points], bool(rng.random() < CLOSED), ink, thick)
 
 
 def _degrade(rng: np.random.Generator, canvas: Grey, size: float) -> Grey:
     """What scaling and compression do to a figure on its way into a journal."""
-    if rng.random() < 0.6:
+    if rng.random() < BLURRED:
         canvas = np.asarray(cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.3, 1.0) * max(0.6, size / 25)), np.uint8)
-    if rng.random() < 0.3:
+    if rng.random() < NOISY:
         noise = rng.normal(0, rng.uniform(1, 12), canvas.shape)
         canvas = np.clip(canvas + noise, 0, 255).astype(np.uint8)
-    if rng.random() < 0.6:
+    if rng.random() < COMPRESSED:
         _, data = cv2.imencode(".jpg", canvas, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(35, 96))])
         canvas = np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
     return canvas
@@ -268,9 +303,9 @@ def _blob_of(rng: np.random.Generator, printed: _Print) -> tuple[Box, int] | Non
     """The blob that the letter finder would see of what was printed, and its class."""
     nothing = len(CLASSES) - 1
     canvas = printed.canvas
-    if printed.label == nothing and printed.box is not None and rng.random() < 0.5:
+    if printed.label == nothing and printed.box is not None and rng.random() < AS_DRAWN:
         box = printed.box.intersection(Box(0, 0, canvas.shape[1], canvas.shape[0]))
-        return (box, nothing) if box.width > 1 and box.height > 4 else None
+        return (box, nothing) if box.width > 1 and box.height > LEAST_OTHER_HEIGHT_PX else None
     for _ in range(TRIES):
         blobs = find_blobs(_mask(rng, canvas, bright=printed.bright), 0.45 * printed.size, 1.1 * printed.size)
         if blobs and printed.box is None:
@@ -281,7 +316,8 @@ def _blob_of(rng: np.random.Generator, printed: _Print) -> tuple[Box, int] | Non
             return blobs[best], nothing
         if overlaps and printed.label != nothing and overlaps[best] >= SAME:
             return blobs[best], printed.label
-        if overlaps and overlaps[best] < DIFFERENT and _shares(printed.box, blobs[best]) and rng.random() < 0.15:
+        apart = bool(overlaps) and overlaps[best] < DIFFERENT
+        if apart and _shares(printed.box, blobs[best]) and rng.random() < PARTS_KEPT:
             return blobs[best], nothing
     return None
 
@@ -302,7 +338,7 @@ def _overlap(box: Box | None, blob: Box, size: float) -> float:
 
 def _mask(rng: np.random.Generator, canvas: Grey, *, bright: bool) -> npt.NDArray[np.uint8]:
     """What of the canvas could be print, by one of the ways of the letter finder."""
-    if rng.random() < 0.5:
+    if rng.random() < BY_MEDIAN:
         ground = float(np.median(canvas))
         return np.asarray(np.abs(canvas - ground) > rng.uniform(50, 180), np.uint8)
     masks = [mask for mask, is_bright in print_masks(canvas, int(rng.integers(13, 32))) if is_bright == bright]
@@ -314,7 +350,7 @@ def _jittered(rng: np.random.Generator, box: Box) -> Box:
     share = 0.04 * box.height
     off = [round(float(rng.uniform(-share, share))) for _ in range(4)]
     moved = Box(max(0, box.x0 + off[0]), max(0, box.y0 + off[1]), box.x1 + off[2], box.y1 + off[3])
-    return moved if moved.width > 1 and moved.height > 3 else box
+    return moved if moved.width > 1 and moved.height > LEAST_HEIGHT_PX else box
 
 
 class _Network(nn.Sequential):

@@ -57,6 +57,24 @@ SHARES = {
 #: Weight of a labelled real panel's variants against a drawn panel.
 REAL_WEIGHT = 1.0
 
+# How often a panel is varied in each way, as a share of those that can be.
+
+#: Mirrored: neither side is usual. Compressed as JPEG once more, which most printed figures were.
+MIRRORED, COMPRESSED = 0.5, 0.7
+#: Micrographs that are crops of real ones, where there are some: drawn ones only add what those lack.
+REAL_CROPS = 0.85
+#: Photographs with weaker colours; panels of pictures with marks on them.
+FADED, DECORATED = 0.6, 0.3
+#: Crops that are close-ups of a single particle, smooth as such are; their least side as a share of the micrograph's,
+#: that of other crops, and that of all, px, below which a panel shows nothing.
+CLOSE_UPS, CLOSE_UP_SIDE, USUAL_SIDE, LEAST_CROP_PX = 0.3, 0.12, 0.4, 64
+#: Crops that are turned into dark-field pictures, which are rarer than bright-field ones.
+DARK_FIELD = 0.2
+#: Marked panels with a letter, and the side, px, above which there is room for one.
+LETTERED, LETTER_ROOM_PX = 0.5, 64
+#: Marked panels with an arrow or a frame, arrows among those, and panels with the label box of a scale bar.
+POINTED_AT, ARROWS, LABEL_BOXES = 0.4, 0.5, 0.4
+
 
 def variants(rng: np.random.Generator, picture: Picture, count: int) -> list[Picture]:
     """Copies as a journal might print them: cropped, scaled, mirrored, compressed, lettered."""
@@ -70,10 +88,10 @@ def variants(rng: np.random.Generator, picture: Picture, count: int) -> list[Pic
         size = (max(24, round(copy.shape[1] * scale)), max(24, round(copy.shape[0] * scale)))
         way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         copy = np.asarray(cv2.resize(copy, size, interpolation=way), np.uint8)
-        if rng.random() < 0.5:
+        if rng.random() < MIRRORED:
             copy = copy[:, ::-1]
         copy = np.ascontiguousarray(copy)
-        if rng.random() < 0.7:
+        if rng.random() < COMPRESSED:
             copy = _compressed(rng, copy)
         made.append(copy)
     return made
@@ -94,15 +112,15 @@ def drawn_panels(
     for _ in range(count):
         name = str(rng.choice(names, p=chances))
         height, width = int(rng.integers(110, 420)), int(rng.integers(130, 520))
-        if name == "micrograph" and micrographs and rng.random() < 0.85:
+        if name == "micrograph" and micrographs and rng.random() < REAL_CROPS:
             kind, picture = CONTENTS[name][0], _real_crop(rng, micrographs)
         else:
             kind, picture = draw_content(rng, name, height, width)
-        if kind == "photo" and rng.random() < 0.6:
+        if kind == "photo" and rng.random() < FADED:
             picture = _faded(rng, picture)
         if kind == "em":
             picture = annotate(rng, picture)
-        if kind not in ("plot", "other") and rng.random() < 0.3:
+        if kind not in ("plot", "other") and rng.random() < DECORATED:
             picture = _decorated(rng, picture)
         picture = variants(rng, picture, 1)[0]
         rows.append(describe(picture))
@@ -113,11 +131,11 @@ def drawn_panels(
 def _real_crop(rng: np.random.Generator, micrographs: Sequence[Picture]) -> Picture:
     picture = micrographs[int(rng.integers(len(micrographs)))]
     height, width = picture.shape[:2]
-    least = 0.12 if rng.random() < 0.3 else 0.4  # a close-up of a single particle, smooth as such are
-    h, w = (min(side, max(64, int(side * rng.uniform(least, 1.0)))) for side in (height, width))
+    least = CLOSE_UP_SIDE if rng.random() < CLOSE_UPS else USUAL_SIDE
+    h, w = (min(side, max(LEAST_CROP_PX, int(side * rng.uniform(least, 1.0)))) for side in (height, width))
     y, x = int(rng.integers(0, height - h + 1)), int(rng.integers(0, width - w + 1))
     crop = picture[y : y + h, x : x + w]
-    if rng.random() < 0.2:
+    if rng.random() < DARK_FIELD:
         crop = _dark_field(rng, crop)
     return to_rgb(np.ascontiguousarray(crop))
 
@@ -140,16 +158,16 @@ def _decorated(rng: np.random.Generator, picture: Picture) -> Picture:
     """With a letter, a coloured arrow or box, or the label box of a scale bar."""
     picture = picture.copy()
     height, width = picture.shape[:2]
-    if rng.random() < 0.5 and min(height, width) > 64:
+    if rng.random() < LETTERED and min(height, width) > LETTER_ROOM_PX:
         lettered, _, _ = draw_letter(rng, np.ascontiguousarray(picture[..., 0]))
         if (picture[..., 0] == picture[..., 1]).all():
             picture = to_rgb(lettered)
-    if rng.random() < 0.4:
+    if rng.random() < POINTED_AT:
         colour = tuple(int(c) for c in rng.integers(0, 256, 3))
         a = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         b = (int(rng.integers(0, width)), int(rng.integers(0, height)))
-        (cv2.arrowedLine if rng.random() < 0.5 else cv2.rectangle)(picture, a, b, colour, int(rng.integers(1, 4)))
-    if rng.random() < 0.4:
+        (cv2.arrowedLine if rng.random() < ARROWS else cv2.rectangle)(picture, a, b, colour, int(rng.integers(1, 4)))
+    if rng.random() < LABEL_BOXES:
         h, w = max(8, height // 8), max(16, width // 4)
         picture[height - h :, width - w :] = int(rng.choice([0, 255]))
         cv2.line(picture, (width - w + 4, height - 5), (width - 5, height - 5), (128, 128, 128), 2)

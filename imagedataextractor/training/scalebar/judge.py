@@ -36,6 +36,17 @@ __all__ = ["Gathered", "fit", "fit_model", "gather"]
 #: A bar is the true one where its length is right to this; wrong beyond the second; between, it is left out.
 RIGHT, WRONG = 0.025, 0.06
 FOLDS = 5
+#: Error in px that is always right, whatever the bar's length: two ends, read by hand to about half a pixel each.
+RIGHT_PX = 1.2
+#: Rows, px, within which a bar lies at the height at which it was read by hand, and the share of the true length that
+#: it covers: what is further off, or elsewhere along the row, is another thing of the same length.
+SAME_ROWS_PX, COVERED = 10, 0.8
+#: A length read is the true one where it differs by less than this, relative: only rounding is allowed for.
+SAME_NM = 1e-6
+#: Error of a scale, or of a lone bar's length, up to which it is right, relative: what "confidence" speaks of.
+RIGHT_SCALE = 0.05
+#: Weight of all wrong candidates of a text together, against its right one: they are many, and of many sorts.
+WRONG_WEIGHT = 5.0
 #: Weight of a drawn picture beside a hand-read image.
 DRAWN_WEIGHT = 0.3
 #: Share of an image that serves as ground, from the top: below lies its own bar.
@@ -46,6 +57,14 @@ OCR_PADDING, USUAL_SCORE = 0.15, 0.97
 MISSED_WEIGHT = 0.06
 #: L2 penalty on standardised weights.
 PENALTY = 1.0
+#: The same for the constant, which has nothing to be shrunk for; only the equations must stay solvable.
+CONSTANT_PENALTY = 1e-3
+#: Standard deviation below which a feature is constant, and is not divided by it.
+LEAST_SPREAD = 1e-6
+#: Newton's method ends where no weight moves by more than this, or after so many steps.
+CONVERGED, MOST_STEPS = 1e-8, 60
+#: Sides of a drawn text, px, below which no reader would find it.
+LEAST_TEXT_PX = 4
 
 #: Photographs this near to the middle one, in natural logarithms, are of the common width.
 NEAR = 0.3
@@ -58,18 +77,18 @@ LoneScene = tuple[Row, list[Bar], Floats]
 def fit_logistic(features: Floats, labels: Floats, weights: Floats, penalty: float) -> Logistic:
     """Weighted logistic regression with an L2 penalty, by Newton's method."""
     mean, scale = features.mean(axis=0), features.std(axis=0)
-    scale[scale < 1e-6] = 1.0
+    scale[scale < LEAST_SPREAD] = 1.0
     x = np.column_stack([np.clip((features - mean) / scale, -8, 8), np.ones(len(features))])
     beta = np.zeros(x.shape[1])
     ridge = np.full(x.shape[1], penalty)
-    ridge[-1] = 1e-3
-    for _ in range(60):
+    ridge[-1] = CONSTANT_PENALTY
+    for _ in range(MOST_STEPS):
         p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
         gradient = x.T @ (weights * (p - labels)) + ridge * beta
         hessian = (x.T * (weights * p * (1 - p))) @ x + np.diag(ridge)
         step = np.linalg.solve(hessian, gradient)
         beta -= step
-        if np.abs(step).max() < 1e-8:
+        if np.abs(step).max() < CONVERGED:
             break
     return Logistic(mean, scale, beta[:-1], float(beta[-1]))
 
@@ -96,7 +115,7 @@ def _scene(row: Row, grey: npt.NDArray[np.uint8], readings: list[text.Reading]) 
 
 def pair_label(row: Row, bar: Bar, r: text.Reading) -> float:
     """1 right, 0 wrong, NaN in between."""
-    if row.nm is None or abs(r.nm - row.nm) > 1e-6 * row.nm:
+    if row.nm is None or abs(r.nm - row.nm) > SAME_NM * row.nm:
         return 0.0
     return bar_label(row, bar)
 
@@ -105,10 +124,10 @@ def bar_label(row: Row, bar: Bar) -> float:
     """1 right, 0 wrong, NaN in between."""
     if row.length_px is None:
         return 0.0
-    if abs(bar.y - row.y) > 10 or min(bar.x1, row.x1) - max(bar.x0, row.x0) < 0.8 * row.length_px:
+    if abs(bar.y - row.y) > SAME_ROWS_PX or min(bar.x1, row.x1) - max(bar.x0, row.x0) < COVERED * row.length_px:
         return 0.0
     error = abs(bar.length - row.length_px) / row.length_px
-    return 1.0 if error <= max(RIGHT, 1.2 / row.length_px) else (0.0 if error > WRONG else float("nan"))
+    return 1.0 if error <= max(RIGHT, RIGHT_PX / row.length_px) else (0.0 if error > WRONG else float("nan"))
 
 
 def fit_ranking(some: list[Scene], drawn: Sequence[Scene] = ()) -> Logistic:
@@ -133,7 +152,7 @@ def _pairs(some: Sequence[Scene]) -> tuple[Floats, Floats, Floats]:
             features.append(rows[use])
             labels.append(y[use])
             # Each text weighs the same, however many candidates lie around it.
-            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
+            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), WRONG_WEIGHT / max(1, (y == 0).sum())))
     return np.concatenate(features), np.concatenate(labels), np.concatenate(weights)
 
 
@@ -152,7 +171,7 @@ def drawn_scenes(rows: list[Row], images: Path, count: int, seed: int = 0) -> li
         marked = draw_marked_picture(rng, ground, situation=situations[i % len(situations)])
         length = parse_length(marked.text)
         box = marked.text_box
-        if length is None or min(box.width, box.height) < 4:
+        if length is None or min(box.width, box.height) < LEAST_TEXT_PX:
             continue
         pad = max(1, round(OCR_PADDING * box.height))
         bounds = Box(0, 0, marked.image.shape[1], marked.image.shape[0])
@@ -184,7 +203,7 @@ def fit_bars(some: list[LoneScene]) -> Logistic:
         if use.any():
             features.append(table[use])
             labels.append(y[use])
-            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), 5.0 / max(1, (y == 0).sum())))
+            weights.append(np.where(y[use] > 0, 1.0 / max(1, (y == 1).sum()), WRONG_WEIGHT / max(1, (y == 0).sum())))
     return fit_logistic(np.concatenate(features), np.concatenate(labels), np.concatenate(weights), PENALTY)
 
 
@@ -196,7 +215,11 @@ def judged_bars(scene: LoneScene, model: Logistic) -> list[tuple[list[float], bo
     logits = model.logit(table)
     ranked = [(bars[i], float(logits[i])) for i in np.argsort(-logits, kind="stable")]
     best = ranked[0][0]
-    right = row.length_px is not None and abs(best.length / row.length_px - 1) <= 0.05 and abs(best.y - row.y) < 10
+    right = (
+        row.length_px is not None
+        and abs(best.length / row.length_px - 1) <= RIGHT_SCALE
+        and abs(best.y - row.y) < SAME_ROWS_PX
+    )
     return [(match.bar_confidence_features(ranked), right, 1.0)]
 
 
@@ -234,7 +257,7 @@ def judged(scene: Scene, ranking: Logistic) -> list[tuple[list[float], bool, flo
             logits = np.where(keep, ranking.logit(rows), -np.inf)
             order = [i for i in np.argsort(-logits, kind="stable") if keep[i]]
             pairs = [Pair(r, near[i], float(logits[i])) for i in order]
-            right = row.nm_per_px is not None and abs(r.nm / pairs[0].bar.length / row.nm_per_px - 1) <= 0.05
+            right = row.nm_per_px is not None and abs(r.nm / pairs[0].bar.length / row.nm_per_px - 1) <= RIGHT_SCALE
             found.append((match.confidence_features(pairs, readings), right, weight))
     return found
 

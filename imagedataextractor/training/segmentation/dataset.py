@@ -46,6 +46,22 @@ INSIDE_SHARE = 0.1
 LONG = 4.0
 #: Share of an image's particle area in long bodies from which it counts as one of them.
 LONG_SHARE = 0.25
+#: Share of the crops without any particle that are kept where the image has some: a few teach what background is.
+EMPTY_KEPT = 0.2
+
+# How often a crop is changed in each way, as a share of the crops. What any picture may undergo is frequent; what
+# changes one much, or is rare among published ones, is rare: the network is to see micrographs as they are, too.
+
+#: Turned by any angle rather than by quarter turns, which need no interpolation; mirrored: neither side is usual.
+TURNED, MIRRORED = 0.25, 0.5
+#: With bars, letters and arrows drawn into it, which are no particles; of those, with white ones, which are usual.
+ANNOTATED, WHITE_INK = 0.25, 0.6
+#: Compressed as JPEG once more; out of focus; with noise, which crops of small particles have, too.
+COMPRESSED, BLURRED, NOISY = 0.15, 0.15, 0.35
+#: With bright and dark exchanged: dark-field and SEM pictures of what is mostly seen in bright field.
+INVERTED = 0.06
+#: With another gamma; lit unevenly.
+OTHER_GAMMA, UNEVEN = 0.3, 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,10 +246,10 @@ class Crops:
             step += 1
 
     def _crop(self, rng: np.random.Generator, pyramid: _Pyramid, size: int) -> tuple[npt.NDArray[np.float32], LabelMap]:
-        # A crop without any particle teaches little where there are some; a few of them teach what background is.
+        # A crop without any particle teaches little where there are some.
         for _ in range(3):
             image, labels = _cut(rng, pyramid, size, self.scales)
-            if (labels > 0).any() or not pyramid[0].median_ecd_px or rng.random() < 0.2:
+            if (labels > 0).any() or not pyramid[0].median_ecd_px or rng.random() < EMPTY_KEPT:
                 break
         return augment(rng, image), labels
 
@@ -283,9 +299,9 @@ def _cut(
     centre_x = rng.uniform(*_span(width, reach))
     centre_y = rng.uniform(*_span(height, reach))
     angle = float(rng.integers(4)) * 90.0
-    if rng.random() < 0.25:
+    if rng.random() < TURNED:
         angle += float(rng.uniform(-45, 45))
-    mirror = -1.0 if rng.random() < 0.5 else 1.0
+    mirror = -1.0 if rng.random() < MIRRORED else 1.0
     stretch = float(np.exp(rng.normal(0.0, 0.08)))
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     # From the crop's pixels to the example's: rotation, mirror and a slight stretch about the centre.
@@ -331,25 +347,25 @@ def _compacted(labels: LabelMap) -> LabelMap:
 
 def augment(rng: np.random.Generator, image: GreyImage) -> npt.NDArray[np.float32]:
     """Random appearance: brightness and contrast ±0.3, gamma, noise, blur, JPEG, inversion, lettering."""
-    if rng.random() < 0.25:
+    if rng.random() < ANNOTATED:
         image = _annotated(rng, image.copy())
-    if rng.random() < 0.15:
+    if rng.random() < COMPRESSED:
         quality = int(rng.integers(25, 80))
         encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
         image = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
     values: npt.NDArray[Any] = image.astype(np.float32) / 255.0
-    if rng.random() < 0.06:
+    if rng.random() < INVERTED:
         values = 1.0 - values
-    if rng.random() < 0.15:
+    if rng.random() < BLURRED:
         values = cv2.GaussianBlur(values, (0, 0), float(rng.uniform(0.4, 1.4)))
-    if rng.random() < 0.3:
+    if rng.random() < OTHER_GAMMA:
         values = values ** np.float32(np.exp(rng.normal(0.0, 0.3)))
     contrast = 1.0 + rng.uniform(-0.3, 0.3)
     mean = float(values.mean())
     values = (values - mean) * contrast + mean * (1.0 + rng.uniform(-0.3, 0.3))
-    if rng.random() < 0.2:
+    if rng.random() < UNEVEN:
         values = values + _gradient(rng, values.shape)
-    if rng.random() < 0.35:
+    if rng.random() < NOISY:
         values = values + rng.normal(0.0, rng.uniform(0.005, 0.08), values.shape)
     return np.clip(values, 0.0, 1.0).astype(np.float32)
 
@@ -367,7 +383,7 @@ _TEXTS = ("100 nm", "50 nm", "1 um", "2 um", "500 nm", "(a)", "(b)", "c", "SEM",
 def _annotated(rng: np.random.Generator, image: GreyImage) -> GreyImage:
     """Draw what is not a particle: scale bars, letters, arrows, in white or black."""
     height, width = image.shape
-    ink = 255 if rng.random() < 0.6 else 0
+    ink = 255 if rng.random() < WHITE_INK else 0
     for _ in range(int(rng.integers(1, 4))):
         x, y = int(rng.integers(width)), int(rng.integers(height))
         what = rng.integers(3)
