@@ -18,6 +18,7 @@ from small_disk import enlarge, small_disk
 from store_results import all_rows, make_result, make_run
 
 from imagedataextractor.errors import StoreError
+from imagedataextractor.records import Failure
 from imagedataextractor.report.rows import read_rows
 from imagedataextractor.store import Store, status_of, tables
 from imagedataextractor.store.session import _alembic, open_engine, parse_url
@@ -72,6 +73,21 @@ def test_an_older_schema_is_brought_up_to_date_and_keeps_its_rows(url, run):
     with Store.open(url) as store:
         assert all_rows(store) == before
         assert store.query("SELECT count(*) FROM measured_particles")[1] == [(40,)]
+
+
+def test_names_that_were_no_file_are_no_open_failures_of_an_older_database(url, run):
+    with Store.open(url) as store:
+        store.start_run(run)
+        store.record_failure(
+            Failure("input", "nowhere.png", "InputError", "nowhere.png: no such file or folder"), run.id
+        )
+        store.record_failure(Failure("articles", "cut.png", "InputError", "cut.png: ends in the middle"), run.id)
+        assert status_of(store).open_failures == 2
+    downgraded(url, "0008")
+    with Store.open(url) as store:
+        found = status_of(store)
+        assert (found.open_failures, [target for _, target, *_ in found.failures]) == (1, ["cut.png"])
+        assert store.query("SELECT count(*) FROM failures")[1] == [(2,)]
 
 
 @pytest.mark.parametrize("read_only", [True, False])
