@@ -261,7 +261,7 @@ class _Regions:
         begins = flat[changes] > 0  # the map is framed by background, so every run has an end
         start, stop, which = changes[begins], changes[np.flatnonzero(begins) + 1], flat[changes[begins]]
         row, left = start // width - 1, start % width - 1
-        length = stop - start
+        length = (stop - start).astype(float)  # the cube of a run of two million pixels is no 64-bit integer
         size = int(which.max()) + 1
         area = np.bincount(which, length, size)
         present = np.flatnonzero(area)
@@ -450,7 +450,8 @@ class _Bodies:
         if not chosen.any():
             return self
         area, centre, second = edges.outlines.moments()
-        chosen = chosen & (area > 0)
+        xx, yy, xy = second.T
+        chosen = chosen & (area > 0) & (xx * yy > xy * xy)  # one that crosses itself may enclose no body
         outer = edges.outlines.outer()
         hulls, hull_area = list(self.hulls), self.hull_area.copy()
         contours: list[npt.NDArray[np.floating]] = list(self.contours)
@@ -514,7 +515,8 @@ class _Bodies:
         xx, yy, xy = self.second.T
         root = np.hypot(xx - yy, 2 * xy)
         major = np.sqrt(8 * (xx + yy + root))
-        minor = np.sqrt(8 * np.maximum(xx + yy - root, 0.0))
+        # 8 (xx + yy − root), without the difference that cancels where a body is far longer than wide
+        minor = np.sqrt(32 * np.maximum(xx * yy - xy * xy, 0.0) / (xx + yy + root))
         # y runs down the picture, and angles are counted as seen: its sign turns
         angle = np.degrees(0.5 * np.arctan2(-2 * xy, xx - yy))
         return major, minor, np.where(angle <= -_QUARTER_TURN_DEG, _QUARTER_TURN_DEG, angle + 0.0)

@@ -348,3 +348,11 @@ def test_feret_diameters_of_ellipses_are_right_to_a_hundredth(a: float, b: float
         found.append((particle.feret_max_px, particle.feret_min_px))
 
     assert np.mean(found, axis=0) == pytest.approx((2 * a, 2 * b), rel=0.01)
+
+
+@pytest.mark.parametrize("length", [1, 7, 3_000_000])  # the cube of the last is above 64 bits
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_a_line_one_pixel_wide_is_as_many_times_longer_than_wide_as_it_has_pixels(length):
+    found = measure_particles(np.ones((1, length), np.int32))
+    assert found["aspect_ratio"] == pytest.approx([length], rel=1e-9)
+    assert found["minor_axis_px"] == pytest.approx([np.sqrt(16 / 12)], rel=1e-9)
