@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import reprlib
 import sys
 import types
 from collections.abc import Callable, Mapping
@@ -23,6 +24,10 @@ from imagedataextractor.errors import UsageError
 __all__ = ["Amount", "AtLeastOne", "Count", "Share", "Text", "checked", "line_of"]
 
 T = TypeVar("T")
+
+#: How a wrong value is shown: shortened, and not deeper than a line can tell.
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = 80
 
 #: A whole number from 0 on, and from 1 on.
 Count = Annotated[int, Meta(ge=0)]
@@ -75,7 +80,7 @@ def checked(
             shown = next(field.repr for field in dataclasses.fields(kind) if field.name == key)
             value, kind = value[key], get_type_hints(kind, include_extras=True)[key]
         # What a dataclass does not show is a secret.
-        given = repr(value) if shown else "what is there"
+        given = _SHOWN.repr(value) if shown else "what is there"
         raise UsageError(f"{where(full)}: {full} must be {_allowed(kind)}, not {given}") from None
 
 

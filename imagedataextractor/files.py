@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import itertools
 import os
+import re
 import tempfile
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
 from imagedataextractor.errors import InputError
 
-__all__ = ["decoded", "locked", "read_toml_text", "replacing", "write_atomically"]
+__all__ = ["decoded", "locked", "parse_toml", "read_toml_text", "replacing", "write_atomically"]
 
 
 def decoded(content: bytes) -> str:
@@ -37,6 +41,29 @@ def read_toml_text(path: Path) -> str:
     content = path.read_bytes()
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
     return content.decode(encoding).replace("\r\n", "\n")
+
+
+#: Lists and tables within each other; no file of ours has more than four.
+_DEEPEST = 100
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The content of a TOML text.
+
+    Raises
+    ------
+    ValueError
+        It is no TOML, holds a number that is too long, or is nested deeper than anything that means something.
+    """
+    deep = f"brackets are nested more than {_DEEPEST} deep"
+    # Looked at first: the parser calls itself for every bracket, and runs against the interpreter's limit.
+    brackets = (1 if bracket in "[{" else -1 for bracket in re.findall(r"[\[\]{}]", text))
+    if max(itertools.accumulate(brackets), default=0) > _DEEPEST:
+        raise ValueError(deep)
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(deep) from None
 
 
 #: How a text begins, and its encoding; the mark of UTF-32 begins as that of UTF-16.

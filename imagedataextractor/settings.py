@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ import platformdirs
 
 from imagedataextractor.checked import Amount, AtLeastOne, Count, Share, Text, checked, line_of
 from imagedataextractor.errors import UsageError
-from imagedataextractor.files import read_toml_text
+from imagedataextractor.files import parse_toml, read_toml_text
 from imagedataextractor.records import Mode, OcrName
 
 __all__ = [
@@ -199,8 +198,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if path.is_file():
         try:
             text = read_toml_text(path)
-            content = tomllib.loads(text)
-        except (OSError, ValueError, RecursionError) as error:  # what is no TOML, and numbers that are too long
+            content = parse_toml(text)
+        except (OSError, ValueError) as error:
             raise UsageError(f"{path}: cannot be read as TOML ({error})") from error
         settings = apply(settings, content, where=str(path), text=text)
     for variable, (section, name) in ENVIRONMENT.items():

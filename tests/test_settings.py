@@ -90,3 +90,16 @@ def test_a_key_of_the_wrong_type_is_not_shown(config):
 def test_the_databases_address_with_its_password_is_not_recorded():
     settings = apply(Settings(), {"db": "postgresql://me:pass@host/db"}, where="test")
     assert "pass@" not in str(settings.public())
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a=" + "[" * 100_000, "a=" + "{a=" * 3000, "a=[" + '"' + "]" * 5000 + '",' + "[" * 5000,
+     "[services]\n" + "contact." * 5000 + "a = 1", "[services]\ncontact = " + "[" * 90 + "]" * 90],
+)  # fmt: skip
+def test_what_is_nested_without_end_is_one_short_line(config, content):
+    config.write_text(content)
+    with pytest.raises(UsageError, match=r"nested more than 100 deep|services\.contact must be a text") as error:
+        load_settings({})
+    assert len(str(error.value)) < 400
+    assert "\n" not in str(error.value)

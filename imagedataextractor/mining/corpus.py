@@ -23,7 +23,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import textwrap
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
@@ -38,7 +37,7 @@ from imagedataextractor.articles.retrieve.http import Client
 from imagedataextractor.articles.search import Query, SearchName, search_to_file
 from imagedataextractor.checked import AtLeastOne, Text, checked, line_of
 from imagedataextractor.errors import IdeError, InputError, UsageError, printable
-from imagedataextractor.files import read_toml_text
+from imagedataextractor.files import parse_toml, read_toml_text
 from imagedataextractor.settings import (
     ArticleSettings,
     FigureSettings,
@@ -137,8 +136,8 @@ def load_definition(path: Path) -> Definition:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
     try:
-        content = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:  # what is no TOML, and numbers that are too long
+        content = parse_toml(text)
+    except ValueError as error:
         raise UsageError(f"{path}: not TOML: {error}") from error
 
     def place(key: str) -> str:
