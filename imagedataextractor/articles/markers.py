@@ -164,7 +164,9 @@ BRACKET = re.compile(rf"{_PANEL_WORD}?\(\s*(?:panels?\s+)?(?:S?\d+)?(?P<group>{G
 _SQUARE = re.compile(rf"\[\s*(?P<group>{GROUP})\s*\]")
 _HALF = re.compile(rf"(?<![\w(\[/.'\u2010-\u2015-])(?P<group>{GROUP})\)")
 _BARE = re.compile(
-    rf"(?<![\w(\[/'\u2010-\u2015-]){_PANEL_WORD}?(?P<group>{GROUP})(?=[.:,|]?\s|[:|])(?!\s*[=<>±×≈])", re.IGNORECASE
+    rf"(?<![\w(\[/'\u2010-\u2015-]){_PANEL_WORD}?(?P<group>{GROUP})"
+    rf"(?:(?=[.:,|]?\s|[:|])(?!\s*[=<>±×≈])|{DASH}(?=[\u3040-\u9fff\uac00-\ud7af]))",  # "a-样品"
+    re.IGNORECASE,
 )
 _ROMAN_GROUP = rf"{_ROMAN_ITEM}(?:{_JOIN}{_ROMAN_ITEM})*"
 _ROMAN = re.compile(rf"\(\s*(?P<group>{_ROMAN_GROUP})\s*\)|(?<![\w(\[/.'-])(?P<half>{_ROMAN_GROUP})\)")

@@ -639,3 +639,9 @@ def test_letters_behind_the_lengths_of_bars():
         (100_000, ("a", "c")),
         (20_000, ("b", "d")),
     ]
+
+
+def test_letters_with_a_dash_before_chinese_are_markers():
+    facts = parse_caption("图1 a-样品的TEM照片; b-样品的SEM照片")
+    assert facts.subcaptions == {"a": "样品的TEM照片", "b": "样品的SEM照片"}
+    assert parse_caption("图2 n-型和p-型样品的TEM照片").subcaptions == {}
