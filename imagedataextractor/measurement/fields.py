@@ -70,7 +70,7 @@ def describe_field(particles: ParticleTable, shape: tuple[int, int], *, excluded
     `statistics.number_density`.
     """
     measured = max(shape[0] * shape[1] - excluded_px, 1)
-    real = particles.where([reason in (None, Reason.BORDER) for reason in particles["reason"]])
+    real = particles.where(np.array([reason in (None, Reason.BORDER) for reason in particles["reason"]], bool))
     if len(real) < FEWEST:
         return Field()
     tiles = _tiles(np.stack([real["x_px"], real["y_px"]], axis=1), (shape[1], shape[0]))

@@ -170,6 +170,8 @@ class ParticleTable(Sequence[Particle]):
     def where(self, chosen: npt.ArrayLike) -> Self:
         """The rows that a mask or an array of row numbers chooses."""
         picked = np.asarray(chosen)
+        if not picked.size:  # an empty list has no type of its own
+            picked = np.empty(0, np.int64)
         return type(self)(
             {name: column[picked] for name, column in self._arrays.items()},
             nm_per_px=self.nm_per_px,

@@ -80,7 +80,7 @@ def scales(path="particles.db"):
 
 def test_a_folder_of_tiffs_has_the_scales_that_the_files_state(tmp_path):
     for seed, (name, (tags, _)) in enumerate(KINDS.items()):
-        micrograph(tmp_path / "mine" / f"{name}.tif", tags, seed + 20)
+        micrograph(tmp_path / "mine" / f"{name}.tif", tags, seed + 60)
     extract("mine")
     rows = scales()
     assert rows.keys() == KINDS.keys()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from imagedataextractor.measurement import ParticleTable, panel_statistics, radial_distribution_function
-from imagedataextractor.measurement.fields import describe_field, radial_interval
+from imagedataextractor.measurement.fields import Field, describe_field, radial_interval
 
 SIDE = 400
 
@@ -106,3 +106,9 @@ def test_a_panel_s_statistics_have_sizes_with_and_without_the_border() -> None:
     assert sizes_nm["as_counted"]["mean"][0] == pytest.approx(2 * sizes[table["accepted"]].mean())
     assert {fit["name"] for fit in sizes_nm["fits"]} == {"lognormal", "normal"}
     assert panel_statistics(table[:4], 2.0, shape=(SIDE, SIDE))["distribution"] is None
+
+
+def test_a_frame_without_particles_has_a_field_too() -> None:
+    empty = frame(np.random.default_rng(0), density=0.0)
+    assert describe_field(empty, (SIDE, SIDE)) == Field()
+    assert len(empty.where([])) == 0

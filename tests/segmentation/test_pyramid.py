@@ -69,7 +69,7 @@ def test_small_particles_are_looked_at_magnified(default) -> None:
     small = np.where((y % 22 - 11) ** 2 + (x % 22 - 11) ** 2 <= 36, 60, 190).astype(np.uint8)
     large = np.where((y % 80 - 40) ** 2 + (x % 80 - 40) ** 2 <= 900, 60, 190).astype(np.uint8)
     how = {"samples": 0, "seed": 0, "device": "cpu", "clustering": default.info.inference.clustering}
-    network = default._strategy.network
+    network = default._strategy.first.network
     big = np.kron(large, np.ones((2, 2), np.uint8))
     assert [seen.scale for seen in image_levels(network, small, **how)] == [0.5, 1.0, 2.0]
     assert [seen.scale for seen in image_levels(network, np.tile(small, (2, 2)), **how)] == [0.25, 0.5, 1.0, 2.0]
