@@ -128,7 +128,13 @@ class Segmenter:
 
 
 def _rules(name: str | Path, device: str) -> tuple[Strategy, WeightsInfo]:
-    """The rules of one model with its network, and what its file says."""
+    """The rules of one model with its network, and what its file says.
+
+    Raises
+    ------
+    InputError
+        As `load_weights`; the weights do not fit the network, or the network not the rules.
+    """
     from imagedataextractor.segmentation.architectures import Network, build_network
     from imagedataextractor.segmentation.pyramid import Pyramid
     from imagedataextractor.segmentation.weights import find_weights, load_judge, load_weights
